@@ -1,0 +1,1 @@
+//! NoCloud seeds rendered from a machine's facts

@@ -1,0 +1,27 @@
+//! The contract between engines and worlds.
+//!
+//! Every protocol of quorate is a pure state machine ([`Engine`]): bytes and a time go in;
+//! [`Transmit`]s, durable writes, events and one [`Deadline`] come out. No engine opens a
+//! socket, reads a clock, spawns a task or draws from a global random source, so one
+//! implementation runs in a simulation, on real sockets, and in a virtual machine alike.
+//!
+//! - [`time`]: the monotonic [`Instant`], the [`Wall`] clock, and [`Deadline`]s with a reason
+//! - [`net`]: [`Datagram`] in, [`Transmit`] out, and where a transmit is meant to go
+//! - [`engine`]: the trait itself
+//! - [`seed`]: one seed, many independent named random streams
+//! - [`laws`]: what every engine must obey, as checks that tests run against it
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+pub mod engine;
+pub mod laws;
+pub mod net;
+pub mod seed;
+pub mod time;
+
+pub use engine::{Engine, Output, Queue, Ticket};
+pub use net::{Channel, Datagram, Destination, MacAddr, StreamId, Transmit};
+pub use seed::{Random, Seed};
+pub use time::{Deadline, Instant, Now, Wall};

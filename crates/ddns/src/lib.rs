@@ -1,0 +1,1 @@
+//! Lease events to DNS updates, service registration and the cohort gate

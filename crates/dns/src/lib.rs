@@ -1,0 +1,1 @@
+//! Authoritative zones, RFC 2136 UPDATE, TSIG: the answer path

@@ -1,0 +1,1 @@
+//! How etcd turns SRV answers into a cluster: discovery model, IDs, diagnosis

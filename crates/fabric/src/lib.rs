@@ -1,0 +1,1 @@
+//! The wire: Ethernet frames, links with faults, a switch, capture to pcapng

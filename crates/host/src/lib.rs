@@ -1,0 +1,1 @@
+//! Namespaces, processes and the userspace switch: the world of real machines

@@ -1,0 +1,1 @@
+//! One machine's life: lease, name, seed, service, member

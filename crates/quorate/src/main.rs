@@ -1,0 +1,2 @@
+//! From power-on to quorum: the command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What people read: verdict, waterfall, JSON

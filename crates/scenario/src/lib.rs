@@ -1,0 +1,1 @@
+//! Stories, observations, oracles and the World trait

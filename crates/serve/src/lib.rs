@@ -1,0 +1,1 @@
+//! The daemons: engines on real sockets and disks

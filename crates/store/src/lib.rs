@@ -1,0 +1,1 @@
+//! Durable records: an append-only log with checksums and torn-tail recovery
