@@ -1,0 +1,1 @@
+//! The node agent: drives one machine's life on a real kernel

