@@ -1,0 +1,232 @@
+//! The systemd unit that runs etcd with `--discovery-srv`.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Facts, QuoteError, quote};
+
+/// What the etcd unit of a machine says. The defaults run a plain-http member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EtcdUnit {
+    /// The absolute path of the etcd program.
+    pub binary: String,
+    /// The domain under which the SRV records of the peers stand.
+    pub discovery_srv: String,
+    /// Looks up `_etcd-server-NAME._tcp` instead of `_etcd-server._tcp`.
+    pub discovery_srv_name: Option<String>,
+    /// Goes into the cluster ID: two clusters of one domain need two tokens.
+    pub token: String,
+    pub peer_scheme: PeerScheme,
+    pub client_port: u16,
+    pub peer_port: u16,
+    pub data_dir: String,
+    /// etcd's own default (100) when absent.
+    pub heartbeat_ms: Option<u32>,
+    /// etcd's own default (1000) when absent.
+    pub election_ms: Option<u32>,
+    /// Words appended to the command line.
+    pub extra_args: Vec<String>,
+    /// The pause before etcd is started again. etcd looks its peers up once and exits when that
+    /// fails, so this is the period at which a machine asks whether the records are there.
+    pub restart_ms: u64,
+}
+
+impl Default for EtcdUnit {
+    fn default() -> Self {
+        Self {
+            binary: "/usr/bin/etcd".into(),
+            discovery_srv: String::new(),
+            discovery_srv_name: None,
+            token: "etcd-cluster".into(),
+            peer_scheme: PeerScheme::Http,
+            client_port: 2379,
+            peer_port: 2380,
+            data_dir: "/var/lib/etcd".into(),
+            heartbeat_ms: None,
+            election_ms: None,
+            extra_args: Vec::new(),
+            restart_ms: 100,
+        }
+    }
+}
+
+/// How members talk to each other, which also decides under which SRV name they are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeerScheme {
+    #[default]
+    Http,
+    /// With certificates that each member makes for itself (`--peer-auto-tls`). etcd 3.4 finds
+    /// its peers in no other way: it ignores `_etcd-server._tcp` (etcd issue 11321).
+    Https,
+}
+
+impl PeerScheme {
+    /// The scheme of a peer URL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// No unit can be written from these settings and facts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// etcd calls the peers that it discovers "0", "1", …, so such a name collides at random.
+    #[error(
+        "etcd cannot be named {name:?}: names that are only digits collide with the names etcd \
+         gives to the peers it discovers; write a name with a letter, as in \"n{name}\""
+    )]
+    NumericName { name: String },
+    #[error("the machine has no hostname to name its etcd member by")]
+    NoName,
+    #[error("etcd's discovery domain is empty: write the domain that holds the SRV records")]
+    NoDiscoveryDomain,
+    /// systemd takes neither quotes nor variables in the path of the program.
+    #[error(
+        "etcd's program {binary:?} must be an absolute path of letters, digits and any of -_./:=,@+"
+    )]
+    Binary { binary: String },
+    #[error("{word:?}: {source}")]
+    Word {
+        word: String,
+        #[source]
+        source: QuoteError,
+    },
+}
+
+/// Where the unit is installed on the machine.
+pub const UNIT_PATH: &str = "/etc/systemd/system/etcd.service";
+
+/// etcd holds one descriptor for each client connection and WAL segment; Debian's unit asks for
+/// this many.
+const OPEN_FILES_MAX: u32 = 65_536;
+
+impl EtcdUnit {
+    /// The program and its arguments on the machine that `facts` describe.
+    pub fn argv(&self, facts: &Facts) -> Result<Vec<String>, UnitError> {
+        let name = facts.hostname.as_str();
+        if name.is_empty() {
+            return Err(UnitError::NoName);
+        }
+        if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(UnitError::NumericName { name: name.into() });
+        }
+        if self.discovery_srv.is_empty() {
+            return Err(UnitError::NoDiscoveryDomain);
+        }
+        let (host, scheme) = (facts.fqdn(), self.peer_scheme.as_str());
+        let (client_port, peer_port) = (self.client_port, self.peer_port);
+
+        let mut argv = vec![self.binary.clone()];
+        let mut flag = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
+        flag("--name", name.into());
+        flag("--discovery-srv", self.discovery_srv.clone());
+        if let Some(name) = &self.discovery_srv_name {
+            flag("--discovery-srv-name", name.clone());
+        }
+        flag(
+            "--initial-advertise-peer-urls",
+            format!("{scheme}://{host}:{peer_port}"),
+        );
+        flag("--initial-cluster-token", self.token.clone());
+        flag("--initial-cluster-state", "new".into());
+        flag(
+            "--advertise-client-urls",
+            format!("http://{host}:{client_port}"),
+        );
+        flag(
+            "--listen-client-urls",
+            format!("http://0.0.0.0:{client_port}"),
+        );
+        flag(
+            "--listen-peer-urls",
+            format!("{scheme}://0.0.0.0:{peer_port}"),
+        );
+        flag("--data-dir", self.data_dir.clone());
+        if let Some(ms) = self.heartbeat_ms {
+            flag("--heartbeat-interval", ms.to_string());
+        }
+        if let Some(ms) = self.election_ms {
+            flag("--election-timeout", ms.to_string());
+        }
+        if self.peer_scheme == PeerScheme::Https {
+            argv.push("--peer-auto-tls".into());
+        }
+        argv.extend(self.extra_args.iter().cloned());
+        Ok(argv)
+    }
+
+    /// The text of `etcd.service` on the machine that `facts` describe.
+    ///
+    /// `Type=exec`, although etcd can notify: it reports readiness only once it belongs to a
+    /// quorum, and under `Type=notify` systemd kills a member that waits for its peers longer
+    /// than the start timeout, which is what the first machines of a rack must do.
+    pub fn render(&self, facts: &Facts) -> Result<String, UnitError> {
+        let argv = self.argv(facts)?;
+        let (exec_start, restart_ms) = (exec_start(&argv)?, self.restart_ms);
+        Ok(format!(
+            "[Unit]\n\
+             Description=etcd key-value store\n\
+             Documentation=https://etcd.io/docs/\n\
+             After=network-online.target\n\
+             Wants=network-online.target\n\
+             StartLimitIntervalSec=0\n\
+             \n\
+             [Service]\n\
+             Type=exec\n\
+             ExecStart={exec_start}\n\
+             Restart=always\n\
+             RestartSec={restart_ms}ms\n\
+             LimitNOFILE={OPEN_FILES_MAX}\n\
+             \n\
+             [Install]\n\
+             WantedBy=multi-user.target\n"
+        ))
+    }
+}
+
+/// The value of `ExecStart=`: the program, then each word that begins with a dash on a line of
+/// its own.
+///
+/// Every line after the first begins with a dash: a continuation line that began with `#` or `;`
+/// would be taken for a comment.
+pub fn exec_start(argv: &[String]) -> Result<String, UnitError> {
+    let (binary, args) = argv.split_first().ok_or_else(|| UnitError::Binary {
+        binary: String::new(),
+    })?;
+    let mut line = program(binary)?.to_owned();
+    for word in args {
+        let quoted = quote(word).map_err(|source| UnitError::Word {
+            word: word.clone(),
+            source,
+        })?;
+        let gap = if quoted.starts_with('-') {
+            " \\\n  "
+        } else {
+            " "
+        };
+        write!(line, "{gap}{quoted}").expect("text grows without fail");
+    }
+    Ok(line)
+}
+
+/// The first word is the path of a program: systemd strips prefixes such as `-` and `@` from it
+/// and expands no `$$` in it, so only paths that need no quoting are written.
+fn program(binary: &str) -> Result<&str, UnitError> {
+    let plain = quote(binary).is_ok_and(|quoted| quoted == binary);
+    if plain && binary.starts_with('/') && !binary.ends_with('/') {
+        Ok(binary)
+    } else {
+        Err(UnitError::Binary {
+            binary: binary.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Which HTTP path asks for which file of which machine.
+
+use quorate_core::MacAddr;
+
+/// One file of a NoCloud seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum File {
+    MetaData,
+    UserData,
+    VendorData,
+    NetworkConfig,
+}
+
+impl File {
+    /// Every file, in the order in which cloud-init asks for them.
+    pub const ALL: [Self; 4] = [
+        Self::MetaData,
+        Self::UserData,
+        Self::VendorData,
+        Self::NetworkConfig,
+    ];
+
+    /// The last segment of the file's path.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MetaData => "meta-data",
+            Self::UserData => "user-data",
+            Self::VendorData => "vendor-data",
+            Self::NetworkConfig => "network-config",
+        }
+    }
+}
+
+/// The machine and file that `path` asks for: `/seed/<mac>/<file>`, with the octets of the MAC
+/// address separated by colons (iPXE's `${net0/mac}`) or hyphens (`${net0/mac:hexhyp}`).
+pub fn route(path: &str) -> Option<(MacAddr, File)> {
+    let (mac, name) = path.strip_prefix("/seed/")?.split_once('/')?;
+    let file = File::ALL.into_iter().find(|file| file.name() == name)?;
+    Some((mac.parse().ok()?, file))
+}
+
+/// The path under which a machine's seed is served, ending in the slash to which NoCloud readers
+/// append a file's name.
+pub fn seed_path(mac: MacAddr) -> String {
+    format!("/seed/{mac}/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: MacAddr = MacAddr([2, 0, 0x5e, 0x10, 0, 0xab]);
+
+    #[test]
+    fn every_file_of_a_machine_has_a_path() {
+        for file in File::ALL {
+            let path = format!("{}{}", seed_path(MAC), file.name());
+            assert_eq!(route(&path), Some((MAC, file)), "{path}");
+        }
+        assert_eq!(
+            route("/seed/02-00-5E-10-00-AB/user-data"),
+            Some((MAC, File::UserData))
+        );
+    }
+
+    #[test]
+    fn other_paths_lead_nowhere() {
+        for path in [
+            "",
+            "/",
+            "/seed/",
+            "/seed/02:00:5e:10:00:ab",
+            "/seed/02:00:5e:10:00:ab/",
+            "/seed/02:00:5e:10:00:ab/passwd",
+            "/seed/02:00:5e:10:00:ab//user-data",
+            "/seed/02:00:5e:10:00:ab/../user-data",
+            "/seed/02:00:5e:10:00/user-data",
+            "seed/02:00:5e:10:00:ab/user-data",
+            "/seed/02:00:5e:10:00:ab/user-data?x",
+        ] {
+            assert_eq!(route(path), None, "{path}");
+        }
+    }
+}

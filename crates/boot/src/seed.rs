@@ -1,0 +1,124 @@
+//! The four files of a NoCloud seed.
+//!
+//! The machine takes its address by DHCP and keeps taking it: `network-config` names the
+//! interface by its MAC address and says `dhcp4`, since an address written there would outlive
+//! the lease it came from. The facts of the lease stand in `meta-data`, where cloud-init offers
+//! them to templates (`{{ ds.meta_data.… }}`).
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::etcd_unit::{EtcdUnit, UNIT_PATH, UnitError};
+use crate::json::to_yaml_safe_json;
+use crate::{Facts, File};
+
+/// The text of each file of one machine's seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seed {
+    pub meta_data: String,
+    pub user_data: String,
+    pub vendor_data: String,
+    pub network_config: String,
+}
+
+impl Seed {
+    /// The text of `file`.
+    pub fn file(&self, file: File) -> &str {
+        match file {
+            File::MetaData => &self.meta_data,
+            File::UserData => &self.user_data,
+            File::VendorData => &self.vendor_data,
+            File::NetworkConfig => &self.network_config,
+        }
+    }
+}
+
+/// The seed of the machine that `facts` describe, which runs etcd when `etcd` is given.
+///
+/// Fails only when no unit can be written; facts that are merely hostile are data in the seed.
+pub fn seed(facts: &Facts, etcd: Option<&EtcdUnit>) -> Result<Seed, UnitError> {
+    Ok(Seed {
+        meta_data: to_yaml_safe_json(&MetaData::from(facts)),
+        user_data: cloud_config(&user_data(facts, etcd)?),
+        vendor_data: cloud_config(&json!({})),
+        network_config: to_yaml_safe_json(&network_config(facts)),
+    })
+}
+
+/// `instance-id` and `local-hostname` are NoCloud's; the rest is for templates and people.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct MetaData<'a> {
+    instance_id: &'a str,
+    local_hostname: &'a str,
+    domain: &'a str,
+    mac: String,
+    local_ipv4: String,
+    prefix_length: u8,
+    gateway: Option<String>,
+    dns: Vec<String>,
+    class: Option<&'a str>,
+}
+
+impl<'a> From<&'a Facts> for MetaData<'a> {
+    fn from(facts: &'a Facts) -> Self {
+        Self {
+            instance_id: &facts.instance_id,
+            local_hostname: &facts.hostname,
+            domain: &facts.domain,
+            mac: facts.mac.to_string(),
+            local_ipv4: facts.addr.to_string(),
+            prefix_length: facts.prefix_len,
+            gateway: facts.gateway.map(|addr| addr.to_string()),
+            dns: facts.dns.iter().map(ToString::to_string).collect(),
+            class: facts.class.as_deref(),
+        }
+    }
+}
+
+fn user_data(facts: &Facts, etcd: Option<&EtcdUnit>) -> Result<Value, UnitError> {
+    let mut config = json!({
+        "hostname": facts.hostname,
+        "fqdn": facts.fqdn(),
+        // etcd must learn its own address from DNS, as its peers do: a line of /etc/hosts that
+        // maps the machine's name to 127.0.1.1 makes it fail to find itself among the records.
+        "manage_etc_hosts": false,
+    });
+    if let Some(etcd) = etcd {
+        config["write_files"] = json!([{
+            "path": UNIT_PATH,
+            "owner": "root:root",
+            "permissions": "0644",
+            "content": etcd.render(facts)?,
+        }]);
+        // --no-block: cloud-init's final stage is itself a unit, and one that waits here for
+        // another to start can wait for ever.
+        config["runcmd"] = json!([
+            ["systemctl", "daemon-reload"],
+            ["systemctl", "enable", "--now", "--no-block", "etcd.service"],
+        ]);
+    }
+    Ok(config)
+}
+
+fn network_config(facts: &Facts) -> Value {
+    json!({
+        "version": 2,
+        "ethernets": {
+            "boot": {
+                "match": { "macaddress": facts.mac.to_string() },
+                "dhcp4": true,
+                // The lease was given to this MAC address; a client that identifies itself by
+                // DUID (RFC 4361) would be given another one.
+                "dhcp-identifier": "mac",
+            },
+        },
+    })
+}
+
+fn cloud_config(config: &Value) -> String {
+    format!("#cloud-config\n{}", to_yaml_safe_json(config))
+}
+
+#[cfg(test)]
+mod tests;
