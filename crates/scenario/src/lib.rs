@@ -1,1 +1,36 @@
-//! Stories, observations, oracles and the World trait
+//! Stories, and how they are judged.
+//!
+//! A [`Story`] is what a scenario file says: machines, the network, the service, what happens
+//! and what is expected. A [`World`] makes it happen and reports [`Observation`]s, the same
+//! kinds in every world. [`drive`] tells the story to a world; at its end the [`oracle`]s turn
+//! observations and [`Evidence`] into a [`Verdict`] that names the first broken [`Link`] of the
+//! boot chain.
+//!
+//! Nothing here knows a socket, a process or a clock: that is what worlds are for.
+
+pub mod check;
+pub mod drive;
+pub mod evidence;
+pub mod lane;
+pub mod link;
+pub mod observation;
+pub mod oracle;
+pub mod raw;
+pub mod story;
+pub mod verdict;
+pub mod world;
+
+pub use check::{LoadError, Problem, StoryError};
+pub use drive::{Outcome, drive};
+pub use evidence::Evidence;
+pub use lane::Lane;
+pub use link::Link;
+pub use observation::{Observation, What};
+pub use story::Story;
+pub use verdict::{Finding, Verdict};
+pub use world::{World, WorldError};
+
+/// The JSON Schema of a story file.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(raw::Story)
+}

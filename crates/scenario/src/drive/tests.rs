@@ -1,0 +1,165 @@
+//! The order in which a story is told, against a world that only takes notes.
+
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::observation::What;
+
+/// Time jumps to what is waited for; members are healthy `boot` after power-on.
+struct Notes {
+    now: Instant,
+    predicted: ClusterId,
+    done: Vec<(Instant, Action, String)>,
+    pending: VecDeque<Observation>,
+    names: Vec<String>,
+    healthy: bool,
+}
+
+impl Notes {
+    fn new(story: &Story, expected: &Expected, healthy: bool) -> Self {
+        Self {
+            now: Instant::ZERO,
+            predicted: expected.cluster_id,
+            done: Vec::new(),
+            pending: VecDeque::new(),
+            names: story
+                .machines
+                .iter()
+                .map(|machine| machine.name.clone())
+                .collect(),
+            healthy,
+        }
+    }
+}
+
+impl World for Notes {
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    async fn deploy(&mut self) -> Result<(), WorldError> {
+        Ok(())
+    }
+
+    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+        let name = self.names[index].clone();
+        self.done.push((self.now, action, name.clone()));
+        let boot = Duration::from_millis(100);
+        let said = match action {
+            Action::PowerOff => vec![(self.now, What::PoweredOff)],
+            Action::LinkDown => vec![(self.now, What::LinkDown)],
+            Action::LinkUp => vec![(self.now, What::LinkUp)],
+            Action::PowerOn => vec![
+                (self.now, What::PoweredOn),
+                (
+                    self.now + boot,
+                    What::ReversePublished {
+                        addr: [10, 77, 0, 10].into(),
+                    },
+                ),
+                (
+                    self.now + boot,
+                    What::Healthy {
+                        cluster_id: self.predicted,
+                        member_id: quorate_etcd::MemberId(1),
+                        voters: 2,
+                    },
+                ),
+            ],
+        };
+        for (at, what) in said {
+            if self.healthy || !matches!(what, What::Healthy { .. }) {
+                self.pending.push_back(Observation {
+                    at,
+                    machine: Some(name.clone()),
+                    what,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
+        match self.pending.pop_front() {
+            Some(observation) => {
+                self.now = self.now.max(observation.at);
+                Ok(vec![observation])
+            }
+            None => {
+                self.now = until;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    async fn collect(&mut self) -> Result<Evidence, WorldError> {
+        Ok(Evidence::default())
+    }
+}
+
+fn tell(text: &str, healthy: bool) -> (Notes, Outcome) {
+    let story = Story::parse("story.toml", text).unwrap();
+    let expected = Expected::new(&story, 3, 5);
+    let mut world = Notes::new(&story, &expected, healthy);
+    let outcome = {
+        let told = std::pin::pin!(drive(
+            &mut world,
+            &story,
+            &expected,
+            Seed::new(1),
+            |_, _| {}
+        ));
+        match told.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome.unwrap(),
+            Poll::Pending => panic!("this world never waits"),
+        }
+    };
+    (world, outcome)
+}
+
+const STORY: &str = r#"
+title = "Two"
+[etcd]
+[[machines]]
+name = "n"
+count = 2
+class = "etcd"
+every = "3s"
+[[steps]]
+after_formed = "1s"
+do = "power-off"
+machine = "n1"
+[[steps]]
+after_formed = "2s"
+do = "power-on"
+machine = "n1"
+"#;
+
+#[test]
+fn steps_after_formation_wait_for_it() {
+    let (world, outcome) = tell(STORY, true);
+    let done: Vec<_> = world
+        .done
+        .iter()
+        .map(|(at, action, name)| format!("{:.1} {action:?} {name}", at.as_nanos() as f64 / 1e9))
+        .collect();
+    assert_eq!(
+        done,
+        [
+            "0.0 PowerOn n1",
+            "3.0 PowerOn n2",
+            "4.1 PowerOff n1",
+            "5.1 PowerOn n1"
+        ]
+    );
+    assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
+    assert_eq!(outcome.ended_at, Instant::from_nanos(5_200_000_000));
+}
+
+#[test]
+fn a_cluster_that_does_not_form_ends_at_the_deadline() {
+    let (_, outcome) = tell(STORY, false);
+    assert_eq!(outcome.formed_at, None);
+    assert_eq!(outcome.ended_at, Instant::from_nanos(33_000_000_000));
+    assert_eq!(outcome.verdict.exit_code(), 1);
+}

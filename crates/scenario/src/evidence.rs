@@ -1,0 +1,70 @@
+//! What a world collects at the end of a story, for the oracles.
+
+use std::net::Ipv4Addr;
+
+use quorate_core::MacAddr;
+use quorate_etcd::{ClusterId, MemberId};
+use serde::{Deserialize, Serialize};
+
+/// The state of the world when the story ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The server's lease database: active leases only.
+    pub leases: Vec<Lease>,
+    /// What the DNS answered for the name and the address of every lease.
+    pub names: Vec<Name>,
+    /// What the DNS answered for the service.
+    pub srv: Vec<Srv>,
+    /// What every member answered that could be asked.
+    pub members: Vec<Member>,
+    /// What happened to one value for each pair of members.
+    pub writes: Vec<Write>,
+    /// Why times and failures of this run cannot be trusted, when they cannot.
+    pub starved: Option<String>,
+}
+
+/// One active lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    pub addr: Ipv4Addr,
+    pub mac: MacAddr,
+    pub hostname: Option<String>,
+}
+
+/// The answers for one leased machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    pub hostname: String,
+    /// A records of the name.
+    pub forward: Vec<Ipv4Addr>,
+    /// PTR records of the leased address, without trailing dots.
+    pub reverse: Vec<String>,
+}
+
+/// One SRV record of the service's server set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Srv {
+    /// Without trailing dots.
+    pub owner: String,
+    pub target: String,
+    pub port: u16,
+}
+
+/// One member's own view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub machine: String,
+    pub cluster_id: ClusterId,
+    pub member_id: MemberId,
+    /// Names of the voters in its member list; empty for one that has not started.
+    pub voters: Vec<String>,
+}
+
+/// One value, written through one member and read through another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    pub through: String,
+    pub read: String,
+    /// Why it did not arrive, when it did not.
+    pub failed: Option<String>,
+}

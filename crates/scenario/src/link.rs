@@ -1,0 +1,52 @@
+//! The links of the boot chain.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One link from power-on to quorum. A later link cannot hold when an earlier one is broken,
+/// so the first broken one is the one to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// The machine is switched on.
+    Power,
+    /// It asks for an address.
+    Discover,
+    /// It has one.
+    Ack,
+    /// Its name leads to its address, and back.
+    Name,
+    /// It has its seed, and the service is installed.
+    Seed,
+    /// The service's SRV set is complete.
+    Srv,
+    /// etcd runs.
+    Etcd,
+    /// etcd computed the cluster ID that all members must agree on.
+    ClusterId,
+    /// The cluster counts it as a voter.
+    Voter,
+    /// It knows a leader.
+    Quorum,
+    /// What is written through it is read through the others.
+    Writes,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Power => "power",
+            Self::Discover => "discover",
+            Self::Ack => "ack",
+            Self::Name => "name",
+            Self::Seed => "seed",
+            Self::Srv => "srv",
+            Self::Etcd => "etcd",
+            Self::ClusterId => "cluster-id",
+            Self::Voter => "voter",
+            Self::Quorum => "quorum",
+            Self::Writes => "writes",
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What was seen to happen: the one vocabulary of every world.
+
+use std::net::Ipv4Addr;
+
+use quorate_core::Instant;
+use quorate_etcd::{ClusterId, MemberId};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened at one time, to one machine or to all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Since the story began.
+    pub at: Instant,
+    /// `None` for what concerns the servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// The kinds of things that happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum What {
+    /// The world's servers answer; the first machine may be switched on.
+    ServersReady,
+    PoweredOn,
+    PoweredOff,
+    LinkDown,
+    LinkUp,
+    /// The machine's DHCP client sent a message.
+    DhcpSent {
+        message: String,
+        attempt: u32,
+    },
+    /// The machine has an address (again, when `renewed`).
+    Leased {
+        addr: Ipv4Addr,
+        hostname: Option<String>,
+        lease_secs: u32,
+        renewed: bool,
+    },
+    /// The machine's lease ended and nothing replaced it.
+    LeaseLost {
+        reason: String,
+    },
+    /// The A record is in the zone, durable and served.
+    NamePublished {
+        addr: Ipv4Addr,
+    },
+    /// The PTR record likewise.
+    ReversePublished {
+        addr: Ipv4Addr,
+    },
+    /// The machine has applied its seed.
+    Seeded,
+    /// The machine started the service's process.
+    ServiceStarted {
+        attempt: u32,
+    },
+    /// The process ended.
+    ServiceExited {
+        status: String,
+        last_words: Option<String>,
+    },
+    /// etcd bootstrapped, which fixes both IDs for the life of its disk.
+    Identified {
+        cluster_id: ClusterId,
+        member_id: MemberId,
+    },
+    /// The member answers with its view of the cluster and knows a leader.
+    Healthy {
+        cluster_id: ClusterId,
+        member_id: MemberId,
+        voters: usize,
+    },
+    /// The member was healthy and no longer answers so.
+    Unhealthy {
+        why: String,
+    },
+    /// A zone has a new version.
+    ZoneChanged {
+        zone: String,
+        serial: u32,
+        added: Vec<String>,
+        removed: Vec<String>,
+    },
+    /// The cohort gate holds the SRV set back.
+    GateWaiting {
+        have: usize,
+        want: usize,
+    },
+    /// The cohort gate let the SRV set through.
+    GateOpened {
+        members: Vec<String>,
+    },
+    /// The SRV records of these machines are in the zone, durable and served.
+    SrvPublished {
+        members: Vec<String>,
+    },
+    /// A server refused or dropped something.
+    Refused {
+        by: String,
+        why: String,
+    },
+    /// What this world cannot show, or what a reader should know.
+    Note {
+        text: String,
+    },
+}

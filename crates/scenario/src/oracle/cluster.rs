@@ -1,0 +1,228 @@
+//! The cluster: one ID, the predicted one; n voters; writes that arrive.
+
+use std::collections::BTreeMap;
+
+use quorate_etcd::ClusterId;
+
+use super::Case;
+use crate::lane::Lane;
+use crate::link::Link;
+use crate::verdict::Finding;
+
+/// Every member that made up its mind made it up the same way, and rightly.
+///
+/// A wrong ID is decoded: it is a hash of the peer URLs that the member saw, so one of the
+/// subsets of the right ones gives it back.
+pub(super) fn split(case: &Case<'_>) -> Vec<Finding> {
+    let mut by_id: BTreeMap<ClusterId, Vec<&Lane>> = BTreeMap::new();
+    for lane in case.lanes.members() {
+        if let Some((cluster, _)) = lane.identity {
+            by_id.entry(cluster).or_default().push(lane);
+        }
+    }
+    let predicted = case.expected.cluster_id;
+    // In the order in which the members made up their minds, which tells the story.
+    let mut groups: Vec<_> = by_id.iter().collect();
+    groups.sort_by_key(|(_, lanes)| {
+        lanes
+            .iter()
+            .filter_map(|lane| lane.reached.get(&Link::ClusterId))
+            .min()
+            .copied()
+    });
+    let Some((_, wrong)) = groups.iter().find(|(id, _)| **id != predicted) else {
+        return Vec::new();
+    };
+    let machine = wrong.first().map(|lane| lane.machine.clone());
+    let told: Vec<String> = groups
+        .iter()
+        .map(|(id, lanes)| group(case, **id, lanes))
+        .collect();
+    let what = match told.as_slice() {
+        [one] => format!("the cluster has a wrong ID: {one}; the right one is {predicted}"),
+        several => format!(
+            "the cluster split into {}: {}",
+            several.len(),
+            several.join("; ")
+        ),
+    };
+    vec![Finding {
+        link: Link::ClusterId,
+        machine,
+        what,
+        cause: "the members read different SRV sets; etcd reads the set once, at its first start, and never again".to_owned(),
+        fix: "publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal".to_owned(),
+    }]
+}
+
+/// `d1f8… on n2 (saw n1 n2)`
+fn group(case: &Case<'_>, id: ClusterId, lanes: &[&Lane]) -> String {
+    let machines = lanes
+        .iter()
+        .map(|lane| lane.machine.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let right = if id == case.expected.cluster_id {
+        ", the right one"
+    } else {
+        ""
+    };
+    format!("{id} on {machines} (saw {}{right})", seen(case, id))
+}
+
+/// The names of the members whose records give `id`.
+fn seen(case: &Case<'_>, id: ClusterId) -> String {
+    let peers = &case.expected.peers;
+    let urls: Vec<&str> = peers.iter().map(|(_, url)| url.as_str()).collect();
+    let subsets = match quorate_etcd::invert(&urls, &case.expected.token, id) {
+        Ok(subsets) => subsets,
+        Err(too_many) => return too_many.to_string(),
+    };
+    let Some(subset) = subsets.first() else {
+        return "records that are not this story's".to_owned();
+    };
+    let names = peers
+        .iter()
+        .filter(|(_, url)| subset.contains(url))
+        .map(|(name, _)| name.as_str());
+    names.collect::<Vec<_>>().join(" ")
+}
+
+/// Every member that is on is a voter and knows a leader.
+pub(super) fn every_member_is_healthy(case: &Case<'_>) -> Vec<Finding> {
+    case.lanes
+        .members()
+        .filter(|lane| lane.expected() && lane.reached.contains_key(&Link::Seed))
+        .filter_map(|lane| unhealthy(case, lane))
+        .collect()
+}
+
+fn unhealthy(case: &Case<'_>, lane: &Lane) -> Option<Finding> {
+    let want = case.story.etcd.members;
+    let finding = |link, what: String, cause: String, fix: &str| Finding {
+        link,
+        machine: Some(lane.machine.clone()),
+        what,
+        cause,
+        fix: fix.to_owned(),
+    };
+    if lane.identity.is_none() {
+        let cause = lane
+            .last_words
+            .clone()
+            .unwrap_or_else(|| "etcd has said nothing".to_owned());
+        let what = format!(
+            "etcd was started {} times and never bootstrapped",
+            lane.starts
+        );
+        return Some(finding(
+            Link::Etcd,
+            what,
+            cause,
+            "mend what etcd says; its log is with the artifacts",
+        ));
+    }
+    match lane.voters {
+        Some(voters) if voters == want => None,
+        Some(voters) => Some(finding(
+            Link::Voter,
+            format!("counts {voters} voters of {want}"),
+            "a member was removed, or added by hand".to_owned(),
+            "compare the member lists of all members",
+        )),
+        None => Some(finding(
+            Link::Quorum,
+            "has the right cluster ID and does not answer as a member with a leader".to_owned(),
+            quorum_cause(case),
+            "bring the missing members up; read this member's etcd log",
+        )),
+    }
+}
+
+fn quorum_cause(case: &Case<'_>) -> String {
+    let up = case
+        .lanes
+        .members()
+        .filter(|lane| lane.expected() && lane.identity.is_some())
+        .count();
+    let want = case.story.etcd.members;
+    let quorum = want / 2 + 1;
+    if up < quorum {
+        format!("{up} of {want} members are up, and a quorum is {quorum}")
+    } else {
+        "its peers do not reach it, or the election has not ended".to_owned()
+    }
+}
+
+/// All members tell the same list, and it names every member of the story.
+pub(super) fn member_lists_agree(case: &Case<'_>) -> Vec<Finding> {
+    let mut want: Vec<&str> = case
+        .story
+        .members()
+        .map(|machine| machine.name.as_str())
+        .collect();
+    want.sort_unstable();
+    let mut findings = Vec::new();
+    for member in &case.evidence.members {
+        let mut have: Vec<&str> = member.voters.iter().map(String::as_str).collect();
+        have.sort_unstable();
+        if have != want {
+            findings.push(Finding {
+                link: Link::Voter,
+                machine: Some(member.machine.clone()),
+                what: format!("lists the voters {have:?}, not {want:?}"),
+                cause: "its view of the cluster is another one".to_owned(),
+                fix: "compare the cluster IDs and the member lists of all members".to_owned(),
+            });
+        }
+    }
+    findings
+}
+
+/// A value written through each member was read through every other.
+pub(super) fn writes_arrive(case: &Case<'_>) -> Vec<Finding> {
+    let failed = case
+        .evidence
+        .writes
+        .iter()
+        .find_map(|write| write.failed.as_ref().map(|why| (write, why)));
+    let Some((write, why)) = failed else {
+        return unwritten(case);
+    };
+    vec![Finding {
+        link: Link::Writes,
+        machine: Some(write.through.clone()),
+        what: format!(
+            "a value written through {} was not read through {}",
+            write.through, write.read
+        ),
+        cause: why.clone(),
+        fix: "check the leader and the logs of both members".to_owned(),
+    }]
+}
+
+/// A cluster that is whole but was never written to has not been proved.
+fn unwritten(case: &Case<'_>) -> Vec<Finding> {
+    let up: Vec<&Lane> = case
+        .lanes
+        .members()
+        .filter(|lane| lane.expected())
+        .collect();
+    let healthy = up
+        .iter()
+        .all(|lane| lane.voters == Some(case.story.etcd.members));
+    let pairs = up.len() * up.len().saturating_sub(1).max(1);
+    if !healthy || case.evidence.writes.len() >= pairs {
+        return Vec::new();
+    }
+    vec![Finding {
+        link: Link::Writes,
+        machine: None,
+        what: format!(
+            "{} of {pairs} writes were tried",
+            case.evidence.writes.len()
+        ),
+        cause: "the world stopped before the cluster was proved".to_owned(),
+        fix: "report it: this is a bug of the world".to_owned(),
+    }]
+}

@@ -1,0 +1,96 @@
+//! Leases: every machine has one, and no address is leased twice.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use super::Case;
+use crate::link::Link;
+use crate::observation::What;
+use crate::verdict::Finding;
+
+/// No two machines hold one address: not in the database, not as the machines saw it.
+pub(super) fn unique(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut holder = BTreeMap::new();
+    for lease in &case.evidence.leases {
+        if let Some(other) = holder.insert(lease.addr, lease.mac) {
+            findings.push(twice(
+                lease.addr,
+                &lease.mac.to_string(),
+                &other.to_string(),
+            ));
+        }
+    }
+    let mut held: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
+    for observation in case.observations {
+        let Some(machine) = observation.machine.as_deref() else {
+            continue;
+        };
+        if let What::Leased { addr, .. } = &observation.what {
+            held.retain(|_, holder| *holder != machine);
+            if let Some(other) = held.insert(*addr, machine) {
+                findings.push(twice(*addr, machine, other));
+            }
+        } else if let What::LeaseLost { .. } = &observation.what {
+            held.retain(|_, holder| *holder != machine);
+        }
+    }
+    findings
+}
+
+fn twice(addr: Ipv4Addr, one: &str, other: &str) -> Finding {
+    Finding {
+        link: Link::Ack,
+        machine: Some(one.to_owned()),
+        what: format!("{addr} is leased twice, to {other} and to {one}"),
+        cause: "the DHCP server gave an address out that it had promised to another client"
+            .to_owned(),
+        fix: "report it with the lease database of this run: this is a server bug".to_owned(),
+    }
+}
+
+/// Every machine that is on has a lease in the server's database.
+pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (lane, machine) in case.lanes.iter().zip(&case.story.machines) {
+        if !lane.expected()
+            || case
+                .evidence
+                .leases
+                .iter()
+                .any(|lease| lease.mac == machine.mac)
+        {
+            continue;
+        }
+        let finding = if lane.reached.contains_key(&Link::Discover) {
+            Finding {
+                link: Link::Ack,
+                machine: Some(lane.machine.clone()),
+                what: "asked for an address and has no lease".to_owned(),
+                cause: last_refusal(case)
+                    .unwrap_or_else(|| "the server did not answer it".to_owned()),
+                fix: "look for its MAC address in the server's log and in the capture".to_owned(),
+            }
+        } else {
+            Finding {
+                link: Link::Discover,
+                machine: Some(lane.machine.clone()),
+                what: "is on and never asked for an address".to_owned(),
+                cause: "its node agent did not start, or its link is down".to_owned(),
+                fix: "read its console.log".to_owned(),
+            }
+        };
+        findings.push(finding);
+    }
+    findings
+}
+
+/// What the DHCP server last refused, and why.
+fn last_refusal(case: &Case<'_>) -> Option<String> {
+    case.observations.iter().rev().find_map(|observation| {
+        let What::Refused { by, why } = &observation.what else {
+            return None;
+        };
+        (by == "dhcp").then(|| format!("the server refused: {why}"))
+    })
+}

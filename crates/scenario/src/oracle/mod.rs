@@ -1,0 +1,64 @@
+//! What must be true at the end of a story.
+//!
+//! Each oracle looks at one or two links of the boot chain and answers what it finds broken.
+//! An oracle whose link cannot hold because an earlier one is broken keeps silent: the first
+//! broken link is the one to mend.
+
+mod cluster;
+mod leases;
+mod names;
+mod srv;
+
+use crate::drive::Expected;
+use crate::evidence::Evidence;
+use crate::lane::Lanes;
+use crate::observation::Observation;
+use crate::story::Story;
+use crate::verdict::Finding;
+
+/// Everything an oracle may look at.
+struct Case<'a> {
+    story: &'a Story,
+    expected: &'a Expected,
+    lanes: &'a Lanes,
+    observations: &'a [Observation],
+    evidence: &'a Evidence,
+}
+
+/// Runs every oracle.
+pub fn judge(
+    story: &Story,
+    expected: &Expected,
+    lanes: &Lanes,
+    observations: &[Observation],
+    evidence: &Evidence,
+) -> Vec<Finding> {
+    let case = Case {
+        story,
+        expected,
+        lanes,
+        observations,
+        evidence,
+    };
+    let mut findings = Vec::new();
+    findings.extend(leases::unique(&case));
+    findings.extend(leases::every_machine_has_one(&case));
+    findings.extend(names::equal_leases(&case));
+    findings.extend(srv::never_before_its_address(&case));
+    findings.extend(srv::complete(&case));
+    let split = cluster::split(&case);
+    if split.is_empty() {
+        findings.extend(cluster::every_member_is_healthy(&case));
+        findings.extend(cluster::member_lists_agree(&case));
+        findings.extend(cluster::writes_arrive(&case));
+    }
+    findings.extend(split);
+    findings
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "tests change one kind of observation"
+)]
+mod tests;

@@ -1,0 +1,373 @@
+//! Each oracle, shown a world in which the thing it names is broken.
+
+use std::net::Ipv4Addr;
+
+use quorate_core::Instant;
+use quorate_etcd::{ClusterId, cluster_id, member_id};
+
+use super::*;
+use crate::evidence::{Lease, Member, Name, Srv, Write};
+use crate::link::Link;
+use crate::observation::What;
+
+const STORY: &str = r#"
+title = "Three"
+[etcd]
+[[machines]]
+name = "n"
+count = 3
+class = "etcd"
+"#;
+
+/// A world in which everything went well; tests break one thing each.
+struct Whole {
+    story: Story,
+    expected: Expected,
+    observations: Vec<Observation>,
+    evidence: Evidence,
+}
+
+fn addr(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, 0, 9 + number as u8)
+}
+
+impl Whole {
+    fn new() -> Self {
+        let story = Story::parse("story.toml", STORY).unwrap();
+        let expected = Expected::new(&story, 3, 5);
+        let mut whole = Self {
+            story,
+            expected,
+            observations: Vec::new(),
+            evidence: Evidence::default(),
+        };
+        let names = ["n1", "n2", "n3"];
+        for (index, name) in names.iter().enumerate() {
+            let number = index + 1;
+            whole.boot(name, number);
+            whole.evidence.leases.push(Lease {
+                addr: addr(number),
+                mac: whole.story.machines[index].mac,
+                hostname: Some((*name).to_owned()),
+            });
+            whole.evidence.names.push(Name {
+                hostname: (*name).to_owned(),
+                forward: vec![addr(number)],
+                reverse: vec![format!("{name}.lab.test")],
+            });
+            whole.evidence.srv.push(Srv {
+                owner: whole.expected.srv_owner.clone(),
+                target: format!("{name}.lab.test"),
+                port: 2380,
+            });
+            whole.evidence.members.push(Member {
+                machine: (*name).to_owned(),
+                cluster_id: whole.expected.cluster_id,
+                member_id: whole.member(index),
+                voters: names.map(str::to_owned).to_vec(),
+            });
+            for read in names.iter().filter(|read| *read != name) {
+                whole.evidence.writes.push(Write {
+                    through: (*name).to_owned(),
+                    read: (*read).to_owned(),
+                    failed: None,
+                });
+            }
+        }
+        whole
+    }
+
+    fn member(&self, index: usize) -> quorate_etcd::MemberId {
+        member_id(&[&self.expected.peers[index].1], &self.expected.token)
+    }
+
+    fn boot(&mut self, name: &str, number: usize) {
+        let cluster_id = self.expected.cluster_id;
+        let member_id = self.member(number - 1);
+        let fqdn = format!("{name}.lab.test.");
+        let zone = |serial, record: String| What::ZoneChanged {
+            zone: "lab.test.".to_owned(),
+            serial,
+            added: vec![record],
+            removed: Vec::new(),
+        };
+        let serial = 10 * number as u32;
+        for what in [
+            What::PoweredOn,
+            What::DhcpSent {
+                message: "DISCOVER".to_owned(),
+                attempt: 1,
+            },
+            What::Leased {
+                addr: addr(number),
+                hostname: Some(name.to_owned()),
+                lease_secs: 60,
+                renewed: false,
+            },
+            zone(serial, format!("{fqdn} 60 IN A {}", addr(number))),
+            What::ReversePublished { addr: addr(number) },
+            zone(
+                serial + 1,
+                format!("_etcd-server._tcp.lab.test. 60 IN SRV 0 0 2380 {fqdn}"),
+            ),
+            What::SrvPublished {
+                members: vec![name.to_owned()],
+            },
+            What::Seeded,
+            What::ServiceStarted { attempt: 1 },
+            What::Identified {
+                cluster_id,
+                member_id,
+            },
+            What::Healthy {
+                cluster_id,
+                member_id,
+                voters: 3,
+            },
+        ] {
+            let at = Instant::from_nanos(self.observations.len() as u64);
+            self.observations.push(Observation {
+                at,
+                machine: Some(name.to_owned()),
+                what,
+            });
+        }
+    }
+
+    fn judge(&self) -> Vec<Finding> {
+        let mut lanes = Lanes::new(&self.story);
+        for observation in &self.observations {
+            lanes.take(observation);
+        }
+        judge(
+            &self.story,
+            &self.expected,
+            &lanes,
+            &self.observations,
+            &self.evidence,
+        )
+    }
+
+    /// Says of `name` what `change` makes of each thing that was observed; `None` forgets it.
+    fn retell(&mut self, name: &str, mut change: impl FnMut(&What) -> Option<What>) {
+        self.observations.retain_mut(|observation| {
+            if observation.machine.as_deref() != Some(name) {
+                return true;
+            }
+            match change(&observation.what) {
+                Some(what) => {
+                    observation.what = what;
+                    true
+                }
+                None => false,
+            }
+        });
+    }
+
+    #[track_caller]
+    fn finds(&self, link: Link, machine: Option<&str>, words: &str) {
+        let findings = crate::Verdict::new(self.judge(), None).findings().to_vec();
+        let first = findings.first().expect("something is found");
+        assert_eq!(
+            (first.link, first.machine.as_deref()),
+            (link, machine),
+            "{findings:#?}"
+        );
+        assert!(
+            first.what.contains(words),
+            "{:?} does not say {words:?}",
+            first.what
+        );
+    }
+}
+
+#[test]
+fn a_whole_world_has_no_findings() {
+    assert_eq!(Whole::new().judge(), []);
+}
+
+#[test]
+fn an_address_in_the_database_twice() {
+    let mut whole = Whole::new();
+    whole.evidence.leases[1].addr = addr(1);
+    whole.evidence.names[1].forward = vec![addr(1)];
+    whole.finds(Link::Ack, Some("02:71:00:00:00:02"), "leased twice");
+}
+
+#[test]
+fn an_address_seen_by_two_machines() {
+    let mut whole = Whole::new();
+    whole.retell("n2", |what| {
+        Some(match what {
+            What::Leased { hostname, .. } => What::Leased {
+                addr: addr(1),
+                hostname: hostname.clone(),
+                lease_secs: 60,
+                renewed: false,
+            },
+            other => other.clone(),
+        })
+    });
+    whole.finds(Link::Ack, Some("n2"), "leased twice, to n1 and to n2");
+}
+
+#[test]
+fn a_machine_without_a_lease() {
+    let mut whole = Whole::new();
+    whole.evidence.leases.remove(2);
+    whole.finds(Link::Ack, Some("n3"), "has no lease");
+    whole.retell("n3", |what| {
+        (*what == What::PoweredOn).then(|| what.clone())
+    });
+    whole.finds(Link::Discover, Some("n3"), "never asked");
+}
+
+#[test]
+fn a_name_that_leads_elsewhere() {
+    let mut whole = Whole::new();
+    whole.evidence.names[0].forward = vec![addr(7)];
+    whole.finds(Link::Name, Some("n1"), "resolves to");
+    let mut whole = Whole::new();
+    whole.evidence.names[0].reverse.clear();
+    whole.finds(Link::Name, Some("n1"), "leads back to []");
+}
+
+#[test]
+fn an_srv_record_ahead_of_its_address() {
+    let mut whole = Whole::new();
+    whole.retell("n2", |what| match what {
+        What::ZoneChanged { added, .. } if added[0].contains(" A ") => None,
+        other => Some(other.clone()),
+    });
+    whole.finds(
+        Link::Srv,
+        Some("n2"),
+        "leads to n2.lab.test., which has no address",
+    );
+}
+
+#[test]
+fn an_srv_set_that_is_not_the_cohort() {
+    let mut whole = Whole::new();
+    let stranger = Srv {
+        target: "x.lab.test".to_owned(),
+        ..whole.evidence.srv[2].clone()
+    };
+    whole.evidence.srv[2] = stranger;
+    whole.finds(
+        Link::Srv,
+        None,
+        "missing n3.lab.test:2380 foreign x.lab.test:2380",
+    );
+}
+
+/// What etcd makes of the records of `machines`.
+fn id_of(whole: &Whole, machines: &[usize]) -> ClusterId {
+    cluster_id(machines.iter().map(|&index| whole.member(index)))
+}
+
+fn identify(whole: &mut Whole, name: &str, id: ClusterId) {
+    whole.retell(name, |what| match what {
+        What::Identified { member_id, .. } => Some(What::Identified {
+            cluster_id: id,
+            member_id: *member_id,
+        }),
+        What::Healthy { .. } => None,
+        other => Some(other.clone()),
+    });
+}
+
+#[test]
+fn a_split_is_decoded_to_the_records_that_each_member_saw() {
+    let mut whole = Whole::new();
+    let (alone, two) = (id_of(&whole, &[0]), id_of(&whole, &[0, 1]));
+    identify(&mut whole, "n1", alone);
+    identify(&mut whole, "n2", two);
+    let right = whole.expected.cluster_id;
+    whole.finds(
+        Link::ClusterId,
+        Some("n1"),
+        &format!(
+            "the cluster split into 3: {alone} on n1 (saw n1); {two} on n2 (saw n1 n2); {right} on n3 (saw n1 n2 n3, the right one)"
+        ),
+    );
+}
+
+#[test]
+fn a_member_that_saw_strangers() {
+    let mut whole = Whole::new();
+    for name in ["n1", "n2", "n3"] {
+        identify(&mut whole, name, ClusterId(7));
+    }
+    whole.finds(
+        Link::ClusterId,
+        Some("n1"),
+        "on n1 n2 n3 (saw records that are not this story's); the right one is",
+    );
+}
+
+#[test]
+fn a_member_that_never_bootstrapped_says_why() {
+    let mut whole = Whole::new();
+    whole.retell("n3", |what| match what {
+        What::Identified { .. } => Some(What::ServiceExited {
+            status: "exit status: 1".to_owned(),
+            last_words: Some("no such host".to_owned()),
+        }),
+        What::Healthy { .. } => None,
+        other => Some(other.clone()),
+    });
+    whole.finds(
+        Link::Etcd,
+        Some("n3"),
+        "started 1 times and never bootstrapped",
+    );
+    assert!(
+        whole
+            .judge()
+            .iter()
+            .any(|finding| finding.cause == "no such host")
+    );
+}
+
+#[test]
+fn a_member_without_a_leader() {
+    let mut whole = Whole::new();
+    whole.retell("n3", |what| match what {
+        What::Healthy { .. } => None,
+        other => Some(other.clone()),
+    });
+    whole.finds(Link::Quorum, Some("n3"), "does not answer as a member");
+}
+
+#[test]
+fn member_lists_that_differ() {
+    let mut whole = Whole::new();
+    whole.evidence.members[1].voters.pop();
+    whole.finds(Link::Voter, Some("n2"), "lists the voters [\"n1\", \"n2\"]");
+}
+
+#[test]
+fn a_write_that_does_not_arrive_or_was_not_tried() {
+    let mut whole = Whole::new();
+    whole.evidence.writes[3].failed = Some("timeout".to_owned());
+    whole.finds(
+        Link::Writes,
+        Some("n2"),
+        "written through n2 was not read through n3",
+    );
+    let mut whole = Whole::new();
+    whole.evidence.writes.pop();
+    whole.finds(Link::Writes, None, "5 of 6 writes were tried");
+}
+
+#[test]
+fn a_machine_that_is_off_is_not_missed() {
+    let mut whole = Whole::new();
+    whole.observations.push(Observation {
+        at: Instant::from_nanos(1_000),
+        machine: Some("n3".to_owned()),
+        what: What::PoweredOff,
+    });
+    assert_eq!(whole.judge(), []);
+}

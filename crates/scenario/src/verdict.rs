@@ -1,0 +1,61 @@
+//! What came of a story.
+
+use serde::Serialize;
+
+use crate::link::Link;
+
+/// The end of a story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every expectation held.
+    Pass,
+    /// At least one did not. The first finding is the first broken link.
+    Fail { findings: Vec<Finding> },
+    /// Something failed, but the run was not a fair one.
+    Inconclusive { why: String, findings: Vec<Finding> },
+}
+
+impl Verdict {
+    /// Judges by what the oracles found and by whether the run was fair.
+    pub fn new(mut findings: Vec<Finding>, starved: Option<String>) -> Self {
+        findings.sort_by_key(|finding| finding.link);
+        match (findings.is_empty(), starved) {
+            (true, _) => Self::Pass,
+            (false, None) => Self::Fail { findings },
+            (false, Some(why)) => Self::Inconclusive { why, findings },
+        }
+    }
+
+    /// The process exit code: 0 all held, 1 one failed, 4 inconclusive.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Fail { .. } => 1,
+            Self::Inconclusive { .. } => 4,
+        }
+    }
+
+    /// What was found, the first broken link first.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Pass => &[],
+            Self::Fail { findings } | Self::Inconclusive { findings, .. } => findings,
+        }
+    }
+}
+
+/// One broken expectation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The link that is broken.
+    pub link: Link,
+    /// The machine at which it broke; `None` when it concerns all.
+    pub machine: Option<String>,
+    /// What was seen, in one sentence that starts in lower case.
+    pub what: String,
+    /// Why it happened, as far as the evidence tells.
+    pub cause: String,
+    /// What to do about it.
+    pub fix: String,
+}

@@ -1,0 +1,55 @@
+//! The seam between stories and worlds.
+
+use quorate_core::Instant;
+use thiserror::Error;
+
+use crate::evidence::Evidence;
+use crate::observation::Observation;
+use crate::story::Action;
+
+/// A place where stories happen. Every world reports the same observations.
+#[expect(
+    async_fn_in_trait,
+    reason = "worlds are driven on one task; no caller needs Send"
+)]
+pub trait World {
+    /// Time since the story began, as this world counts it.
+    fn now(&self) -> Instant;
+
+    /// Builds the network, the servers and the machines (all switched off), and returns when
+    /// the servers answer. The story begins when this returns.
+    ///
+    /// # Errors
+    /// When this world cannot run here, or its servers do not come up.
+    async fn deploy(&mut self) -> Result<(), WorldError>;
+
+    /// Does `action` to the machine at `index` of the story's machines.
+    ///
+    /// # Errors
+    /// When the world itself fails; what happens to the machine is observed instead.
+    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError>;
+
+    /// Waits until something was observed or `until` has come; answers what was observed, in
+    /// order of time.
+    ///
+    /// # Errors
+    /// When the world itself fails.
+    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError>;
+
+    /// Asks servers and members for the state that oracles judge.
+    ///
+    /// # Errors
+    /// When the world itself fails.
+    async fn collect(&mut self) -> Result<Evidence, WorldError>;
+}
+
+/// The world, not the story, failed.
+#[derive(Debug, Error)]
+pub enum WorldError {
+    /// Something that this world needs is not there.
+    #[error("{what}\n  {remedy}")]
+    Unsupported { what: String, remedy: String },
+    /// A part of the world broke.
+    #[error("{0}")]
+    Broken(String),
+}
