@@ -7,8 +7,10 @@
 //!
 //! - `message`: the bytes
 //! - `socket`: one request out, its acknowledgement in
+//! - [`packet`]: beside them, whole frames on one interface, for machines without an address
 
 mod message;
+pub mod packet;
 mod socket;
 
 use std::io;
