@@ -1,0 +1,207 @@
+use super::*;
+
+const UNIT: &str = "a.service";
+const EXIT_0: ExitStatus = ExitStatus::Code { code: 0 };
+const EXIT_1: ExitStatus = ExitStatus::Code { code: 1 };
+const KILLED: ExitStatus = ExitStatus::Signal { signal: 9 };
+const TERMED: ExitStatus = ExitStatus::Signal { signal: 15 };
+
+fn at(millis: u64) -> Instant {
+    Instant::ZERO + Duration::from_millis(millis)
+}
+
+fn unit(lines: &str) -> Unit {
+    let text = format!("[Service]\nExecStart=/a\n{lines}");
+    crate::unit::parse(UNIT, &text, "n1").unwrap().0
+}
+
+/// A supervisor whose one unit runs, and the events so far dropped.
+fn up(lines: &str) -> Supervisor {
+    let mut supervisor = Supervisor::default();
+    let mut out = Vec::new();
+    supervisor.start(unit(lines), at(0), &mut out);
+    supervisor.handle_started(UNIT, Some(7), &mut out);
+    supervisor
+}
+
+fn state(supervisor: &Supervisor) -> UnitState {
+    supervisor.states().next().unwrap().1.clone()
+}
+
+fn exited(supervisor: &mut Supervisor, status: ExitStatus, millis: u64) -> Vec<Event> {
+    let mut out = Vec::new();
+    supervisor.handle_exited(UNIT, status, at(millis), &mut out);
+    out
+}
+
+fn is_start(event: &Event) -> bool {
+    matches!(event, Event::StartUnit { .. })
+}
+
+#[test]
+fn every_policy_meets_every_end() {
+    let not_started = ExitStatus::NotStarted { why: "no".into() };
+    let ends = [EXIT_0, EXIT_1, KILLED, TERMED, not_started];
+    for (policy, restarts) in [
+        ("no", [false; 5]),
+        ("always", [true; 5]),
+        ("on-success", [true, false, false, true, false]),
+        ("on-failure", [false, true, true, false, true]),
+        ("on-abnormal", [false, false, true, false, false]),
+        ("on-abort", [false, false, true, false, false]),
+    ] {
+        for (end, restarts) in ends.iter().zip(restarts) {
+            let mut supervisor = up(&format!("Restart={policy}\nRestartSec=1s"));
+            let said = exited(&mut supervisor, end.clone(), 500);
+            let clean = [EXIT_0, TERMED].contains(end);
+            let expected = match (restarts, clean) {
+                (true, _) => UnitState::Backoff { until: at(1_500) },
+                (false, true) => UnitState::Down,
+                (false, false) => UnitState::Failed,
+            };
+            assert_eq!(state(&supervisor), expected, "{policy}, {end:?}");
+            let delay = restarts.then_some(1_000);
+            assert!(
+                matches!(&said[0], Event::UnitExited { restart_in_ms, .. } if *restart_in_ms == delay)
+            );
+            let gave_up = said
+                .iter()
+                .any(|event| matches!(event, Event::UnitGaveUp { .. }));
+            assert_eq!(gave_up, !restarts && !clean, "{policy}, {end:?}");
+        }
+    }
+}
+
+#[test]
+fn a_unit_is_started_again_when_its_delay_is_over() {
+    let mut supervisor = up("Restart=always\nRestartSec=1s");
+    exited(&mut supervisor, EXIT_1, 0);
+    let mut out = Vec::new();
+    supervisor.handle_timeout(at(999), &mut out);
+    assert_eq!(out, []);
+    assert_eq!(supervisor.poll_timeout().unwrap().at, at(1_000));
+    supervisor.handle_timeout(at(1_000), &mut out);
+    assert!(matches!(&out[..], [Event::StartUnit { attempt: 2, .. }]));
+    assert_eq!(supervisor.poll_timeout(), None);
+}
+
+#[test]
+fn too_many_starts_in_the_interval_end_it_and_a_new_interval_does_not() {
+    let crash = |supervisor: &mut Supervisor, millis| {
+        let mut out = exited(supervisor, EXIT_1, millis);
+        supervisor.handle_started(UNIT, None, &mut out);
+        out
+    };
+    let lines = "Restart=always\nRestartSec=0\nStartLimitIntervalSec=10s\nStartLimitBurst=3";
+    let mut supervisor = up(lines);
+    assert!(crash(&mut supervisor, 1).iter().any(is_start));
+    assert!(crash(&mut supervisor, 2).iter().any(is_start));
+    assert!(!crash(&mut supervisor, 3).iter().any(is_start));
+    assert_eq!(state(&supervisor), UnitState::Failed);
+
+    let mut supervisor = up(lines);
+    for millis in [1, 2, 10_001, 10_002, 10_003] {
+        assert!(
+            crash(&mut supervisor, millis).iter().any(is_start),
+            "{millis}"
+        );
+    }
+
+    let mut supervisor = up("Restart=always\nRestartSec=0\nStartLimitIntervalSec=0");
+    assert!((0..100).all(|millis| crash(&mut supervisor, millis).iter().any(is_start)));
+}
+
+#[test]
+fn the_steps_before_run_one_by_one_and_a_failing_one_ends_the_start() {
+    let lines = "ExecStartPre=-/may-fail\nExecStartPre=/must-pass\nEnvironment=A=b";
+    let mut supervisor = Supervisor::default();
+    let mut out = Vec::new();
+    supervisor.start(unit(lines), at(0), &mut out);
+    supervisor.handle_started(UNIT, None, &mut out);
+    out.extend(exited(&mut supervisor, EXIT_1, 1));
+    supervisor.handle_started(UNIT, None, &mut out);
+    out.extend(exited(&mut supervisor, EXIT_0, 2));
+    supervisor.handle_started(UNIT, Some(9), &mut out);
+    let programs: Vec<&str> = out
+        .iter()
+        .filter_map(|event| match event {
+            Event::StartUnit { argv, env, .. } => {
+                assert_eq!(
+                    env,
+                    &[("A".into(), "b".into()), ("PATH".into(), PATH.into())]
+                );
+                Some(argv[0].as_str())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(programs, ["/may-fail", "/must-pass", "/a"]);
+    assert_eq!(
+        state(&supervisor),
+        UnitState::Up {
+            step: Step::Main,
+            pid: Some(9)
+        }
+    );
+
+    let mut supervisor = Supervisor::default();
+    supervisor.start(unit("ExecStartPre=/must-pass"), at(0), &mut out);
+    supervisor.handle_started(UNIT, None, &mut out);
+    exited(&mut supervisor, EXIT_1, 1);
+    assert_eq!(state(&supervisor), UnitState::Failed);
+}
+
+#[test]
+fn stopping_terminates_then_kills_and_never_restarts() {
+    let mut supervisor = up("Restart=always");
+    let mut out = Vec::new();
+    supervisor.stop_all(at(0), &mut out);
+    let stop = |signal| Event::StopUnit {
+        unit: UNIT.into(),
+        signal,
+    };
+    assert_eq!(out, [stop(StopSignal::Term)]);
+    assert!(!supervisor.is_at_rest());
+    out.clear();
+    supervisor.handle_timeout(at(5_000), &mut out);
+    assert_eq!(out, [stop(StopSignal::Kill)]);
+    assert_eq!(supervisor.poll_timeout(), None);
+    exited(&mut supervisor, KILLED, 5_001);
+    assert!(supervisor.is_at_rest());
+    assert_eq!(state(&supervisor), UnitState::Down);
+}
+
+#[test]
+fn stopping_cancels_a_restart_that_waits() {
+    let mut supervisor = up("Restart=always");
+    exited(&mut supervisor, EXIT_1, 0);
+    supervisor.stop_all(at(1), &mut Vec::new());
+    assert!(supervisor.is_at_rest());
+    assert_eq!(supervisor.poll_timeout(), None);
+}
+
+#[test]
+fn restart_waits_for_the_old_process() {
+    let mut supervisor = up("");
+    let mut out = Vec::new();
+    supervisor.restart(unit(""), at(0), &mut out);
+    assert!(!out.iter().any(is_start));
+    assert!(exited(&mut supervisor, TERMED, 1).iter().any(is_start));
+
+    let mut supervisor = Supervisor::default();
+    supervisor.restart(unit(""), at(0), &mut out);
+    assert!(out.iter().any(is_start));
+}
+
+#[test]
+fn starting_what_runs_and_stale_reports_change_nothing() {
+    let mut supervisor = up("");
+    let mut out = Vec::new();
+    supervisor.start(unit(""), at(1), &mut out);
+    supervisor.handle_started(UNIT, Some(8), &mut out);
+    supervisor.handle_exited("other.service", EXIT_1, at(1), &mut out);
+    assert_eq!(out, []);
+    exited(&mut supervisor, EXIT_0, 2);
+    assert_eq!(exited(&mut supervisor, EXIT_1, 3), []);
+    assert_eq!(state(&supervisor), UnitState::Down);
+}
