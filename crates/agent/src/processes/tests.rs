@@ -1,0 +1,132 @@
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+struct Bench {
+    log_dir: tempfile::TempDir,
+    processes: Processes,
+}
+
+fn bench() -> Bench {
+    let log_dir = tempfile::tempdir().unwrap();
+    let processes = Processes::new(log_dir.path());
+    Bench { log_dir, processes }
+}
+
+impl Bench {
+    fn sh(&mut self, script: &str) -> Pid {
+        let argv = ["/bin/sh", "-c", script].map(str::to_owned);
+        let pid = self
+            .processes
+            .spawn(Program {
+                unit: "a.service",
+                argv: &argv,
+                env: &[("A".into(), "b c".into())],
+                open_files: Some((64, 128)),
+            })
+            .unwrap();
+        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.log_dir.path().join("a.service.log")).unwrap()
+    }
+
+    /// What has ended, once something has.
+    fn ended(&mut self) -> Vec<(String, ExitStatus)> {
+        let processes = &mut self.processes;
+        until(|| Some(processes.reap()).filter(|ended| !ended.is_empty()))
+    }
+}
+
+fn until<T>(mut condition: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never came");
+        std::thread::yield_now();
+    }
+}
+
+fn ended(status: ExitStatus) -> Vec<(String, ExitStatus)> {
+    vec![("a.service".into(), status)]
+}
+
+#[test]
+fn a_process_has_its_environment_limits_and_log_and_no_more() {
+    let mut bench = bench();
+    bench.sh("/usr/bin/env | /usr/bin/sort; ulimit -Sn; ulimit -Hn; echo error >&2; pwd; exit 3");
+    assert_eq!(bench.ended(), ended(ExitStatus::Code { code: 3 }));
+    let log = bench.log();
+    let lines: Vec<&str> = log
+        .lines()
+        // Shells set these for themselves.
+        .filter(|line| {
+            !["PWD=", "OLDPWD=", "SHLVL=", "_="]
+                .iter()
+                .any(|own| line.starts_with(own))
+        })
+        .collect();
+    assert_eq!(lines, ["A=b c", "64", "128", "error", "/"]);
+}
+
+#[test]
+fn the_log_of_a_second_run_follows_the_first() {
+    let mut bench = bench();
+    for _ in 0..2 {
+        bench.sh("echo run");
+        bench.ended();
+    }
+    assert_eq!(bench.log(), "run\nrun\n");
+}
+
+#[test]
+fn a_signal_reaches_the_group_and_is_reported() {
+    let mut bench = bench();
+    bench.sh("echo up; while :; do /bin/sleep 1000; done");
+    until(|| bench.log().contains("up").then_some(()));
+    bench.processes.signal("a.service", StopSignal::Term);
+    assert_eq!(bench.ended(), ended(ExitStatus::Signal { signal: 15 }));
+}
+
+#[test]
+fn what_a_process_leaves_behind_is_killed() {
+    let mut bench = bench();
+    let group = bench.sh("/bin/sleep 1000 & exit 0");
+    assert_eq!(bench.ended(), ended(ExitStatus::Code { code: 0 }));
+    until(|| {
+        rustix::process::test_kill_process_group(group)
+            .is_err()
+            .then_some(())
+    });
+}
+
+#[test]
+fn nothing_outlives_the_processes() {
+    let mut bench = bench();
+    let group = bench.sh("trap '' TERM; echo up; while :; do /bin/sleep 1000; done");
+    until(|| bench.log().contains("up").then_some(()));
+    drop(bench.processes);
+    until(|| {
+        rustix::process::test_kill_process_group(group)
+            .is_err()
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error() {
+    let mut bench = bench();
+    let argv = ["/nonexistent".to_owned()];
+    let error = bench.processes.spawn(Program {
+        unit: "a.service",
+        argv: &argv,
+        env: &[],
+        open_files: None,
+    });
+    assert_eq!(error.unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(bench.processes.reap(), []);
+}
