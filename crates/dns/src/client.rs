@@ -66,6 +66,10 @@ impl UpdateRequest {
 
     /// Adds the record to its RRset (RFC 2136 §2.5.1).
     #[must_use]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the RFC's word, in a chain of its words"
+    )]
     pub fn add(self, record: Record) -> Self {
         self.change(with_class(record, DNSClass::IN, None))
     }

@@ -1,8 +1,10 @@
 //! Where things lie in a message, and the two encodings that hickory leaves to its callers.
 
 use hickory_proto::op::Message;
-use hickory_proto::rr::RData;
-use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
+use hickory_proto::rr::{RData, Record, RecordData, RecordType};
+use hickory_proto::serialize::binary::{
+    BinDecodable, BinDecoder, BinEncodable, BinEncoder, NameEncoding, Restrict,
+};
 
 /// Octets of the fixed header (RFC 1035 §4.1.1).
 pub(crate) const HEADER_LEN: usize = 12;
@@ -94,6 +96,49 @@ pub(crate) fn canonical_rdata(data: &RData) -> Option<Vec<u8>> {
     encoder.set_canonical_form(true);
     data.emit(&mut encoder).ok()?;
     Some(bytes)
+}
+
+/// RDATA as it is spelled, names in it uncompressed. None as for [`canonical_rdata`].
+pub(crate) fn plain_rdata(data: &RData) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = BinEncoder::new(&mut bytes);
+    encoder.set_name_encoding(NameEncoding::Uncompressed);
+    data.emit(&mut encoder).ok()?;
+    Some(bytes)
+}
+
+/// Reads uncompressed RDATA. None when it is empty or not of that type.
+pub(crate) fn read_rdata(kind: RecordType, octets: &[u8]) -> Option<RData> {
+    let len = u16::try_from(octets.len()).ok().filter(|len| *len > 0)?;
+    RData::read(&mut BinDecoder::new(octets), kind, Restrict::new(len)).ok()
+}
+
+/// True when hickory gives back the data that it was given, so that a zone, a journal and an
+/// answer can hold it.
+pub(crate) fn carries(data: &RData) -> bool {
+    !data.is_update()
+        && canonical_rdata(data).is_some()
+        && plain_rdata(data).is_some_and(|octets| {
+            read_rdata(data.record_type(), &octets)
+                .and_then(|again| plain_rdata(&again))
+                .is_some_and(|again| again == octets)
+        })
+}
+
+/// One record alone, names uncompressed and spelled as they are.
+pub(crate) fn record_to_octets(record: &Record) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = BinEncoder::new(&mut bytes);
+    encoder.set_name_encoding(NameEncoding::Uncompressed);
+    record.emit(&mut encoder).ok()?;
+    Some(bytes)
+}
+
+/// Reads what [`record_to_octets`] wrote, all of it.
+pub(crate) fn record_from_octets(octets: &[u8]) -> Option<Record> {
+    let mut decoder = BinDecoder::new(octets);
+    let record = Record::read(&mut decoder).ok()?;
+    (decoder.is_empty() && !record.data.is_update()).then_some(record)
 }
 
 #[cfg(test)]

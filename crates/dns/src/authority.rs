@@ -1,0 +1,415 @@
+//! The engine: zones that answer, change by UPDATE, and survive.
+//!
+//! Two versions of each zone are kept. Queries read the *published* one, which is on disk.
+//! UPDATEs read and change the *head*, so that one sees what those before it did even while
+//! their writes are still under way. Head becomes published write by write:
+//!
+//! ```text
+//!   UPDATE ── evaluate against head ── diff ──► head, Write(journal)
+//!                                                        │ handle_written
+//!                              published ◄── diff ───────┴──► NOERROR leaves
+//! ```
+//!
+//! A reply that depends on a head which is not on disk yet, be it NOERROR without a change or
+//! an unmet prerequisite, waits for that write too: whoever hears it hears nothing that a
+//! crash could undo.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::{Name, Record, RecordType};
+use quorate_core::{
+    Channel, Datagram, Deadline, Destination, Engine, Now, Output, Queue, Ticket, Transmit, Wall,
+};
+
+use crate::answer::{self, Asker, Body};
+use crate::config::Config;
+use crate::journal::Journal;
+use crate::policy::Requester;
+use crate::reply::{self, Reply, Security};
+use crate::request::{self, Fault};
+use crate::rrset::Rrset;
+use crate::serial::Serial;
+use crate::tsig::{self, Refusal};
+use crate::update::{self, Rejection};
+use crate::zone::{Diff, Zone};
+use crate::zones::Zones;
+
+/// UPDATEs that may wait for the disk; more get SERVFAIL.
+const PENDING_MAX: usize = 4096;
+
+/// What happened, for logs, counters and oracles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A query was answered.
+    Queried {
+        name: Name,
+        kind: RecordType,
+        rcode: ResponseCode,
+        source: SocketAddr,
+    },
+    /// A change is on disk, published, and its NOERROR leaves with this event.
+    UpdateApplied {
+        zone: Name,
+        serial: Serial,
+        added: Vec<Record>,
+        removed: Vec<Record>,
+        /// The key that signed it.
+        key: Option<Name>,
+    },
+    /// An UPDATE changed nothing because a rule, a prerequisite or the policy stands against it.
+    UpdateRefused {
+        rcode: ResponseCode,
+        reason: &'static str,
+        source: SocketAddr,
+    },
+    /// A message that is no request we know, or whose signature does not hold, got an error.
+    Rejected {
+        rcode: ResponseCode,
+        reason: &'static str,
+        source: SocketAddr,
+    },
+    /// A message got no reply at all.
+    Dropped {
+        reason: &'static str,
+        source: SocketAddr,
+    },
+}
+
+/// The authoritative server.
+#[derive(Debug)]
+pub struct Authority {
+    config: Config,
+    published: Zones,
+    head: Zones,
+    pending: VecDeque<Pending>,
+    queue: Queue<Event, Journal>,
+}
+
+/// A reply that waits for the disk.
+#[derive(Debug)]
+struct Pending {
+    ticket: Ticket,
+    change: Option<Change>,
+    reply: Reply,
+    way: Way,
+}
+
+#[derive(Debug)]
+struct Change {
+    zone: Name,
+    diff: Diff,
+    key: Option<Name>,
+}
+
+/// The way back to whoever asked.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    source: SocketAddr,
+    destination: SocketAddr,
+    channel: Channel,
+}
+
+impl Authority {
+    /// The zones as configured.
+    pub fn new(config: Config) -> Self {
+        Self::restore(config, [])
+    }
+
+    /// The zones as configured and then changed by what an earlier authority wrote, in order.
+    ///
+    /// Changes to zones that are no longer configured are skipped. Where configuration and
+    /// journal disagree about a record (the SOA, say), the journal wins.
+    pub fn restore(config: Config, journals: impl IntoIterator<Item = Journal>) -> Self {
+        let mut head = Zones::new(config.zones.iter().cloned());
+        for journal in journals {
+            if let Some(zone) = head.get_mut(&journal.zone) {
+                zone.apply(&journal.diff());
+            }
+        }
+        Self {
+            config,
+            published: head.clone(),
+            head,
+            pending: VecDeque::new(),
+            queue: Queue::default(),
+        }
+    }
+
+    /// One journal per zone that replaces all that were written before it, for compaction.
+    /// Holds only what is on disk already; journals of writes still under way stay needed.
+    pub fn checkpoint(&self) -> Vec<Journal> {
+        let changed = self.config.zones.iter().filter_map(|base| {
+            let now = self.published.get(base.origin())?;
+            let diff = base.diff(now);
+            let journal =
+                |diff| Journal::new(base.origin().clone(), base.serial(), now.serial(), diff);
+            (!diff.is_empty()).then(|| journal(diff))
+        });
+        changed.collect()
+    }
+
+    /// The published zones.
+    pub fn zones(&self) -> impl Iterator<Item = &Zone> {
+        self.published.iter()
+    }
+
+    /// What `name` itself owns of this type in the published zones.
+    pub fn lookup(&self, name: &Name, kind: RecordType) -> Option<&Rrset> {
+        self.published.find(name)?.rrset(name, kind)
+    }
+
+    fn handle_message(&mut self, message: &Message, payload: &[u8], way: Way, now: Now) {
+        let security = match message.signature() {
+            None => Security::Unsigned,
+            Some(record) => {
+                match tsig::verify_request(payload, record, &self.config.keys, now.wall) {
+                    Ok(signer) => Security::Signed(signer),
+                    Err(refusal) => return self.refuse_signature(message, refusal, way, now.wall),
+                }
+            }
+        };
+        // RFC 6891 §6.1.3.
+        if message.version() > 0 {
+            let body = Body::error(ResponseCode::BADVERS);
+            let reply = self.reply(message, body, security, way);
+            self.reject(reply, ResponseCode::BADVERS, "EDNS version", way, now.wall);
+        } else if message.metadata.op_code == OpCode::Update {
+            self.update(message, security, way, now);
+        } else {
+            self.query(message, security, way, now.wall);
+        }
+    }
+
+    fn query(&mut self, message: &Message, security: Security, way: Way, now: Wall) {
+        let Some(question) = message.queries.first() else {
+            return;
+        };
+        let asker = Asker {
+            is_stream: way.is_stream(),
+            may_transfer: self.config.transfer.permits(requester(&security, way)),
+        };
+        let body = answer::answer(&self.published, question, asker);
+        let event = Event::Queried {
+            name: question.name.clone(),
+            kind: question.query_type,
+            rcode: body.rcode,
+            source: way.source,
+        };
+        let reply = self.reply(message, body, security, way);
+        self.send(reply.into_bytes(now), way);
+        self.queue.event(event);
+    }
+
+    fn update(&mut self, message: &Message, security: Security, way: Way, now: Now) {
+        let key = requester(&security, way).key.cloned();
+        let is_overloaded = self.pending.len() >= PENDING_MAX;
+        let outcome = if is_overloaded {
+            Err(Rejection {
+                rcode: ResponseCode::ServFail,
+                reason: "too many updates wait for the disk",
+            })
+        } else {
+            self.evaluate(message, &security, way)
+        };
+        let rcode = match &outcome {
+            Ok(_) => ResponseCode::NoError,
+            Err(rejection) => {
+                self.queue.event(Event::UpdateRefused {
+                    rcode: rejection.rcode,
+                    reason: rejection.reason,
+                    source: way.source,
+                });
+                rejection.rcode
+            }
+        };
+        let reply = self.reply(message, Body::error(rcode), security, way);
+        let change = outcome.ok().filter(|(_, diff)| !diff.is_empty());
+        let (ticket, change) = match change {
+            Some((origin, diff)) => {
+                let ticket = self.advance_head(&origin, &diff);
+                let zone = origin;
+                (Some(ticket), Some(Change { zone, diff, key }))
+            }
+            None if is_overloaded => (None, None),
+            None => (self.pending.back().map(|last| last.ticket), None),
+        };
+        match ticket {
+            Some(ticket) => self.pending.push_back(Pending {
+                ticket,
+                change,
+                reply,
+                way,
+            }),
+            None => self.send(reply.into_bytes(now.wall), way),
+        }
+    }
+
+    /// Which zone the UPDATE changes, and how.
+    fn evaluate(
+        &self,
+        message: &Message,
+        security: &Security,
+        way: Way,
+    ) -> Result<(Name, Diff), Rejection> {
+        let origin = update::zone_section(message)?;
+        let zone = self.head.get(origin).ok_or(Rejection {
+            rcode: ResponseCode::NotAuth,
+            reason: "not our zone",
+        })?;
+        let requester = requester(security, way);
+        let config = &self.config;
+        let diff = update::evaluate(zone, message, requester, &config.policy, config.limits)?;
+        Ok((zone.origin().clone(), diff))
+    }
+
+    fn advance_head(&mut self, origin: &Name, diff: &Diff) -> Ticket {
+        let zone = self
+            .head
+            .get_mut(origin)
+            .expect("a diff is of a zone in head");
+        let serial_from = zone.serial();
+        zone.apply(diff);
+        let serial_to = zone.serial();
+        let journal = Journal::new(origin.clone(), serial_from, serial_to, diff.clone());
+        self.queue.write(journal)
+    }
+
+    fn publish(&mut self, change: Change) {
+        let zone = self
+            .published
+            .get_mut(&change.zone)
+            .expect("head and published have the same zones");
+        zone.apply(&change.diff);
+        self.queue.event(Event::UpdateApplied {
+            serial: zone.serial(),
+            zone: change.zone,
+            added: change.diff.added,
+            removed: change.diff.removed,
+            key: change.key,
+        });
+    }
+
+    fn refuse_signature(&mut self, message: &Message, refusal: Refusal, way: Way, now: Wall) {
+        let rcode = match &refusal {
+            Refusal::Malformed(_) => ResponseCode::FormErr,
+            Refusal::Untrusted { .. } | Refusal::Unacceptable { .. } => ResponseCode::NotAuth,
+        };
+        let reason = refusal.name();
+        let body = Body::error(rcode);
+        let reply = self.reply(message, body, Security::Refused(refusal), way);
+        self.reject(reply, rcode, reason, way, now);
+    }
+
+    fn reject(
+        &mut self,
+        reply: Reply,
+        rcode: ResponseCode,
+        reason: &'static str,
+        way: Way,
+        now: Wall,
+    ) {
+        self.send(reply.into_bytes(now), way);
+        self.queue.event(Event::Rejected {
+            rcode,
+            reason,
+            source: way.source,
+        });
+    }
+
+    fn reply(&self, request: &Message, body: Body, security: Security, way: Way) -> Reply {
+        let udp_payload_octets = self.config.udp_payload_octets;
+        Reply::new(request, body, security, way.is_stream(), udp_payload_octets)
+    }
+
+    fn send(&mut self, payload: Vec<u8>, way: Way) {
+        let destination = match way.channel {
+            Channel::Udp => Destination::Udp(way.source),
+            Channel::Stream(stream) => Destination::Stream(stream),
+        };
+        self.queue.transmit(Transmit {
+            source: way.destination,
+            destination,
+            payload,
+        });
+    }
+}
+
+impl Engine for Authority {
+    type Command = Infallible;
+    type Event = Event;
+    type Write = Journal;
+
+    fn command(&mut self, command: Infallible, _now: Now) {
+        match command {}
+    }
+
+    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
+        let way = Way {
+            source: datagram.source,
+            destination: datagram.destination,
+            channel: datagram.channel,
+        };
+        let source = way.source;
+        match request::read(datagram.payload) {
+            Ok(message) => self.handle_message(&message, datagram.payload, way, now),
+            Err(Fault::Silent(reason)) => self.queue.event(Event::Dropped { reason, source }),
+            Err(Fault::Error {
+                header,
+                rcode,
+                reason,
+            }) => {
+                self.send(reply::bare(header, rcode), way);
+                self.queue.event(Event::Rejected {
+                    rcode,
+                    reason,
+                    source,
+                });
+            }
+        }
+    }
+
+    fn handle_written(&mut self, ticket: Ticket, now: Now) {
+        let is_done = |oldest: &Pending| oldest.ticket <= ticket;
+        while self.pending.front().is_some_and(is_done) {
+            let Some(done) = self.pending.pop_front() else {
+                return;
+            };
+            if let Some(change) = done.change {
+                self.publish(change);
+            }
+            self.send(done.reply.into_bytes(now.wall), done.way);
+        }
+    }
+
+    fn handle_timeout(&mut self, _now: Now) {}
+
+    fn poll(&mut self) -> Option<Output<Event, Journal>> {
+        self.queue.pop()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        None
+    }
+}
+
+impl Way {
+    fn is_stream(self) -> bool {
+        matches!(self.channel, Channel::Stream(_))
+    }
+}
+
+fn requester(security: &Security, way: Way) -> Requester<'_> {
+    Requester {
+        source: way.source.ip(),
+        key: match security {
+            Security::Signed(signer) => Some(signer.key.name()),
+            Security::Unsigned | Security::Refused(_) => None,
+        },
+    }
+}

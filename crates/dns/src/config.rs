@@ -1,0 +1,202 @@
+//! What an operator says: zones, who may change and copy them, how large they may grow.
+
+use hickory_proto::rr::rdata::{NS, SOA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Policy, PolicyError, RawGrant, RawPeer, TransferPolicy};
+use crate::text::{self, TextError};
+use crate::tsig::{Key, KeyError, Keyring};
+use crate::update::Limits;
+use crate::wire;
+use crate::zone::Zone;
+
+/// TTL of records whose configuration names none.
+pub const DEFAULT_TTL_SECS: u32 = 60;
+
+/// How long resolvers may believe that something does not exist (RFC 2308 §5 suggests hours;
+/// names here appear while people wait for them).
+pub const NEGATIVE_TTL_SECS: u32 = 30;
+
+/// The same in a bootstrap zone, where etcd looks once and gives up.
+pub const BOOTSTRAP_NEGATIVE_TTL_SECS: u32 = 1;
+
+/// The UDP answer size that needs no fragments anywhere (DNS flag day 2020).
+pub const UDP_PAYLOAD_OCTETS: u16 = 1232;
+
+/// SOA refresh, retry and expire: RIPE-203's, secondaries that miss a NOTIFY being rare.
+const SOA_TIMERS_SECS: [i32; 3] = [86_400, 7_200, 3_600_000];
+
+/// The configuration as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    #[serde(default)]
+    pub zones: Vec<RawZone>,
+    /// Who may change what.
+    #[serde(default)]
+    pub update: Vec<RawGrant>,
+    /// Who may transfer zones.
+    #[serde(default)]
+    pub transfer: Vec<RawPeer>,
+    /// BIND key files; whoever embeds this configuration reads them.
+    #[serde(default)]
+    pub key_files: Vec<std::path::PathBuf>,
+    pub rrset_len_max: Option<usize>,
+    pub names_max: Option<usize>,
+    /// The largest UDP answer, 512 to 1232.
+    pub udp_payload_octets: Option<u16>,
+}
+
+/// One zone as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawZone {
+    pub name: String,
+    /// Negative answers live one second at most.
+    #[serde(default)]
+    pub bootstrap: bool,
+    pub default_ttl_secs: Option<u32>,
+    /// The name server that the SOA and the apex NS name.
+    pub primary_ns: String,
+    /// Records as text, relative to the zone: `ns 60 IN A 10.0.0.1`.
+    #[serde(default)]
+    pub records: Vec<String>,
+}
+
+/// What is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("zone {0:?}: not a domain name")]
+    ZoneName(String),
+    #[error("zone {0} is configured twice")]
+    ZoneTwice(String),
+    #[error("zone {zone}: primary name server: {error}")]
+    Primary { zone: String, error: TextError },
+    #[error("zone {zone}: record {text:?}: {error}")]
+    Record {
+        zone: String,
+        text: String,
+        error: TextError,
+    },
+    #[error("zone {zone}: record {text:?}: {reason}")]
+    Misplaced {
+        zone: String,
+        text: String,
+        reason: &'static str,
+    },
+    #[error("update policy: {0}")]
+    Update(PolicyError),
+    #[error("transfer policy: {0}")]
+    Transfer(PolicyError),
+    #[error("keys: {0}")]
+    Keys(#[from] KeyError),
+    #[error("udp_payload_octets is {0}, not within 512 to 1232")]
+    UdpPayload(u16),
+}
+
+/// A configuration that an authority can serve.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) zones: Vec<Zone>,
+    pub(crate) policy: Policy,
+    pub(crate) transfer: TransferPolicy,
+    pub(crate) keys: Keyring,
+    pub(crate) limits: Limits,
+    pub(crate) udp_payload_octets: u16,
+}
+
+impl Config {
+    /// Checks what was written; `keys` are those of its key files.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with the zone and the text it stands in.
+    pub fn new(raw: &RawConfig, keys: Vec<Key>) -> Result<Self, ConfigError> {
+        let mut zones: Vec<Zone> = Vec::new();
+        for raw in &raw.zones {
+            let zone = zone(raw)?;
+            if zones.iter().any(|other| other.origin() == zone.origin()) {
+                return Err(ConfigError::ZoneTwice(raw.name.clone()));
+            }
+            zones.push(zone);
+        }
+        let udp_payload_octets = raw.udp_payload_octets.unwrap_or(UDP_PAYLOAD_OCTETS);
+        if !(512..=UDP_PAYLOAD_OCTETS).contains(&udp_payload_octets) {
+            return Err(ConfigError::UdpPayload(udp_payload_octets));
+        }
+        let limits = Limits::default();
+        Ok(Self {
+            zones,
+            policy: Policy::new(&raw.update).map_err(ConfigError::Update)?,
+            transfer: TransferPolicy::new(&raw.transfer).map_err(ConfigError::Transfer)?,
+            keys: Keyring::new(keys)?,
+            limits: Limits {
+                rrset_len_max: raw.rrset_len_max.unwrap_or(limits.rrset_len_max),
+                names_max: raw.names_max.unwrap_or(limits.names_max),
+            },
+            udp_payload_octets,
+        })
+    }
+}
+
+fn zone(raw: &RawZone) -> Result<Zone, ConfigError> {
+    let origin = text::parse_name(&raw.name, &Name::root())
+        .map_err(|_| ConfigError::ZoneName(raw.name.clone()))?
+        .to_lowercase();
+    let ttl_secs = raw.default_ttl_secs.unwrap_or(DEFAULT_TTL_SECS);
+    let primary = text::parse_name(&raw.primary_ns, &origin).map_err(|error| {
+        let zone = raw.name.clone();
+        ConfigError::Primary { zone, error }
+    })?;
+    let mut records = apex(&origin, primary, ttl_secs, raw.bootstrap);
+    for text in &raw.records {
+        let record = text::parse_record(text, &origin, ttl_secs).map_err(|error| {
+            let (zone, text) = (raw.name.clone(), text.clone());
+            ConfigError::Record { zone, text, error }
+        })?;
+        if let Some(reason) = misplaced(&record, &origin, &records) {
+            let (zone, text) = (raw.name.clone(), text.clone());
+            return Err(ConfigError::Misplaced { zone, text, reason });
+        }
+        records.push(record);
+    }
+    Ok(Zone::new(&origin, raw.bootstrap, records))
+}
+
+/// The SOA and NS that every zone has.
+fn apex(origin: &Name, primary: Name, ttl_secs: u32, is_bootstrap: bool) -> Vec<Record> {
+    let mailbox = origin
+        .prepend_label("hostmaster")
+        .unwrap_or_else(|_| origin.clone());
+    let minimum = if is_bootstrap {
+        BOOTSTRAP_NEGATIVE_TTL_SECS
+    } else {
+        NEGATIVE_TTL_SECS
+    };
+    let [refresh, retry, expire] = SOA_TIMERS_SECS;
+    let soa = SOA::new(primary.clone(), mailbox, 1, refresh, retry, expire, minimum);
+    vec![
+        Record::from_rdata(origin.clone(), ttl_secs, RData::SOA(soa)),
+        Record::from_rdata(origin.clone(), ttl_secs, RData::NS(NS(primary))),
+    ]
+}
+
+fn misplaced(record: &Record, origin: &Name, others: &[Record]) -> Option<&'static str> {
+    let kind = record.record_type();
+    let is_alias = kind == RecordType::CNAME;
+    let clashes = |other: &Record| {
+        let other_is_alias = other.record_type() == RecordType::CNAME;
+        other.name == record.name && (is_alias || other_is_alias)
+    };
+    if !origin.zone_of(&record.name) {
+        Some("not in the zone")
+    } else if kind == RecordType::SOA {
+        Some("the SOA is made from the zone's settings")
+    } else if kind == RecordType::DNAME || !wire::carries(&record.data) {
+        Some("a type that we cannot serve")
+    } else if others.iter().any(clashes) {
+        Some("an alias and other records cannot share a name")
+    } else {
+        None
+    }
+}
