@@ -1,0 +1,288 @@
+//! The lease book: every address that somebody holds or is remembered at, with its indexes.
+//!
+//! One entry an address, so its size is bounded by the pools and reservations whatever clients
+//! do. [`Book::put`] and [`Book::take`] are the only two operations that touch the indexes,
+//! and they are each other's inverse; everything else is built from them.
+//!
+//! ```text
+//!             DISCOVER            REQUEST
+//!   free ───────────────► Offered ───────► Bound ──────────► Lapsed ──► free / stolen (LRU)
+//!                           │  ▲             │ expiry,         │
+//!                           │  └─────────────┼─────────────────┘ same client again
+//!                           └── DECLINE ──► Declined ─► free
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use quorate_core::Instant;
+
+use super::lease::{ClientKey, Lease};
+use super::pool::FreeSet;
+use super::validate::Subnet;
+
+/// Where an address stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Promised for seconds, in memory only. `lapsed` is its place among the lapsed when the
+    /// same client was remembered here.
+    Offered {
+        until: Instant,
+        lapsed: Option<u64>,
+    },
+    Bound {
+        until: Instant,
+    },
+    /// Nobody's, but kept for its last client while others are free; lowest `order` goes first.
+    Lapsed {
+        order: u64,
+    },
+    /// [`Lapsed`](Self::Lapsed), and its last client has no claim.
+    Revoked {
+        order: u64,
+    },
+    /// Somebody unknown uses it.
+    Declined {
+        until: Instant,
+    },
+}
+
+impl Phase {
+    /// True while a client holds the address and its name.
+    pub(super) fn is_active(self) -> bool {
+        matches!(self, Self::Offered { .. } | Self::Bound { .. })
+    }
+
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::Offered { until, .. } | Self::Bound { until } | Self::Declined { until } => {
+                Some(until)
+            }
+            Self::Lapsed { .. } | Self::Revoked { .. } => None,
+        }
+    }
+
+    fn order(self) -> Option<u64> {
+        match self {
+            Self::Lapsed { order } | Self::Revoked { order } => Some(order),
+            Self::Offered { .. } | Self::Bound { .. } | Self::Declined { .. } => None,
+        }
+    }
+
+    /// True when the client is found by its key.
+    fn has_client(self) -> bool {
+        self.is_active() || matches!(self, Self::Lapsed { .. })
+    }
+}
+
+/// One entry of the book.
+#[derive(Clone, Debug)]
+pub(super) struct Binding {
+    pub(super) subnet: usize,
+    pub(super) lease: Lease,
+    pub(super) phase: Phase,
+}
+
+/// Every address that somebody holds or is remembered at.
+#[derive(Clone, Debug)]
+pub(super) struct Book {
+    bindings: BTreeMap<Ipv4Addr, Binding>,
+    clients: BTreeMap<(usize, ClientKey), Ipv4Addr>,
+    names: BTreeMap<String, Ipv4Addr>,
+    timers: BTreeSet<(Instant, Ipv4Addr)>,
+    declined: BTreeSet<(Instant, Ipv4Addr)>,
+    /// Class → ordinals that nobody has.
+    ordinals: BTreeMap<String, FreeSet>,
+    subnets: Vec<Shelf>,
+    offers: usize,
+    order_next: u64,
+}
+
+/// One subnet's addresses to give out.
+#[derive(Clone, Debug)]
+struct Shelf {
+    dynamic: FreeSet,
+    /// `dynamic` without those in the book.
+    free: FreeSet,
+    /// Dynamic ones in the book that may be given to another client.
+    lapsed: BTreeSet<(u64, Ipv4Addr)>,
+}
+
+impl Book {
+    pub(super) fn new(subnets: &[Subnet]) -> Self {
+        let shelf = |subnet: &Subnet| Shelf {
+            dynamic: subnet.dynamic.clone(),
+            free: subnet.dynamic.clone(),
+            lapsed: BTreeSet::new(),
+        };
+        Self {
+            bindings: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            names: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            declined: BTreeSet::new(),
+            ordinals: BTreeMap::new(),
+            subnets: subnets.iter().map(shelf).collect(),
+            offers: 0,
+            order_next: 0,
+        }
+    }
+
+    /// Enters `binding` at its address, which must not be in the book.
+    pub(super) fn put(&mut self, binding: Binding) {
+        let (addr, phase) = (binding.lease.addr, binding.phase);
+        let shelf = &mut self.subnets[binding.subnet];
+        shelf.free.remove(addr.to_bits());
+        if let Some(order) = phase
+            .order()
+            .filter(|_| shelf.dynamic.contains(addr.to_bits()))
+        {
+            shelf.lapsed.insert((order, addr));
+        }
+        if phase.has_client() {
+            let client = (binding.subnet, binding.lease.client.clone());
+            self.clients.insert(client, addr);
+        }
+        if phase.is_active() {
+            let name = binding.lease.hostname.clone();
+            self.names.entry(name).or_insert(addr);
+        }
+        if let Some(until) = phase.until() {
+            self.timers.insert((until, addr));
+        }
+        match phase {
+            Phase::Offered { .. } => self.offers += 1,
+            Phase::Declined { until } => {
+                self.declined.insert((until, addr));
+            }
+            Phase::Bound { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. } => {}
+        }
+        if let (Some(class), Some(index)) = (&binding.lease.class, binding.lease.index) {
+            self.ordinals_of(class).remove(index);
+        }
+        let before = self.bindings.insert(addr, binding);
+        assert!(before.is_none(), "{addr} was entered twice");
+    }
+
+    /// Takes the entry of `addr` out, and with it its client, name, ordinal and timer.
+    pub(super) fn take(&mut self, addr: Ipv4Addr) -> Option<Binding> {
+        let binding = self.bindings.remove(&addr)?;
+        let phase = binding.phase;
+        let shelf = &mut self.subnets[binding.subnet];
+        if shelf.dynamic.contains(addr.to_bits()) {
+            shelf.free.insert(addr.to_bits());
+        }
+        if let Some(order) = phase.order() {
+            shelf.lapsed.remove(&(order, addr));
+        }
+        if phase.has_client() {
+            let client = (binding.subnet, binding.lease.client.clone());
+            if self.clients.get(&client) == Some(&addr) {
+                self.clients.remove(&client);
+            }
+        }
+        if phase.is_active() && self.names.get(&binding.lease.hostname) == Some(&addr) {
+            self.names.remove(&binding.lease.hostname);
+        }
+        if let Some(until) = phase.until() {
+            self.timers.remove(&(until, addr));
+        }
+        match phase {
+            Phase::Offered { .. } => self.offers -= 1,
+            Phase::Declined { until } => {
+                self.declined.remove(&(until, addr));
+            }
+            Phase::Bound { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. } => {}
+        }
+        if let (Some(class), Some(index)) = (&binding.lease.class, binding.lease.index) {
+            self.ordinals_of(class).insert(index);
+        }
+        Some(binding)
+    }
+
+    /// Enters `lease` as lapsed, last in the line of those that others may take.
+    pub(super) fn put_lapsed(&mut self, subnet: usize, lease: Lease, revoked: bool) {
+        let order = self.order_next;
+        self.order_next += 1;
+        let phase = if revoked {
+            Phase::Revoked { order }
+        } else {
+            Phase::Lapsed { order }
+        };
+        self.put(Binding {
+            subnet,
+            lease,
+            phase,
+        });
+    }
+
+    pub(super) fn at(&self, addr: Ipv4Addr) -> Option<&Binding> {
+        self.bindings.get(&addr)
+    }
+
+    /// Where a client is, or was.
+    pub(super) fn of_client(&self, subnet: usize, client: &ClientKey) -> Option<&Binding> {
+        let addr = self.clients.get(&(subnet, client.clone()))?;
+        self.bindings.get(addr)
+    }
+
+    /// Who holds a name.
+    pub(super) fn named(&self, name: &str) -> Option<Ipv4Addr> {
+        self.names.get(name).copied()
+    }
+
+    /// True when the address is in a pool and nobody is remembered at it.
+    pub(super) fn is_free(&self, subnet: usize, addr: Ipv4Addr) -> bool {
+        self.subnets[subnet].free.contains(addr.to_bits())
+    }
+
+    /// True when the address is in a pool, not excluded, not reserved.
+    pub(super) fn is_dynamic(&self, subnet: usize, addr: Ipv4Addr) -> bool {
+        self.subnets[subnet].dynamic.contains(addr.to_bits())
+    }
+
+    /// The address for a client without a claim: the lowest that is free, else the one that
+    /// lapsed longest ago.
+    pub(super) fn spare(&self, subnet: usize) -> Option<Ipv4Addr> {
+        let shelf = &self.subnets[subnet];
+        let lapsed = || shelf.lapsed.first().map(|(_, addr)| *addr);
+        shelf.free.first().map(Ipv4Addr::from_bits).or_else(lapsed)
+    }
+
+    /// The lowest ordinal of `class` that nobody has.
+    pub(super) fn ordinal(&mut self, class: &str) -> Option<u32> {
+        self.ordinals_of(class).first()
+    }
+
+    pub(super) fn ordinal_is_free(&mut self, class: &str, index: u32) -> bool {
+        self.ordinals_of(class).contains(index)
+    }
+
+    /// The next address whose time is up, with the moment.
+    pub(super) fn next_timer(&self) -> Option<(Instant, Ipv4Addr)> {
+        self.timers.first().copied()
+    }
+
+    pub(super) fn offers(&self) -> usize {
+        self.offers
+    }
+
+    /// How many addresses rest, and which has rested longest.
+    pub(super) fn declined(&self) -> (usize, Option<Ipv4Addr>) {
+        let oldest = self.declined.first().map(|(_, addr)| *addr);
+        (self.declined.len(), oldest)
+    }
+
+    /// Everything in the book, by address.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.values()
+    }
+
+    fn ordinals_of(&mut self, class: &str) -> &mut FreeSet {
+        if !self.ordinals.contains_key(class) {
+            let all = FreeSet::from_ranges([1..=u32::MAX]);
+            self.ordinals.insert(class.to_owned(), all);
+        }
+        self.ordinals.get_mut(class).expect("it was just entered")
+    }
+}

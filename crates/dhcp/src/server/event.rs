@@ -1,0 +1,152 @@
+//! What the owner tells the server, and what the server tells the owner.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use quorate_core::MacAddr;
+
+use super::{ClientKey, Lease};
+use crate::Malformed;
+
+/// What the owner tells the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// End the lease of this address now. Its client learns it at its next renewal; until no
+    /// other address is left nobody else gets this one.
+    Revoke { addr: Ipv4Addr },
+}
+
+/// What the server tells the owner. An event about a lease follows the sync of its record, so
+/// whoever acts on it acts on a promise that survives; [`Server::leases`](super::Server::leases)
+/// after a restart covers events that a crash swallowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    Offered {
+        addr: Ipv4Addr,
+        client: ClientKey,
+        mac: MacAddr,
+        hostname: String,
+    },
+    Leased {
+        lease: Lease,
+        kind: LeaseKind,
+    },
+    Released {
+        lease: Lease,
+    },
+    Expired {
+        lease: Lease,
+    },
+    /// The client found somebody else at the address it held.
+    Declined {
+        addr: Ipv4Addr,
+        mac: MacAddr,
+        lease: Lease,
+    },
+    Revoked {
+        lease: Lease,
+    },
+    /// A parameter request by a host that has its address from elsewhere was answered.
+    Informed {
+        addr: Ipv4Addr,
+        mac: MacAddr,
+    },
+    Nak {
+        mac: MacAddr,
+        addr: Ipv4Addr,
+        reason: NakReason,
+    },
+    Dropped {
+        source: SocketAddr,
+        reason: DropReason,
+    },
+}
+
+/// How a client came to its ACK (RFC 2131 §4.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeaseKind {
+    /// From SELECTING.
+    New,
+    /// From RENEWING.
+    Renewed,
+    /// From REBINDING.
+    Rebound,
+    /// From INIT-REBOOT.
+    Rebooted,
+}
+
+/// Why a REQUEST was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NakReason {
+    /// The address is not of the subnet the client is on.
+    WrongNetwork,
+    /// The client holds another address.
+    OtherAddress,
+    /// Another client holds or is reserved the address, or it is in no pool.
+    NotAvailable,
+    /// The client asked this server to extend a lease that it does not know.
+    NoLease,
+}
+
+impl fmt::Display for NakReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongNetwork => "address not on this network",
+            Self::OtherAddress => "client holds another address",
+            Self::NotAvailable => "address not available",
+            Self::NoLease => "no such lease",
+        })
+    }
+}
+
+/// Why nothing was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    Malformed(Malformed),
+    /// A reply, or a message type that only servers send.
+    NotARequest,
+    /// `chaddr` is a group address.
+    GroupAddress,
+    /// More relay hops than RFC 1542 §4.1.1 allows.
+    TooManyHops,
+    /// `giaddr` is this server.
+    RelayIsSelf,
+    /// Neither `giaddr`, `ciaddr` nor the own link is in a configured subnet.
+    NoSubnet,
+    /// The client chose another server.
+    OtherServer,
+    /// A REQUEST that fits no state of RFC 2131 table 4.
+    NoSuchState,
+    /// INIT-REBOOT or REBINDING of a client without a record: another server may know it.
+    UnknownClient,
+    /// DECLINE or RELEASE of an address that the client does not hold.
+    NotHeld,
+    PoolExhausted,
+    TooManyOffers,
+    /// Too many records wait for the disk.
+    DiskBehind,
+    /// At restore: a record for an address outside of every subnet.
+    RecordOutside,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Malformed(malformed) => return write!(f, "malformed: {malformed}"),
+            Self::NotARequest => "not a client's message",
+            Self::GroupAddress => "chaddr is a group address",
+            Self::TooManyHops => "too many relay hops",
+            Self::RelayIsSelf => "giaddr is this server",
+            Self::NoSubnet => "no subnet for this client",
+            Self::OtherServer => "client chose another server",
+            Self::NoSuchState => "fits no state of a client",
+            Self::UnknownClient => "client has no record here",
+            Self::NotHeld => "client does not hold the address",
+            Self::PoolExhausted => "no address is left",
+            Self::TooManyOffers => "too many offers are outstanding",
+            Self::DiskBehind => "too many records wait for the disk",
+            Self::RecordOutside => "recorded address is in no subnet",
+        };
+        f.write_str(text)
+    }
+}

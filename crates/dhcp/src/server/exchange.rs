@@ -1,0 +1,480 @@
+//! One client message, one step of the lease book (RFC 2131 §4.3).
+
+use std::net::Ipv4Addr;
+
+use quorate_core::Now;
+
+use super::book::{Binding, Phase};
+use super::event::{DropReason, Event, LeaseKind, NakReason};
+use super::identity::{class_of, identify};
+use super::lease::{Lease, LeaseRecord, LeaseState, NameUpdates, RelayRecord};
+use super::reply::Reply;
+use super::{Held, Query, Server, instant_in};
+use crate::wire::{MessageType, code};
+
+/// The client state that a REQUEST comes from, told by its fields (RFC 2131 table 4). Never by
+/// ports, which relays and address translators change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Selecting {
+        server: Ipv4Addr,
+        requested: Ipv4Addr,
+    },
+    InitReboot {
+        requested: Ipv4Addr,
+    },
+    Renewing,
+    Rebinding,
+}
+
+impl Origin {
+    fn of(query: &Query<'_>) -> Option<Self> {
+        let message = &query.message;
+        let configured = message.ciaddr != Ipv4Addr::UNSPECIFIED;
+        let server = message.options.addr(code::SERVER_ID);
+        let requested = message.options.addr(code::REQUESTED_ADDR);
+        match (server, requested, configured) {
+            (Some(server), Some(requested), false) => Some(Self::Selecting { server, requested }),
+            (None, Some(requested), false) => Some(Self::InitReboot { requested }),
+            (None, None, true) if query.was_unicast() => Some(Self::Renewing),
+            (None, None, true) => Some(Self::Rebinding),
+            _ => None,
+        }
+    }
+
+    fn kind(self) -> LeaseKind {
+        match self {
+            Self::Selecting { .. } => LeaseKind::New,
+            Self::InitReboot { .. } => LeaseKind::Rebooted,
+            Self::Renewing => LeaseKind::Renewed,
+            Self::Rebinding => LeaseKind::Rebound,
+        }
+    }
+}
+
+/// What a REQUEST that gets no ACK gets.
+enum Refusal {
+    Nak(NakReason),
+    Silence(DropReason),
+}
+
+impl Server {
+    /// RFC 2131 §4.3.1.
+    pub(super) fn on_discover(&mut self, query: &Query<'_>, now: Now) {
+        let offered = self.offer(query, now);
+        match offered {
+            Err(reason) => self.drop_datagram(query.source, reason),
+            Ok(lease) => {
+                let class = class_of(&self.config, &query.client, &query.message);
+                let reply = Reply {
+                    config: &self.config,
+                    query,
+                };
+                let offer = reply.lease(MessageType::Offer, &lease, class, &mut self.random);
+                self.queue.transmit(offer);
+                self.queue.event(Event::Offered {
+                    addr: lease.addr,
+                    client: lease.client,
+                    mac: lease.mac,
+                    hostname: lease.hostname,
+                });
+            }
+        }
+    }
+
+    /// RFC 2131 §4.3.2.
+    pub(super) fn on_request(&mut self, query: &Query<'_>, now: Now) {
+        let Some(origin) = Origin::of(query) else {
+            return self.drop_datagram(query.source, DropReason::NoSuchState);
+        };
+        if self.held.len() >= self.config.limits.writes_max {
+            return self.drop_datagram(query.source, DropReason::DiskBehind);
+        }
+        match self.grant(query, origin) {
+            Ok(addr) => self.bind(query, origin, addr, now),
+            Err(Refusal::Silence(reason)) => self.drop_datagram(query.source, reason),
+            Err(Refusal::Nak(reason)) => {
+                let reply = Reply {
+                    config: &self.config,
+                    query,
+                };
+                let nak = reply.nak(reason);
+                let addr = match origin {
+                    Origin::Selecting { requested, .. } | Origin::InitReboot { requested } => {
+                        requested
+                    }
+                    Origin::Renewing | Origin::Rebinding => query.message.ciaddr,
+                };
+                self.queue.transmit(nak);
+                self.queue.event(Event::Nak {
+                    mac: query.message.chaddr,
+                    addr,
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// RFC 2131 §4.3.3: the address rests, and the client gets another one.
+    pub(super) fn on_decline(&mut self, query: &Query<'_>, now: Now) {
+        let addr = query.message.options.addr(code::REQUESTED_ADDR);
+        let Some(addr) = addr.filter(|addr| self.holds(query, *addr)) else {
+            return self.drop_datagram(query.source, DropReason::NotHeld);
+        };
+        let (resting, oldest) = self.book.declined();
+        if resting >= self.config.limits.declined_max
+            && let Some(oldest) = oldest
+        {
+            self.book.take(oldest);
+        }
+        let Some(mut binding) = self.book.take(addr) else {
+            return;
+        };
+        let secs = u64::from(self.config.limits.decline_secs);
+        let until = instant_in(now, secs);
+        binding.phase = Phase::Declined { until };
+        binding.lease.end = now.wall.plus_secs(secs);
+        // The ordinal goes with the client, not with the address.
+        let lease = binding.lease.clone();
+        binding.lease.index = None;
+        let record = LeaseRecord {
+            state: LeaseState::Declined,
+            lease: binding.lease.clone(),
+        };
+        self.book.put(binding);
+        let mac = query.message.chaddr;
+        self.hold(record, None, Event::Declined { addr, mac, lease });
+    }
+
+    /// RFC 2131 §4.3.4.
+    pub(super) fn on_release(&mut self, query: &Query<'_>) {
+        let addr = query.message.ciaddr;
+        let bound = |binding: &Binding| matches!(binding.phase, Phase::Bound { .. });
+        if !self.holds(query, addr) || !self.book.at(addr).is_some_and(bound) {
+            return self.drop_datagram(query.source, DropReason::NotHeld);
+        }
+        self.end(addr, LeaseState::Released, |lease| Event::Released {
+            lease,
+        });
+    }
+
+    /// RFC 2131 §4.3.5.
+    pub(super) fn on_inform(&mut self, query: &Query<'_>) {
+        let addr = query.message.ciaddr;
+        if addr == Ipv4Addr::UNSPECIFIED {
+            return self.drop_datagram(query.source, DropReason::NoSuchState);
+        }
+        let class = class_of(&self.config, &query.client, &query.message);
+        let reply = Reply {
+            config: &self.config,
+            query,
+        };
+        let ack = reply.inform(class);
+        self.queue.transmit(ack);
+        let mac = query.message.chaddr;
+        self.queue.event(Event::Informed { addr, mac });
+    }
+
+    /// Finds the client an address and holds it for the time of an offer.
+    fn offer(&mut self, query: &Query<'_>, now: Now) -> Result<Lease, DropReason> {
+        let mine = self
+            .book
+            .of_client(query.subnet, &query.client)
+            .map(|b| (b.lease.addr, b.phase));
+        let reserved = self.reserved(query);
+        if let Some((addr, phase)) = mine
+            && reserved.is_none_or(|reserved| reserved == addr)
+            && self.may_hold(query, addr)
+        {
+            if matches!(phase, Phase::Bound { .. }) {
+                return Ok(self.lease_at(addr));
+            }
+            if !phase.is_active() && self.offers_full() {
+                return Err(DropReason::TooManyOffers);
+            }
+            return Ok(self.enter_offer(query, addr, now));
+        }
+        if self.offers_full() {
+            return Err(DropReason::TooManyOffers);
+        }
+        let addr = match reserved.filter(|addr| self.is_open(query, *addr)) {
+            Some(addr) => addr,
+            None => self.choose(query).ok_or(DropReason::PoolExhausted)?,
+        };
+        if let Some((old, phase)) = mine {
+            self.leave(old, phase);
+        }
+        Ok(self.enter_offer(query, addr, now))
+    }
+
+    /// An address for a client without a claim: the one it asks for if nobody is remembered
+    /// there, else any.
+    fn choose(&self, query: &Query<'_>) -> Option<Ipv4Addr> {
+        let wish = query.message.options.addr(code::REQUESTED_ADDR);
+        wish.filter(|addr| self.book.is_free(query.subnet, *addr))
+            .or_else(|| self.book.spare(query.subnet))
+    }
+
+    /// Puts the client's offer for `addr` into the book.
+    fn enter_offer(&mut self, query: &Query<'_>, addr: Ipv4Addr, now: Now) -> Lease {
+        let before = self.book.take(addr);
+        let own = before.filter(|binding| binding.lease.client == query.client);
+        let lapsed = own.as_ref().and_then(|binding| match binding.phase {
+            Phase::Offered { lapsed, .. } => lapsed,
+            Phase::Lapsed { order } => Some(order),
+            Phase::Bound { .. } | Phase::Revoked { .. } | Phase::Declined { .. } => None,
+        });
+        let mut lease = match own {
+            Some(binding) => binding.lease,
+            None => self.blank(query, addr, now),
+        };
+        lease.mac = query.message.chaddr;
+        identify(&mut lease, &self.config, &mut self.book, &query.message);
+        let until = instant_in(now, u64::from(self.config.limits.offer_secs));
+        self.book.put(Binding {
+            subnet: query.subnet,
+            lease: lease.clone(),
+            phase: Phase::Offered { until, lapsed },
+        });
+        lease
+    }
+
+    /// Decides about a REQUEST: the address it gets.
+    fn grant(&mut self, query: &Query<'_>, origin: Origin) -> Result<Ipv4Addr, Refusal> {
+        let net = self.config.subnets[query.subnet].net;
+        let mine = self
+            .book
+            .of_client(query.subnet, &query.client)
+            .map(|b| (b.lease.addr, b.phase));
+        match origin {
+            Origin::Selecting { server, .. } if !self.is_me(query, server) => {
+                // The client took another server's offer: ours is free again.
+                if let Some((addr, phase @ Phase::Offered { .. })) = mine {
+                    self.leave(addr, phase);
+                }
+                Err(Refusal::Silence(DropReason::OtherServer))
+            }
+            Origin::Selecting { requested, .. } => {
+                // Also an offer that ran out, or that a restart forgot, is kept if it can be.
+                let own = mine.is_some_and(|(addr, _)| addr == requested);
+                if !net.contains_host(requested) {
+                    Err(Refusal::Nak(NakReason::WrongNetwork))
+                } else if own && self.may_hold(query, requested) || self.is_open(query, requested) {
+                    Ok(requested)
+                } else {
+                    Err(Refusal::Nak(NakReason::NotAvailable))
+                }
+            }
+            Origin::InitReboot { requested } => {
+                if !net.contains_host(requested) {
+                    return Err(Refusal::Nak(NakReason::WrongNetwork));
+                }
+                match mine {
+                    None => Err(Refusal::Silence(DropReason::UnknownClient)),
+                    Some((addr, _)) => self.extend(query, addr, requested),
+                }
+            }
+            Origin::Renewing | Origin::Rebinding => match mine {
+                Some((addr, _)) => self.extend(query, addr, query.message.ciaddr),
+                None if origin == Origin::Renewing => Err(Refusal::Nak(NakReason::NoLease)),
+                None if self
+                    .book
+                    .at(query.message.ciaddr)
+                    .is_some_and(|b| b.phase.is_active()) =>
+                {
+                    Err(Refusal::Nak(NakReason::NotAvailable))
+                }
+                None => Err(Refusal::Silence(DropReason::UnknownClient)),
+            },
+        }
+    }
+
+    /// A client that is, or was, at `addr` wants to keep `wanted`.
+    fn extend(
+        &self,
+        query: &Query<'_>,
+        addr: Ipv4Addr,
+        wanted: Ipv4Addr,
+    ) -> Result<Ipv4Addr, Refusal> {
+        if addr != wanted {
+            Err(Refusal::Nak(NakReason::OtherAddress))
+        } else if !self.may_hold(query, addr) {
+            Err(Refusal::Nak(NakReason::NotAvailable))
+        } else {
+            Ok(addr)
+        }
+    }
+
+    /// Makes the promise: book now, ACK after the record is on disk.
+    fn bind(&mut self, query: &Query<'_>, origin: Origin, addr: Ipv4Addr, now: Now) {
+        let other = self.book.of_client(query.subnet, &query.client);
+        if let Some((old, phase)) = other
+            .map(|b| (b.lease.addr, b.phase))
+            .filter(|o| o.0 != addr)
+        {
+            self.leave(old, phase);
+        }
+        let before = self
+            .book
+            .take(addr)
+            .filter(|b| b.lease.client == query.client);
+        let held = before
+            .as_ref()
+            .is_some_and(|b| matches!(b.phase, Phase::Bound { .. }));
+        let mut lease = match before {
+            Some(binding) => binding.lease,
+            None => self.blank(query, addr, now),
+        };
+        lease.mac = query.message.chaddr;
+        // Renewing changes the end of a lease and nothing else: names do not flap.
+        let renewing = matches!(origin, Origin::Renewing | Origin::Rebinding);
+        if !(renewing && held) {
+            identify(&mut lease, &self.config, &mut self.book, &query.message);
+        }
+        if !held {
+            lease.start = now.wall;
+        }
+        if let Some(relay) = relay_record(query) {
+            lease.relay = Some(relay);
+        }
+        let subnet = &self.config.subnets[query.subnet];
+        let secs = u64::from(subnet.lease_secs);
+        lease.domain = subnet.domain.clone();
+        lease.end = now.wall.plus_secs(secs);
+        self.book.put(Binding {
+            subnet: query.subnet,
+            lease: lease.clone(),
+            phase: Phase::Bound {
+                until: instant_in(now, secs),
+            },
+        });
+        let class = match &lease.class {
+            Some(name) => self.config.class(name),
+            None => None,
+        };
+        let reply = Reply {
+            config: &self.config,
+            query,
+        };
+        let ack = reply.lease(MessageType::Ack, &lease, class, &mut self.random);
+        let kind = origin.kind();
+        let record = LeaseRecord {
+            state: LeaseState::Bound,
+            lease: lease.clone(),
+        };
+        self.hold(record, Some(ack), Event::Leased { lease, kind });
+    }
+
+    /// The client moves on from `addr`: an offer is forgotten, a lease is given back.
+    fn leave(&mut self, addr: Ipv4Addr, phase: Phase) {
+        match phase {
+            Phase::Bound { .. } => {
+                self.end(addr, LeaseState::Released, |lease| Event::Released {
+                    lease,
+                });
+            }
+            Phase::Offered { .. } | Phase::Lapsed { .. } => {
+                self.book.take(addr);
+            }
+            Phase::Revoked { .. } | Phase::Declined { .. } => {}
+        }
+    }
+
+    /// The address set aside for this client in this subnet.
+    fn reserved(&self, query: &Query<'_>) -> Option<Ipv4Addr> {
+        let (_, host) = self.config.host(&query.client, query.message.chaddr)?;
+        let net = self.config.subnets[query.subnet].net;
+        host.addr.filter(|addr| net.contains(*addr))
+    }
+
+    /// True unless the address is set aside for another client, or another one for this.
+    fn may_hold(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
+        let set_aside = self.config.subnets[query.subnet]
+            .reserved
+            .contains_key(&addr);
+        match self.reserved(query) {
+            Some(reserved) => reserved == addr,
+            None => !set_aside,
+        }
+    }
+
+    /// True when this client can be given `addr`, at which it is not.
+    fn is_open(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
+        let own = self.reserved(query) == Some(addr);
+        let vacant = match self.book.at(addr) {
+            None => true,
+            Some(binding) => match binding.phase {
+                // Firmware and system of one machine have different identifiers.
+                Phase::Offered { .. } | Phase::Bound { .. } => {
+                    own && binding.lease.mac == query.message.chaddr
+                }
+                Phase::Lapsed { .. } | Phase::Revoked { .. } => true,
+                Phase::Declined { .. } => false,
+            },
+        };
+        vacant && (own || self.may_hold(query, addr) && self.book.is_dynamic(query.subnet, addr))
+    }
+
+    /// True when the message speaks to us about an address that its client holds.
+    fn holds(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
+        let server = query.message.options.addr(code::SERVER_ID);
+        let held = |b: &Binding| b.phase.is_active() && b.lease.client == query.client;
+        server.is_none_or(|server| self.is_me(query, server))
+            && self.book.at(addr).is_some_and(held)
+    }
+
+    fn is_me(&self, query: &Query<'_>, server: Ipv4Addr) -> bool {
+        server == self.config.server_id || Some(server) == query.server_id_override()
+    }
+
+    fn offers_full(&self) -> bool {
+        self.book.offers() >= self.config.limits.offers_max
+    }
+
+    fn lease_at(&self, addr: Ipv4Addr) -> Lease {
+        let binding = self.book.at(addr).expect("the caller found it in the book");
+        binding.lease.clone()
+    }
+
+    /// A lease that has neither name nor end yet.
+    fn blank(&self, query: &Query<'_>, addr: Ipv4Addr, now: Now) -> Lease {
+        Lease {
+            addr,
+            client: query.client.clone(),
+            mac: query.message.chaddr,
+            hostname: String::new(),
+            domain: self.config.subnets[query.subnet].domain.clone(),
+            class: None,
+            index: None,
+            fqdn: None,
+            updates: NameUpdates {
+                forward: true,
+                reverse: true,
+            },
+            start: now.wall,
+            end: now.wall,
+            relay: relay_record(query),
+        }
+    }
+
+    /// Keeps what a record promises until it is on disk.
+    pub(super) fn hold(
+        &mut self,
+        record: LeaseRecord,
+        reply: Option<quorate_core::Transmit>,
+        event: Event,
+    ) {
+        let ticket = self.queue.write(record);
+        self.held.insert(ticket, Held { reply, event });
+    }
+}
+
+fn relay_record(query: &Query<'_>) -> Option<RelayRecord> {
+    let giaddr = query.message.giaddr;
+    let agent = query.relay.clone().unwrap_or_default();
+    (giaddr != Ipv4Addr::UNSPECIFIED).then_some(RelayRecord {
+        giaddr,
+        circuit_id: agent.circuit_id,
+        remote_id: agent.remote_id,
+    })
+}

@@ -1,0 +1,176 @@
+//! Who a client is to us: its class, its ordinal there, its name.
+//!
+//! The name is the first of these that nobody else holds: the reservation's; the class's
+//! template; what the client asks for, if its class lets it; `ip-…`. When somebody holds it,
+//! `-2` … `-9` follow, then `ip-…`, which only this address can have. A bounded number of
+//! tries, so that a thousand clients called `localhost` cost no more than any thousand.
+
+use std::net::Ipv4Addr;
+
+use quorate_core::MacAddr;
+
+use super::book::Book;
+use super::lease::{ClientKey, Lease, NameUpdates};
+use super::validate::{Class, ServerConfig};
+use crate::name::{self, Values};
+use crate::wire::{Message, code};
+use crate::{ClientFqdn, FqdnFlags};
+
+/// The last suffix tried after a name that somebody holds.
+const SUFFIX_MAX: u32 = 9;
+
+/// The class of the client that sent `message`: its reservation's, else the first that matches.
+pub(super) fn class_of<'c>(
+    config: &'c ServerConfig,
+    key: &ClientKey,
+    message: &Message<'_>,
+) -> Option<&'c Class> {
+    let host = config.host(key, message.chaddr).map(|(_, host)| host);
+    match host.and_then(|host| host.class.as_deref()) {
+        Some(name) => config.class(name),
+        None => config.classes.iter().find(|class| class.matches(message)),
+    }
+}
+
+impl Class {
+    fn matches(&self, message: &Message<'_>) -> bool {
+        let vendor = |prefix: &String| {
+            let value = message.options.bytes(code::VENDOR_CLASS);
+            value.is_some_and(|value| value.starts_with(prefix.as_bytes()))
+        };
+        let user = |prefix: &String| {
+            let value = message.options.bytes(code::USER_CLASS);
+            value.is_some_and(|value| user_class_begins(value, prefix.as_bytes()))
+        };
+        message.chaddr.0.starts_with(&self.mac_prefix)
+            && self.vendor_class.as_ref().is_none_or(vendor)
+            && self.user_class.as_ref().is_none_or(user)
+    }
+}
+
+/// Option 77 is a list of counted items (RFC 3004 §4), but many clients send plain text.
+fn user_class_begins(value: &[u8], prefix: &[u8]) -> bool {
+    let mut items = value;
+    while let Some((len, rest)) = items.split_first() {
+        let Some(item) = rest.get(..usize::from(*len)) else {
+            break;
+        };
+        if item.starts_with(prefix) {
+            return true;
+        }
+        items = &rest[item.len()..];
+    }
+    value.starts_with(prefix)
+}
+
+/// Gives `lease` its class, ordinal, name and DNS duties. Its old entry has been taken out of
+/// the book; what it had there it keeps if it still may.
+pub(super) fn identify(
+    lease: &mut Lease,
+    config: &ServerConfig,
+    book: &mut Book,
+    message: &Message<'_>,
+) {
+    let class = class_of(config, &lease.client, message);
+    let stays = class.map(|class| &class.name) == lease.class.as_ref();
+    lease.index = class.and_then(|class| match lease.index {
+        Some(index) if stays && book.ordinal_is_free(&class.name, index) => Some(index),
+        Some(_) | None => book.ordinal(&class.name),
+    });
+    lease.class = class.map(|class| class.name.clone());
+    let fqdn = message
+        .options
+        .bytes(code::FQDN)
+        .and_then(ClientFqdn::decode);
+    lease.fqdn = fqdn.as_ref().map(|fqdn| fqdn.flags);
+    lease.updates = updates(config, lease.fqdn);
+    let wish = fqdn
+        .map(|fqdn| fqdn.name)
+        .filter(|name| !name.is_empty())
+        .or_else(|| message.options.text(code::HOSTNAME).map(str::to_owned));
+    let base = base_name(config, class, lease, wish.as_deref());
+    lease.hostname = vacant_name(config, book, lease, base);
+}
+
+/// Which records the server keeps (RFC 4702 §4).
+fn updates(config: &ServerConfig, fqdn: Option<FqdnFlags>) -> NameUpdates {
+    let all = NameUpdates {
+        forward: true,
+        reverse: true,
+    };
+    match fqdn {
+        Some(flags) if !config.override_client_updates => NameUpdates {
+            forward: flags.server_updates && !flags.no_updates,
+            reverse: !flags.no_updates,
+        },
+        Some(_) | None => all,
+    }
+}
+
+fn base_name(
+    config: &ServerConfig,
+    class: Option<&Class>,
+    lease: &Lease,
+    wish: Option<&str>,
+) -> Option<String> {
+    let host = config.host(&lease.client, lease.mac).map(|(_, host)| host);
+    if let Some(name) = host.and_then(|host| host.hostname.clone()) {
+        return Some(name);
+    }
+    let class = class?;
+    if let Some(template) = &class.hostname {
+        return Some(template.fill(Values {
+            mac: lease.mac,
+            addr: lease.addr,
+            index: lease.index.unwrap_or(0),
+        }));
+    }
+    // Only the first label: the domain is the subnet's to choose.
+    let wish = wish.filter(|_| class.client_hostname)?;
+    let wish = name::label(wish.split('.').next()?)?;
+    // A client must not squat a name that a reservation, a class or an address can have.
+    let owned = |name: &str| {
+        let templates = config
+            .classes
+            .iter()
+            .filter_map(|class| class.hostname.as_ref());
+        config.names.contains_key(name)
+            || name.starts_with(name::ADDR_NAME_PREFIX)
+            || templates.clone().any(|template| template.could_yield(name))
+    };
+    (!owned(&wish)).then_some(wish)
+}
+
+fn vacant_name(config: &ServerConfig, book: &Book, lease: &Lease, base: Option<String>) -> String {
+    let Some(base) = base else {
+        return name::addr_name(lease.addr);
+    };
+    let suffixed = (2..=SUFFIX_MAX).map(|n| format!("{base}-{n}"));
+    let candidates: Vec<String> = std::iter::once(base.clone())
+        .chain(suffixed)
+        .filter(|name| name::label(name).is_some())
+        .filter(|name| may_have(config, &lease.client, lease.mac, name))
+        .collect();
+    let vacant = |name: &&String| book.named(name).is_none_or(|addr| addr == lease.addr);
+    // A name once given stays, although a better one may have become vacant.
+    let kept = candidates.iter().find(|name| **name == lease.hostname);
+    let name = kept
+        .filter(vacant)
+        .or_else(|| candidates.iter().find(vacant));
+    name.cloned().unwrap_or_else(|| name::addr_name(lease.addr))
+}
+
+/// True unless the name is set aside for somebody else.
+fn may_have(config: &ServerConfig, client: &ClientKey, mac: MacAddr, name: &str) -> bool {
+    match config.names.get(name) {
+        None => true,
+        Some(owner) => owner
+            .as_ref()
+            .is_some_and(|owner| *owner == *client || *owner == ClientKey::Mac(mac)),
+    }
+}
+
+/// The name that [`identify`] falls back to, for records whose own is taken.
+pub(super) fn fallback_name(addr: Ipv4Addr) -> String {
+    name::addr_name(addr)
+}
