@@ -14,6 +14,8 @@ mod answer;
 pub mod authority;
 pub mod client;
 mod config;
+#[cfg(test)]
+mod fixture;
 mod journal;
 pub mod policy;
 mod reply;
