@@ -1,7 +1,6 @@
 use super::*;
 use crate::client::{ReplyError, read_reply};
 use crate::fixture::{Bench, NOW, key, message, script};
-use crate::tsig;
 use hickory_proto::op::ResponseCode;
 
 fn signed(now: Wall) -> Vec<u8> {
@@ -156,7 +155,7 @@ fn a_client_with_a_wrong_clock_learns_the_time_from_a_signed_reply() {
     let request = script(&["add x A 10.0.0.1"]).encode(Some((&key(), late)));
     let reply = Bench::new(&[]).udp(&request.bytes).remove(0);
     let read = |now| read_reply(&reply, &request, Some((&key(), now)));
-    let expected = tsig::BadReply::BadTime { server_time: NOW };
+    let expected = BadReply::BadTime { server_time: NOW };
     assert_eq!(read(late), Err(ReplyError::Signature(expected)));
 }
 

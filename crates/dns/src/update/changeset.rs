@@ -48,11 +48,11 @@ impl<'z> Changeset<'z> {
         if sets().any(|set| set.len() > limits.rrset_len_max) {
             return Err(Rejection::new(ResponseCode::Refused, "RRset is full"));
         }
-        let fresh = self
-            .touched
-            .iter()
-            .filter(|(name, node)| !node.is_empty() && self.zone.node(name).is_none());
-        if self.zone.name_count() + fresh.count() > limits.names_max {
+        let was_owner = |name: &&Name| self.zone.node(name).is_some();
+        let before = self.touched.keys().filter(was_owner).count();
+        let after = self.touched.values().filter(|node| !node.is_empty());
+        let names = self.zone.name_count() - before + after.count();
+        if names > limits.names_max && names > self.zone.name_count() {
             return Err(Rejection::new(ResponseCode::Refused, "zone is full"));
         }
         Ok(())
