@@ -96,6 +96,9 @@ pub(super) struct Book {
     subnets: Vec<Shelf>,
     offers: usize,
     order_next: u64,
+    /// Calls so far, so that a test can see that their number is linear.
+    #[cfg(test)]
+    operations: std::cell::Cell<u64>,
 }
 
 /// One subnet's addresses to give out.
@@ -125,11 +128,14 @@ impl Book {
             subnets: subnets.iter().map(shelf).collect(),
             offers: 0,
             order_next: 0,
+            #[cfg(test)]
+            operations: std::cell::Cell::new(0),
         }
     }
 
     /// Enters `binding` at its address, which must not be in the book.
     pub(super) fn put(&mut self, binding: Binding) {
+        self.count();
         let (addr, phase) = (binding.lease.addr, binding.phase);
         let shelf = &mut self.subnets[binding.subnet];
         shelf.free.remove(addr.to_bits());
@@ -166,6 +172,7 @@ impl Book {
 
     /// Takes the entry of `addr` out, and with it its client, name, ordinal and timer.
     pub(super) fn take(&mut self, addr: Ipv4Addr) -> Option<Binding> {
+        self.count();
         let binding = self.bindings.remove(&addr)?;
         let phase = binding.phase;
         let shelf = &mut self.subnets[binding.subnet];
@@ -217,17 +224,20 @@ impl Book {
     }
 
     pub(super) fn at(&self, addr: Ipv4Addr) -> Option<&Binding> {
+        self.count();
         self.bindings.get(&addr)
     }
 
     /// Where a client is, or was.
     pub(super) fn of_client(&self, subnet: usize, client: &ClientKey) -> Option<&Binding> {
+        self.count();
         let addr = self.clients.get(&(subnet, client.clone()))?;
         self.bindings.get(addr)
     }
 
     /// Who holds a name.
     pub(super) fn named(&self, name: &str) -> Option<Ipv4Addr> {
+        self.count();
         self.names.get(name).copied()
     }
 
@@ -244,6 +254,7 @@ impl Book {
     /// The address for a client without a claim: the lowest that is free, else the one that
     /// lapsed longest ago.
     pub(super) fn spare(&self, subnet: usize) -> Option<Ipv4Addr> {
+        self.count();
         let shelf = &self.subnets[subnet];
         let lapsed = || shelf.lapsed.first().map(|(_, addr)| *addr);
         shelf.free.first().map(Ipv4Addr::from_bits).or_else(lapsed)
@@ -279,10 +290,21 @@ impl Book {
     }
 
     fn ordinals_of(&mut self, class: &str) -> &mut FreeSet {
+        self.count();
         if !self.ordinals.contains_key(class) {
             let all = FreeSet::from_ranges([1..=u32::MAX]);
             self.ordinals.insert(class.to_owned(), all);
         }
         self.ordinals.get_mut(class).expect("it was just entered")
+    }
+
+    fn count(&self) {
+        #[cfg(test)]
+        self.operations.set(self.operations.get() + 1);
+    }
+
+    #[cfg(test)]
+    pub(super) fn operations(&self) -> u64 {
+        self.operations.get()
     }
 }

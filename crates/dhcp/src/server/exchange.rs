@@ -5,58 +5,13 @@ use std::net::Ipv4Addr;
 use quorate_core::Now;
 
 use super::book::{Binding, Phase};
-use super::event::{DropReason, Event, LeaseKind, NakReason};
+use super::event::{DropReason, Event};
+use super::grant::{Origin, Refusal};
 use super::identity::{class_of, identify};
 use super::lease::{Lease, LeaseRecord, LeaseState, NameUpdates, RelayRecord};
 use super::reply::Reply;
 use super::{Held, Query, Server, instant_in};
 use crate::wire::{MessageType, code};
-
-/// The client state that a REQUEST comes from, told by its fields (RFC 2131 table 4). Never by
-/// ports, which relays and address translators change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    Selecting {
-        server: Ipv4Addr,
-        requested: Ipv4Addr,
-    },
-    InitReboot {
-        requested: Ipv4Addr,
-    },
-    Renewing,
-    Rebinding,
-}
-
-impl Origin {
-    fn of(query: &Query<'_>) -> Option<Self> {
-        let message = &query.message;
-        let configured = message.ciaddr != Ipv4Addr::UNSPECIFIED;
-        let server = message.options.addr(code::SERVER_ID);
-        let requested = message.options.addr(code::REQUESTED_ADDR);
-        match (server, requested, configured) {
-            (Some(server), Some(requested), false) => Some(Self::Selecting { server, requested }),
-            (None, Some(requested), false) => Some(Self::InitReboot { requested }),
-            (None, None, true) if query.was_unicast() => Some(Self::Renewing),
-            (None, None, true) => Some(Self::Rebinding),
-            _ => None,
-        }
-    }
-
-    fn kind(self) -> LeaseKind {
-        match self {
-            Self::Selecting { .. } => LeaseKind::New,
-            Self::InitReboot { .. } => LeaseKind::Rebooted,
-            Self::Renewing => LeaseKind::Renewed,
-            Self::Rebinding => LeaseKind::Rebound,
-        }
-    }
-}
-
-/// What a REQUEST that gets no ACK gets.
-enum Refusal {
-    Nak(NakReason),
-    Silence(DropReason),
-}
 
 impl Server {
     /// RFC 2131 §4.3.1.
@@ -92,7 +47,12 @@ impl Server {
         }
         match self.grant(query, origin) {
             Ok(addr) => self.bind(query, origin, addr, now),
-            Err(Refusal::Silence(reason)) => self.drop_datagram(query.source, reason),
+            Err(Refusal::Silence(reason)) => {
+                if reason == DropReason::OtherServer {
+                    self.withdraw_offer(query);
+                }
+                self.drop_datagram(query.source, reason);
+            }
             Err(Refusal::Nak(reason)) => {
                 let reply = Reply {
                     config: &self.config,
@@ -239,72 +199,6 @@ impl Server {
         lease
     }
 
-    /// Decides about a REQUEST: the address it gets.
-    fn grant(&mut self, query: &Query<'_>, origin: Origin) -> Result<Ipv4Addr, Refusal> {
-        let net = self.config.subnets[query.subnet].net;
-        let mine = self
-            .book
-            .of_client(query.subnet, &query.client)
-            .map(|b| (b.lease.addr, b.phase));
-        match origin {
-            Origin::Selecting { server, .. } if !self.is_me(query, server) => {
-                // The client took another server's offer: ours is free again.
-                if let Some((addr, phase @ Phase::Offered { .. })) = mine {
-                    self.leave(addr, phase);
-                }
-                Err(Refusal::Silence(DropReason::OtherServer))
-            }
-            Origin::Selecting { requested, .. } => {
-                // Also an offer that ran out, or that a restart forgot, is kept if it can be.
-                let own = mine.is_some_and(|(addr, _)| addr == requested);
-                if !net.contains_host(requested) {
-                    Err(Refusal::Nak(NakReason::WrongNetwork))
-                } else if own && self.may_hold(query, requested) || self.is_open(query, requested) {
-                    Ok(requested)
-                } else {
-                    Err(Refusal::Nak(NakReason::NotAvailable))
-                }
-            }
-            Origin::InitReboot { requested } => {
-                if !net.contains_host(requested) {
-                    return Err(Refusal::Nak(NakReason::WrongNetwork));
-                }
-                match mine {
-                    None => Err(Refusal::Silence(DropReason::UnknownClient)),
-                    Some((addr, _)) => self.extend(query, addr, requested),
-                }
-            }
-            Origin::Renewing | Origin::Rebinding => match mine {
-                Some((addr, _)) => self.extend(query, addr, query.message.ciaddr),
-                None if origin == Origin::Renewing => Err(Refusal::Nak(NakReason::NoLease)),
-                None if self
-                    .book
-                    .at(query.message.ciaddr)
-                    .is_some_and(|b| b.phase.is_active()) =>
-                {
-                    Err(Refusal::Nak(NakReason::NotAvailable))
-                }
-                None => Err(Refusal::Silence(DropReason::UnknownClient)),
-            },
-        }
-    }
-
-    /// A client that is, or was, at `addr` wants to keep `wanted`.
-    fn extend(
-        &self,
-        query: &Query<'_>,
-        addr: Ipv4Addr,
-        wanted: Ipv4Addr,
-    ) -> Result<Ipv4Addr, Refusal> {
-        if addr != wanted {
-            Err(Refusal::Nak(NakReason::OtherAddress))
-        } else if !self.may_hold(query, addr) {
-            Err(Refusal::Nak(NakReason::NotAvailable))
-        } else {
-            Ok(addr)
-        }
-    }
-
     /// Makes the promise: book now, ACK after the record is on disk.
     fn bind(&mut self, query: &Query<'_>, origin: Origin, addr: Ipv4Addr, now: Now) {
         let other = self.book.of_client(query.subnet, &query.client);
@@ -365,6 +259,14 @@ impl Server {
         self.hold(record, Some(ack), Event::Leased { lease, kind });
     }
 
+    /// The client took another server's offer: ours is open again.
+    fn withdraw_offer(&mut self, query: &Query<'_>) {
+        let mine = self.book.of_client(query.subnet, &query.client);
+        if let Some((addr, phase @ Phase::Offered { .. })) = mine.map(|b| (b.lease.addr, b.phase)) {
+            self.leave(addr, phase);
+        }
+    }
+
     /// The client moves on from `addr`: an offer is forgotten, a lease is given back.
     fn leave(&mut self, addr: Ipv4Addr, phase: Phase) {
         match phase {
@@ -378,53 +280,6 @@ impl Server {
             }
             Phase::Revoked { .. } | Phase::Declined { .. } => {}
         }
-    }
-
-    /// The address set aside for this client in this subnet.
-    fn reserved(&self, query: &Query<'_>) -> Option<Ipv4Addr> {
-        let (_, host) = self.config.host(&query.client, query.message.chaddr)?;
-        let net = self.config.subnets[query.subnet].net;
-        host.addr.filter(|addr| net.contains(*addr))
-    }
-
-    /// True unless the address is set aside for another client, or another one for this.
-    fn may_hold(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
-        let set_aside = self.config.subnets[query.subnet]
-            .reserved
-            .contains_key(&addr);
-        match self.reserved(query) {
-            Some(reserved) => reserved == addr,
-            None => !set_aside,
-        }
-    }
-
-    /// True when this client can be given `addr`, at which it is not.
-    fn is_open(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
-        let own = self.reserved(query) == Some(addr);
-        let vacant = match self.book.at(addr) {
-            None => true,
-            Some(binding) => match binding.phase {
-                // Firmware and system of one machine have different identifiers.
-                Phase::Offered { .. } | Phase::Bound { .. } => {
-                    own && binding.lease.mac == query.message.chaddr
-                }
-                Phase::Lapsed { .. } | Phase::Revoked { .. } => true,
-                Phase::Declined { .. } => false,
-            },
-        };
-        vacant && (own || self.may_hold(query, addr) && self.book.is_dynamic(query.subnet, addr))
-    }
-
-    /// True when the message speaks to us about an address that its client holds.
-    fn holds(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
-        let server = query.message.options.addr(code::SERVER_ID);
-        let held = |b: &Binding| b.phase.is_active() && b.lease.client == query.client;
-        server.is_none_or(|server| self.is_me(query, server))
-            && self.book.at(addr).is_some_and(held)
-    }
-
-    fn is_me(&self, query: &Query<'_>, server: Ipv4Addr) -> bool {
-        server == self.config.server_id || Some(server) == query.server_id_override()
     }
 
     fn offers_full(&self) -> bool {

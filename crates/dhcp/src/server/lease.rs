@@ -187,7 +187,7 @@ mod tests {
         let state = LeaseState::Bound;
         let record = LeaseRecord { state, lease };
         let line = serde_json::to_string(&record).unwrap();
-        insta::assert_snapshot!(line);
+        insta::assert_snapshot!(line, @r#"{"state":"bound","lease":{"addr":"10.77.0.12","client":"mac:02:00:00:00:00:01","mac":"02:00:00:00:00:01","hostname":"n1","updates":{"forward":true,"reverse":true},"start":7,"end":9}}"#);
         assert_eq!(serde_json::from_str::<LeaseRecord>(&line).unwrap(), record);
     }
 }

@@ -15,13 +15,15 @@
 //!
 //! - [`config`] as written, [`ServerConfig`] as validated
 //! - `book`: addresses, clients, names, ordinals and timers, always consistent
-//! - `exchange`: one client message, one step; `identity`: class and name; `reply`: the answer
+//! - `exchange`: one client message, one step; `grant`: may it have the address; `identity`:
+//!   class and name; `reply`: the answer
 
 pub mod config;
 
 mod book;
 mod event;
 mod exchange;
+mod grant;
 mod identity;
 mod lease;
 mod pool;
