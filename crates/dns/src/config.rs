@@ -200,3 +200,68 @@ fn misplaced(record: &Record, origin: &Name, others: &[Record]) -> Option<&'stat
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(change: impl FnOnce(&mut RawConfig)) -> Result<Config, ConfigError> {
+        let mut raw = crate::fixture::raw_config(&["n1 A 10.0.0.1"]);
+        change(&mut raw);
+        Config::new(&raw, vec![crate::fixture::key()])
+    }
+
+    #[test]
+    fn a_configuration_reads_and_unknown_words_are_refused() {
+        let text = r#"{
+            "zones": [{"name": "lab.example", "primary_ns": "ns", "records": ["ns A 10.0.0.1"]}],
+            "update": [
+                {"key": "ddns.", "names": {"subdomain": "lab.example"}, "types": ["A"]},
+                {"key": "n1.lab.example.", "names": "self", "types": ["ANY"]}
+            ]
+        }"#;
+        let raw: RawConfig = serde_json::from_str(text).unwrap();
+        let config = Config::new(&raw, vec![]).unwrap();
+        assert_eq!(config.zones[0].serial().0, 1);
+        assert_eq!(config.zones[0].records().count(), 3);
+        for (word, wrong) in [
+            ("primary_ns", "primary"),
+            ("zones", "zone"),
+            ("types", "type"),
+        ] {
+            let text = text.replacen(word, wrong, 1);
+            assert!(serde_json::from_str::<RawConfig>(&text).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_refused_with_its_text() {
+        let misplaced =
+            |record: &'static str| match config(|raw| raw.zones[0].records.push(record.to_owned()))
+            {
+                Err(ConfigError::Misplaced { text, .. }) => assert_eq!(text, record),
+                other => panic!("{record}: {other:?}"),
+            };
+        for record in [
+            "n1.other. A 10.0.0.1",
+            "@ SOA ns h 1 1 1 1 1",
+            "n1 CNAME x",
+            "x TYPE39 \\# 1 00",
+        ] {
+            misplaced(record);
+        }
+        let error = config(|raw| raw.zones[0].records[0] = "n1 A 10".to_owned()).unwrap_err();
+        assert!(matches!(error, ConfigError::Record { ref text, .. } if text == "n1 A 10"));
+        let error = config(|raw| raw.zones[1].name = "LAB.example".to_owned()).unwrap_err();
+        assert!(matches!(error, ConfigError::ZoneTwice(_)));
+        let error = config(|raw| raw.zones[1].name = "a..b".to_owned()).unwrap_err();
+        assert!(matches!(error, ConfigError::ZoneName(_)));
+        for octets in [511, 1233] {
+            let error = config(|raw| raw.udp_payload_octets = Some(octets)).unwrap_err();
+            assert_eq!(error, ConfigError::UdpPayload(octets));
+        }
+        let raw = crate::fixture::raw_config(&[]);
+        let twice = Config::new(&raw, vec![crate::fixture::key(), crate::fixture::key()]);
+        assert!(matches!(twice, Err(ConfigError::Keys(KeyError::Twice(_)))));
+    }
+}

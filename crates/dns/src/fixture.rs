@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a zone, nsupdate's words, and an authority on a bench.
 
-use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, Record, RecordType};
 use quorate_core::{
     Channel, Datagram, Destination, Engine, Instant, Now, Output, StreamId, Ticket, Wall,
@@ -102,6 +102,15 @@ pub(crate) fn script(lines: &[&str]) -> UpdateRequest {
 
 pub(crate) fn message(request: UpdateRequest) -> Message {
     Message::from_vec(&request.encode(None).bytes).unwrap()
+}
+
+/// A query with RD set, names relative to `lab.example.`.
+pub(crate) fn query(owner: &str, kind: RecordType) -> Message {
+    let mut message = Message::new(11, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    let owner = text::parse_name(owner, &name("lab.example.")).unwrap();
+    message.add_query(Query::query(owner, kind));
+    message
 }
 
 /// An authority, a clock, and what it asked for.

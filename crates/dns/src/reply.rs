@@ -1,5 +1,8 @@
 //! From sections to bytes: the header, EDNS, truncation, the signature.
 
+#[cfg(test)]
+mod tests;
+
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use quorate_core::Wall;
 

@@ -126,11 +126,10 @@ fn a_signed_update_gets_a_reply_signed_when_it_leaves() {
     let now = bench.now.wall;
     let read = read_reply(&reply, &request, Some((&key(), now)));
     assert_eq!(read, Ok(ResponseCode::NoError));
-    let signed_by = bench.events.iter().find_map(|event| match event {
-        Event::UpdateApplied { key, .. } => key.clone(),
-        _ => None,
-    });
-    assert_eq!(signed_by, Some(name("ddns.")));
+    let Some(Event::UpdateApplied { key: by, .. }) = bench.events.first() else {
+        panic!("{:?}", bench.events);
+    };
+    assert_eq!(*by, Some(name("ddns.")));
 }
 
 /// Journals as they come back from a disk.
