@@ -1,0 +1,179 @@
+//! Debian's packages, downloaded by apt and unpacked by dpkg-deb, without root.
+//!
+//! apt runs on a private configuration in a scratch directory: its own state, lists and
+//! package cache, the system's proxy and transport settings, and one source: the mirror that
+//! the system itself is configured with, for the suite that has the wanted version. Debian's
+//! archive keys verify it as they verify the system's own packages.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::provider::{Fetched, Progress, Provider};
+use crate::tool::run;
+use crate::version::Version;
+
+pub mod sources;
+
+use sources::{Source, find_mirror, parse_deb822, parse_one_line};
+
+/// The suites that have etcd, and which; newest first.
+const SUITES: [(Version, &str); 2] = [
+    (Version::new(3, 5, 16), "trixie"),
+    (Version::new(3, 4, 23), "bookworm"),
+];
+
+/// Packages for the machine's own architecture from the configured mirror.
+#[derive(Clone, Copy, Debug)]
+pub struct Debian;
+
+impl Provider for Debian {
+    fn name(&self) -> &'static str {
+        "debian"
+    }
+
+    fn offers(&self) -> Vec<Version> {
+        SUITES.iter().map(|(version, _)| *version).collect()
+    }
+
+    fn fetch(
+        &self,
+        version: Version,
+        into: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Fetched, String> {
+        let (_, suite) = SUITES
+            .iter()
+            .find(|(offer, _)| *offer == version)
+            .ok_or_else(|| format!("no suite has {version}"))?;
+        let mirror = system_mirror()?;
+        let config = write_config(into, &mirror, suite)?;
+        let apt = |tool: &str| {
+            let mut command = Command::new(tool);
+            command.env("APT_CONFIG", &config).env("LC_ALL", "C");
+            command
+        };
+        progress.step(&format!("reading the package index of Debian {suite}"));
+        run(apt("apt-get").args(["-q", "update"]), progress)?;
+        progress.step("downloading etcd-server and etcd-client");
+        let mut download = apt("apt-get");
+        download
+            .args(["-q", "download", "etcd-server", "etcd-client"])
+            .current_dir(into);
+        run(&mut download, progress)?;
+
+        progress.step("unpacking");
+        let mut packages = Vec::new();
+        for entry in fs::read_dir(into)
+            .map_err(|error| error.to_string())?
+            .flatten()
+        {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                let mut unpack = Command::new("dpkg-deb");
+                unpack.arg("-x").arg(&path).arg(into.join("root"));
+                run(&mut unpack, progress)?;
+                packages.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        packages.sort();
+        let binaries = into.join("root/usr/bin");
+        Ok(Fetched {
+            etcd: binaries.join("etcd"),
+            etcdctl: Some(binaries.join("etcdctl")),
+            source: packages.join(" "),
+        })
+    }
+}
+
+/// The mirror that this system gets its own packages from.
+fn system_mirror() -> Result<Source, String> {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let field = |name: &str| {
+        let value = release
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.map_or("", |value| value.trim_matches('"')).to_owned()
+    };
+    let (system, codename) = (field("ID"), field("VERSION_CODENAME"));
+    if system != "debian" {
+        return Err(format!("this system is {system:?}, not Debian"));
+    }
+    let mut found = Vec::new();
+    let mut files = vec![Path::new("/etc/apt/sources.list").to_owned()];
+    let parts = fs::read_dir("/etc/apt/sources.list.d")
+        .into_iter()
+        .flatten();
+    files.extend(parts.flatten().map(|entry| entry.path()));
+    files.sort();
+    for file in files {
+        let Ok(text) = fs::read_to_string(&file) else {
+            continue;
+        };
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("list") => found.extend(parse_one_line(&text)),
+            Some("sources") => found.extend(parse_deb822(&text)),
+            Some(_) | None => {}
+        }
+    }
+    find_mirror(&found, &codename)
+        .cloned()
+        .ok_or_else(|| format!("no source in /etc/apt has Debian {codename:?} main"))
+}
+
+/// Writes apt's whole private world below `into`, and answers its configuration file.
+fn write_config(into: &Path, mirror: &Source, suite: &str) -> Result<std::path::PathBuf, String> {
+    let failed = |error: std::io::Error| format!("apt's private configuration: {error}");
+    let root = into.join("apt");
+    for dir in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(root.join(dir)).map_err(failed)?;
+    }
+    fs::write(root.join("status"), "").map_err(failed)?;
+    let source = root.join("quorate.sources");
+    fs::write(&source, mirror.for_suite(suite)).map_err(failed)?;
+    let config = root.join("apt.conf");
+    fs::write(&config, config_text(&root, &transport_settings())).map_err(failed)?;
+    Ok(config)
+}
+
+/// Proxies, certificates, timeouts: what the system's apt needs to reach the mirror. All the
+/// rest of its configuration (hooks, pins, further indexes) is left out.
+fn transport_settings() -> Vec<String> {
+    let mut dump = Command::new("apt-config");
+    dump.arg("dump").env("LC_ALL", "C");
+    run(&mut dump, &crate::provider::Silent)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|line| is_transport_setting(line))
+        .collect()
+}
+
+fn is_transport_setting(line: &str) -> bool {
+    const OTHERS: [&str; 4] = ["IndexTargets", "Languages", "Changelogs", "cdrom"];
+    line.strip_prefix("Acquire::").is_some_and(|rest| {
+        !line.ends_with(" \"\";") && !OTHERS.iter().any(|other| rest.starts_with(other))
+    })
+}
+
+fn config_text(root: &Path, transport: &[String]) -> String {
+    let root = root.display();
+    let own = format!(
+        r#"Dir::State "{root}";
+Dir::State::lists "{root}/lists";
+Dir::State::status "{root}/status";
+Dir::Cache "{root}/cache";
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::Etc::sourcelist "{root}/quorate.sources";
+Dir::Etc::sourceparts "/dev/null";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+"#
+    );
+    transport.iter().fold(own, |text, line| text + line + "\n")
+}
+
+#[cfg(test)]
+mod tests;

