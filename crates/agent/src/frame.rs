@@ -93,6 +93,11 @@ pub(crate) fn read_udp(frame: &[u8]) -> Option<Udp<'_>> {
     })
 }
 
+/// The station that sent a frame.
+pub(crate) fn sender(frame: &[u8]) -> Option<MacAddr> {
+    frame.get(6..12)?.try_into().ok().map(MacAddr)
+}
+
 /// What a sender on the same host leaves in the checksum field for hardware to complete: on a
 /// virtual interface there is none, and the frame arrives so (`TP_STATUS_CSUMNOTREADY`).
 fn pseudo_header_sum(source: [u8; 4], destination: [u8; 4], length: u16) -> u16 {

@@ -145,8 +145,8 @@ fn limit_open_files(command: &mut Command, (soft, hard): (u64, u64)) {
     };
     let set = move || {
         let nofile = || Resource::Nofile;
-        rustix::process::setrlimit(nofile(), wanted.clone())
-            .or_else(|_| rustix::process::setrlimit(nofile(), allowed.clone()))?;
+        rustix::process::setrlimit(nofile(), wanted)
+            .or_else(|_| rustix::process::setrlimit(nofile(), allowed))?;
         Ok(())
     };
     #[expect(unsafe_code, reason = "limits are set between fork and exec")]

@@ -116,7 +116,7 @@ impl Plan {
 }
 
 /// RFC 1123 §2.1 labels, and the kernel's limit of 64 octets.
-fn is_hostname(name: &str) -> bool {
+pub(crate) fn is_hostname(name: &str) -> bool {
     name.len() <= 64
         && name.split('.').all(|label| {
             (1..=63).contains(&label.len())

@@ -124,15 +124,13 @@ fn the_steps_before_run_one_by_one_and_a_failing_one_ends_the_start() {
     supervisor.handle_started(UNIT, Some(9), &mut out);
     let programs: Vec<&str> = out
         .iter()
-        .filter_map(|event| match event {
-            Event::StartUnit { argv, env, .. } => {
-                assert_eq!(
-                    env,
-                    &[("A".into(), "b".into()), ("PATH".into(), PATH.into())]
-                );
-                Some(argv[0].as_str())
-            }
-            _ => None,
+        .filter_map(|event| {
+            let Event::StartUnit { argv, env, .. } = event else {
+                return None;
+            };
+            let expected = [("A".into(), "b".into()), ("PATH".into(), PATH.into())];
+            assert_eq!(env, &expected);
+            Some(argv[0].as_str())
         })
         .collect();
     assert_eq!(programs, ["/may-fail", "/must-pass", "/a"]);

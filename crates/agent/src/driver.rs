@@ -1,0 +1,361 @@
+//! The loop that drives one node, and what each of its orders means on a kernel.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use quorate_core::{Engine as _, Instant, Now, Output, Seed, Wall};
+use quorate_dhcp::ClientConfig;
+use quorate_node::{Command, Event, ExitStatus, Node, State};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::time::ClockId;
+use signal_hook::SigId;
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+
+use crate::fetch::Fetches;
+use crate::link::Link;
+use crate::processes::{Processes, Program};
+use crate::system_files::SystemFiles;
+use crate::{AgentError, Config, Line};
+
+/// Runs a machine from power-on until it is asked to stop by `SIGTERM` or `SIGINT`; then its
+/// units are stopped and its lease is given back. Every event becomes one flushed [`Line`].
+///
+/// On an error, and on a panic, the units' processes are killed: nothing is left running.
+pub fn run(config: Config, events: impl Write + Send) -> Result<(), AgentError> {
+    // First of all: PID 1 never sees a signal for which it has no handler yet.
+    let mut children = Signals::open(&[SIGCHLD]).map_err(AgentError::Signals)?;
+    let mut stop = Signals::open(&[SIGTERM, SIGINT]).map_err(AgentError::Signals)?;
+    let interface = |source| AgentError::Interface {
+        interface: config.interface.clone(),
+        source,
+    };
+    let link = Link::open(&config.interface).map_err(interface)?;
+    let seed = Seed::new(config.seed).child(&link.mac().to_string());
+    let mut agent = Agent {
+        node: Node::new(node_config(&config, &link), seed),
+        link,
+        processes: Processes::new(&config.log_dir),
+        fetches: Fetches::new().map_err(AgentError::Fetches)?,
+        files: SystemFiles {
+            etc_dir: config.etc_dir,
+            unit_dir: config.unit_dir,
+        },
+        commands: VecDeque::from([Command::PowerOn]),
+        events,
+        is_off: false,
+    };
+    loop {
+        agent.settle()?;
+        if agent.is_off {
+            return Ok(());
+        }
+        agent.wait(&children, &stop)?;
+        if children.drain() {
+            agent.reap();
+        }
+        if stop.drain() {
+            agent.commands.push_back(Command::PowerOff);
+        }
+        agent.take_in()?;
+    }
+}
+
+fn node_config(config: &Config, link: &Link) -> quorate_node::Config {
+    let mut dhcp = ClientConfig::new(link.mac());
+    dhcp.hostname = config.hostname.clone();
+    dhcp.vendor_class = config.vendor_class.clone();
+    dhcp.user_class = config.user_class.clone();
+    dhcp.first_retry = Duration::from_millis(config.first_retry_ms);
+    dhcp.probe = Duration::from_millis(config.probe_ms.unwrap_or(0));
+    dhcp.client_id = config.client_id.as_ref().map(|text| {
+        let mut id = vec![0];
+        id.extend(text.bytes());
+        id
+    });
+    quorate_node::Config {
+        dhcp,
+        previous: config.previous,
+    }
+}
+
+/// One machine and everything that it acts with.
+struct Agent<W> {
+    node: Node,
+    link: Link,
+    processes: Processes,
+    fetches: Fetches,
+    files: SystemFiles,
+    /// What the node has not been told yet.
+    commands: VecDeque<Command>,
+    events: W,
+    is_off: bool,
+}
+
+impl<W: Write> Agent<W> {
+    /// Carries out what the node wants, and tells it what came of that, until both are quiet.
+    fn settle(&mut self) -> Result<(), AgentError> {
+        loop {
+            while let Some(output) = self.node.poll() {
+                match output {
+                    Output::Transmit(transmit) => {
+                        let leaving = *self.node.state() == State::Off;
+                        let sent = self.link.send(&transmit, leaving);
+                        self.note(sent, "a DHCP message could not be sent");
+                    }
+                    Output::Event(event) => {
+                        self.record(&event)?;
+                        self.carry_out(event);
+                    }
+                    Output::Write { write, .. } => match write {},
+                }
+            }
+            match self.commands.pop_front() {
+                Some(command) => self.node.command(command, now()),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn record(&mut self, event: &Event) -> Result<(), AgentError> {
+        let line = Line {
+            mono_ns: monotonic().as_nanos(),
+            event: event.clone(),
+        };
+        let mut text = serde_json::to_string(&line)
+            .map_err(|error| AgentError::Events(io::Error::other(error)))?;
+        text.push('\n');
+        self.events
+            .write_all(text.as_bytes())
+            .and_then(|()| self.events.flush())
+            .map_err(AgentError::Events)
+    }
+
+    fn carry_out(&mut self, event: Event) {
+        match event {
+            Event::Probe { addr } => {
+                let begun = self.link.probe(addr);
+                self.note(begun, "the address could not be probed");
+            }
+            Event::Declined { .. } => self.link.probe = None,
+            Event::LeaseLost { .. } => {
+                let done = self.link.deconfigure();
+                self.note(done, "the address could not be taken off the interface");
+            }
+            Event::Configure {
+                addr,
+                prefix_len,
+                routers,
+                dns,
+            } => {
+                let done = self
+                    .link
+                    .configure(addr, prefix_len, routers.first().copied())
+                    .and_then(|()| self.files.write_resolv_conf(&dns));
+                self.commands.push_back(match done {
+                    Ok(()) => Command::InterfaceConfigured,
+                    Err(error) => Command::InterfaceFailed {
+                        why: error.to_string(),
+                    },
+                });
+            }
+            Event::SetHostname { hostname } => {
+                let done = self.files.set_hostname(&hostname);
+                self.note(done, "the machine could not be named");
+            }
+            Event::FetchSeed { url } => {
+                if let Err(error) = self.fetches.start(url.clone()) {
+                    let outcome = Err(error.to_string());
+                    self.commands
+                        .push_back(Command::SeedFetched { url, outcome });
+                }
+            }
+            Event::InstallFile {
+                path,
+                permissions,
+                content,
+            } => {
+                let done = self.files.install(&path, permissions, &content);
+                let outcome = done.map_err(|error| error.to_string());
+                self.commands
+                    .push_back(Command::FileInstalled { path, outcome });
+            }
+            Event::StartUnit {
+                unit,
+                argv,
+                env,
+                open_files,
+                ..
+            } => self.start_unit(unit, &argv, &env, open_files),
+            Event::StopUnit { unit, signal } => self.processes.signal(&unit, signal),
+            Event::PoweredOff => self.is_off = true,
+            Event::PoweredOn
+            | Event::DhcpSent { .. }
+            | Event::DhcpDropped { .. }
+            | Event::Leased(_)
+            | Event::LeaseRenewed { .. }
+            | Event::SeedRetry { .. }
+            | Event::NoSeed { .. }
+            | Event::SeedApplied { .. }
+            | Event::UnitUp { .. }
+            | Event::UnitExited { .. }
+            | Event::UnitGaveUp { .. }
+            | Event::Unsupported { .. }
+            | Event::Trouble { .. } => {}
+        }
+    }
+
+    fn start_unit(
+        &mut self,
+        unit: String,
+        argv: &[String],
+        env: &[(String, String)],
+        open_files: Option<(u64, u64)>,
+    ) {
+        let started = self.processes.spawn(Program {
+            unit: &unit,
+            argv,
+            env,
+            open_files,
+        });
+        self.commands.push_back(match started {
+            Ok(pid) => Command::UnitStarted {
+                unit,
+                pid: Some(pid),
+            },
+            Err(error) => Command::UnitExited {
+                unit,
+                status: ExitStatus::NotStarted {
+                    why: error.to_string(),
+                },
+            },
+        });
+    }
+
+    /// Lets the node say that something went wrong which it has no answer to.
+    fn note(&mut self, done: io::Result<()>, what: &str) {
+        if let Err(error) = done {
+            let what = format!("{what}: {error}");
+            self.commands.push_back(Command::Trouble { what });
+        }
+    }
+
+    /// Waits until something can be taken in, or the node's deadline has come.
+    fn wait(&self, children: &Signals, stop: &Signals) -> Result<(), AgentError> {
+        let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let mut fds = vec![
+            readable(self.link.dhcp.as_fd()),
+            readable(self.fetches.as_fd()),
+            readable(children.wake.as_fd()),
+            readable(stop.wake.as_fd()),
+        ];
+        fds.extend(self.link.udp.iter().map(|udp| readable(udp.as_fd())));
+        fds.extend(self.link.probe.iter().map(|(_, arp)| readable(arp.as_fd())));
+        let timeout = self.node.poll_timeout().map(|deadline| {
+            let left = deadline.at.since(monotonic());
+            Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            }
+        });
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(AgentError::Poll(error.into())),
+        }
+    }
+
+    /// Tells the node all that has happened to it.
+    fn take_in(&mut self) -> Result<(), AgentError> {
+        self.settle()?;
+        self.link.discard_udp();
+        match self.link.probe_conflicts() {
+            Ok(true) => self.commands.push_back(Command::Conflict),
+            Ok(false) => {}
+            Err(error) => self.note(Err(error), "the probe could not listen"),
+        }
+        for (url, outcome) in self.fetches.ended() {
+            self.commands
+                .push_back(Command::SeedFetched { url, outcome });
+        }
+        self.settle()?;
+        loop {
+            let node = &mut self.node;
+            match self
+                .link
+                .receive(|datagram| node.handle_datagram(datagram, now()))
+            {
+                Ok(true) => self.settle()?,
+                Ok(false) => break,
+                Err(error) => {
+                    self.note(Err(error), "DHCP messages could not be received");
+                    break;
+                }
+            }
+        }
+        self.node.handle_timeout(now());
+        self.settle()
+    }
+
+    fn reap(&mut self) {
+        for (unit, status) in self.processes.reap() {
+            self.commands
+                .push_back(Command::UnitExited { unit, status });
+        }
+    }
+}
+
+/// Signals as a readable descriptor.
+#[derive(Debug)]
+struct Signals {
+    wake: UnixStream,
+    registered: Vec<SigId>,
+}
+
+impl Signals {
+    fn open(signals: &[i32]) -> io::Result<Self> {
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        let mut opened = Self {
+            wake,
+            registered: Vec::new(),
+        };
+        for signal in signals {
+            let id = signal_hook::low_level::pipe::register(*signal, waker.try_clone()?)?;
+            opened.registered.push(id);
+        }
+        Ok(opened)
+    }
+
+    /// True when a signal has come since the last call.
+    fn drain(&mut self) -> bool {
+        let mut came = false;
+        while matches!(self.wake.read(&mut [0; 64]), Ok(1..)) {
+            came = true;
+        }
+        came
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for id in self.registered.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
+}
+
+fn now() -> Now {
+    let wall = rustix::time::clock_gettime(ClockId::Realtime);
+    let secs = u64::try_from(wall.tv_sec).unwrap_or(0);
+    Now::new(monotonic(), Wall::from_unix_secs(secs))
+}
+
+/// The engine's instants are the kernel's, so that its deadlines compare with `mono_ns`.
+fn monotonic() -> Instant {
+    let time = rustix::time::clock_gettime(ClockId::Monotonic);
+    let secs = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    Instant::from_nanos(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
+}

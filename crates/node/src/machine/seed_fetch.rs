@@ -1,0 +1,125 @@
+//! Fetching the files of a seed, again and again until all are there.
+
+use std::time::Duration;
+
+use quorate_core::{Instant, Random};
+
+use crate::event::Event;
+
+/// The first pause between two attempts. It doubles up to [`RETRY_MAX`].
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// The files that a node reads (cloud-init's NoCloud names).
+const FILES: [&str; 2] = ["meta-data", "user-data"];
+
+/// One seed on its way. An attempt asks for every file that is not there yet; when all of them
+/// are answered and some failed, the next attempt waits for `retry_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedFetch {
+    base: String,
+    attempt: u32,
+    files: [File; 2],
+    retry_at: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum File {
+    Asked,
+    Missing,
+    There(Vec<u8>),
+}
+
+impl SeedFetch {
+    /// Begins to fetch the seed at `base`, to which NoCloud appends file names.
+    pub(super) fn begin(base: &str, out: &mut Vec<Event>) -> Self {
+        let slash = if base.ends_with('/') { "" } else { "/" };
+        let mut fetch = Self {
+            base: format!("{base}{slash}"),
+            attempt: 0,
+            files: [File::Missing, File::Missing],
+            retry_at: None,
+        };
+        fetch.ask(out);
+        fetch
+    }
+
+    /// Counts attempts from 1.
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    pub(super) const fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Takes what came of one file. Answers meta-data and user-data once both are there.
+    pub(super) fn handle_fetched(
+        &mut self,
+        url: &str,
+        outcome: Result<Vec<u8>, String>,
+        random: &mut Random,
+        now: Instant,
+        out: &mut Vec<Event>,
+    ) -> Option<[Vec<u8>; 2]> {
+        let index = (0..FILES.len()).find(|index| self.url(*index) == url)?;
+        if self.files[index] != File::Asked {
+            return None;
+        }
+        self.files[index] = match outcome {
+            Ok(bytes) => File::There(bytes),
+            Err(why) => {
+                // One pause for the whole attempt, drawn when its first file fails.
+                let at = *self
+                    .retry_at
+                    .get_or_insert_with(|| now + pause(self.attempt, random));
+                let retry_in_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
+                out.push(Event::SeedRetry {
+                    url: url.into(),
+                    why,
+                    retry_in_ms,
+                });
+                File::Missing
+            }
+        };
+        match &self.files {
+            [File::There(meta_data), File::There(user_data)] => {
+                Some([meta_data.clone(), user_data.clone()])
+            }
+            [_, _] => None,
+        }
+    }
+
+    /// Asks for what is missing when the pause is over.
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.ask(out);
+        }
+    }
+
+    fn ask(&mut self, out: &mut Vec<Event>) {
+        self.attempt = self.attempt.saturating_add(1);
+        self.retry_at = None;
+        for index in 0..FILES.len() {
+            if self.files[index] == File::Missing {
+                self.files[index] = File::Asked;
+                out.push(Event::FetchSeed {
+                    url: self.url(index),
+                });
+            }
+        }
+    }
+
+    fn url(&self, index: usize) -> String {
+        format!("{}{}", self.base, FILES[index])
+    }
+}
+
+/// The pause after `attempt`, within a quarter of its doubling value either way, so that the
+/// machines of a rack do not return to a server together.
+fn pause(attempt: u32, random: &mut Random) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(8);
+    let whole = (RETRY_FIRST * (1 << doublings)).min(RETRY_MAX);
+    let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
+    whole * 3 / 4 + Duration::from_nanos(random.below(spread))
+}

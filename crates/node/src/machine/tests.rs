@@ -1,0 +1,621 @@
+use std::net::SocketAddr;
+
+use proptest::prelude::*;
+use quorate_core::laws::{Input, WALL_EPOCH, obey};
+use quorate_core::{Channel, Destination, MacAddr, Transmit};
+use quorate_dhcp::wire::{Message, code};
+use quorate_dhcp::{CLIENT_PORT, MessageType, SERVER_PORT};
+
+use super::*;
+use crate::event::{ExitStatus, Step, StopSignal};
+
+const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+const ADDR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 11);
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+const SEED_URL: &str = "http://10.77.0.2/seed/02:00:00:00:00:01/";
+const META_DATA: &[u8] = b"instance-id: i-1";
+const USER_DATA: &str = r#"#cloud-config
+hostname: seeded
+write_files:
+- path: /etc/systemd/system/a.service
+  content: "[Service]\nExecStart=/a %H\nRestart=always\n"
+runcmd:
+- [systemctl, enable, --now, a]
+"#;
+
+fn node() -> Node {
+    let mut dhcp = ClientConfig::new(MAC);
+    dhcp.hostname = Some("fallback".into());
+    let config = Config {
+        dhcp,
+        previous: None,
+    };
+    Node::new(config, Seed::new(1))
+}
+
+/// A node, its clock, and a DHCP server that gives it what it asks for.
+struct Bench {
+    node: Node,
+    millis: u64,
+    boot_file: Option<&'static str>,
+    hostname: Option<&'static str>,
+    events: Vec<Event>,
+    transmits: Vec<Transmit>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            node: node(),
+            millis: 0,
+            boot_file: Some(SEED_URL),
+            hostname: Some("n1"),
+            events: Vec::new(),
+            transmits: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        let instant = Instant::ZERO + Duration::from_millis(self.millis);
+        Now::new(instant, WALL_EPOCH)
+    }
+
+    fn tell(&mut self, command: Command) {
+        let now = self.now();
+        self.node.command(command, now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Event(event) => self.events.push(event),
+                Output::Transmit(transmit) => self.transmits.push(transmit),
+                Output::Write { write, .. } => match write {},
+            }
+        }
+    }
+
+    /// Lets time pass until the node's next deadline.
+    fn wait(&mut self) {
+        let at = self.node.poll_timeout().unwrap().at;
+        self.millis = at.as_nanos().div_ceil(1_000_000);
+        self.node.handle_timeout(self.now());
+        self.drain();
+    }
+
+    /// Answers the last message the node sent.
+    fn serve(&mut self, kind: MessageType) {
+        let payload = self.transmits.last().unwrap().payload.clone();
+        let reply = answer(kind, &payload, self.boot_file, self.hostname);
+        let datagram = Datagram {
+            source: (SERVER, SERVER_PORT).into(),
+            destination: (ADDR, CLIENT_PORT).into(),
+            channel: Channel::Udp,
+            payload: &reply,
+        };
+        self.node.handle_datagram(datagram, self.now());
+        self.drain();
+    }
+
+    fn lease(&mut self) {
+        self.serve(MessageType::Offer);
+        self.serve(MessageType::Ack);
+    }
+
+    fn fetched(&mut self, file: &str, outcome: Result<&[u8], &str>) {
+        self.tell(Command::SeedFetched {
+            url: format!("{SEED_URL}{file}"),
+            outcome: outcome.map(<[u8]>::to_vec).map_err(str::to_owned),
+        });
+    }
+
+    fn installed(&mut self, outcome: Result<(), String>) {
+        self.tell(Command::FileInstalled {
+            path: "/etc/systemd/system/a.service".into(),
+            outcome,
+        });
+    }
+
+    fn unit_up(&mut self) {
+        self.tell(Command::UnitStarted {
+            unit: "a.service".into(),
+            pid: Some(7),
+        });
+    }
+
+    fn unit_exited(&mut self, status: ExitStatus) {
+        self.tell(Command::UnitExited {
+            unit: "a.service".into(),
+            status,
+        });
+    }
+
+    /// The events since the last call.
+    fn said(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn sent(&self) -> Vec<MessageType> {
+        let kind = |transmit: &Transmit| Message::decode(&transmit.payload).unwrap().kind;
+        self.transmits.iter().map(kind).collect()
+    }
+}
+
+fn answer(
+    kind: MessageType,
+    request: &[u8],
+    boot_file: Option<&'static str>,
+    hostname: Option<&'static str>,
+) -> Vec<u8> {
+    let request = Message::decode(request).unwrap();
+    let mut reply = Message::reply(kind, &request);
+    reply.options.set_addrs(code::SERVER_ID, &[SERVER]);
+    if kind != MessageType::Nak {
+        reply.yiaddr = ADDR;
+        reply.options.set_u32(code::LEASE_SECS, 3_600);
+        let mask = [Ipv4Addr::new(255, 255, 255, 0)];
+        reply.options.set_addrs(code::SUBNET_MASK, &mask);
+        reply.options.set_addrs(code::DNS_SERVERS, &[SERVER]);
+        if let Some(name) = boot_file {
+            reply.options.set(code::BOOT_FILE, name.as_bytes());
+        }
+        if let Some(name) = hostname {
+            reply.options.set(code::HOSTNAME, name.as_bytes());
+        }
+    }
+    reply.encode()
+}
+
+/// A node that stands in the state with this name.
+fn bench_in(state: &str) -> Bench {
+    let mut bench = Bench::new();
+    let steps: [&dyn Fn(&mut Bench); 6] = [
+        &|b| b.tell(Command::PowerOn),
+        &Bench::lease,
+        &|b| b.tell(Command::InterfaceConfigured),
+        &|b| {
+            b.fetched("meta-data", Ok(META_DATA));
+            b.fetched("user-data", Ok(USER_DATA.as_bytes()));
+        },
+        &|b| {
+            b.installed(Ok(()));
+            b.unit_up();
+        },
+        &|b| b.tell(Command::PowerOff),
+    ];
+    for step in steps {
+        if bench.node.state().name() == state {
+            break;
+        }
+        step(&mut bench);
+    }
+    assert_eq!(bench.node.state().name(), state);
+    bench.said();
+    bench
+}
+
+const STATES: [&str; 7] = [
+    "off",
+    "leasing",
+    "configuring",
+    "fetching seed",
+    "installing",
+    "running",
+    "powering off",
+];
+
+#[test]
+fn a_life_from_power_on_to_power_off() {
+    let mut bench = Bench::new();
+    bench.tell(Command::PowerOn);
+    bench.lease();
+    assert_eq!(
+        bench.said()[..],
+        [
+            Event::PoweredOn,
+            hostname("fallback"),
+            sent("DISCOVER"),
+            sent("REQUEST"),
+            Event::Leased(Lease {
+                addr: ADDR,
+                prefix_len: 24,
+                server: SERVER,
+                hostname: Some("n1".into()),
+                domain: None,
+                routers: vec![],
+                dns: vec![SERVER],
+                lease_secs: 3_600,
+                boot_file: Some(SEED_URL.into()),
+            }),
+            hostname("n1"),
+            configure(),
+        ]
+    );
+    bench.tell(Command::InterfaceConfigured);
+    assert_eq!(bench.said(), [fetch("meta-data"), fetch("user-data")]);
+    bench.fetched("user-data", Ok(USER_DATA.as_bytes()));
+    assert_eq!(bench.said(), []);
+    bench.fetched("meta-data", Ok(META_DATA));
+    assert_eq!(
+        bench.said(),
+        [
+            Event::SeedApplied {
+                instance_id: Some("i-1".into())
+            },
+            hostname("seeded"),
+            Event::InstallFile {
+                path: "/etc/systemd/system/a.service".into(),
+                permissions: 0o644,
+                content: "[Service]\nExecStart=/a %H\nRestart=always\n".into(),
+            },
+        ]
+    );
+    bench.installed(Ok(()));
+    let said = bench.said();
+    assert!(
+        matches!(&said[..], [Event::StartUnit { argv, step: Step::Main, .. }] if argv == &["/a", "seeded"]),
+        "{said:?}"
+    );
+    bench.unit_up();
+    bench.said();
+
+    bench.tell(Command::PowerOff);
+    let term = Event::StopUnit {
+        unit: "a.service".into(),
+        signal: StopSignal::Term,
+    };
+    assert_eq!(bench.said(), [term]);
+    assert!(
+        !bench.sent().contains(&MessageType::Release),
+        "a process may use the lease"
+    );
+    bench.unit_exited(ExitStatus::Signal { signal: 15 });
+    let said = bench.said();
+    let names: Vec<String> = said.iter().map(kind).collect();
+    assert_eq!(
+        names,
+        ["unit_exited", "dhcp_sent", "lease_lost", "powered_off"]
+    );
+    assert_eq!(bench.sent().last(), Some(&MessageType::Release));
+    assert_eq!(
+        bench.transmits.last().unwrap().destination,
+        Destination::Udp(SocketAddr::from((SERVER, SERVER_PORT)))
+    );
+    assert_eq!(bench.node.state(), &State::Off);
+    assert_eq!(bench.node.poll_timeout(), None);
+}
+
+/// Every command in every state: the state that follows.
+#[test]
+fn the_transition_table() {
+    let url = || format!("{SEED_URL}meta-data");
+    let unit = || "a.service".to_owned();
+    let path = || "/etc/systemd/system/a.service".to_owned();
+    let columns: [(&str, Command, [&str; 7]); 9] = [
+        ("PowerOn", Command::PowerOn, {
+            let mut next = STATES;
+            next[0] = "leasing";
+            next
+        }),
+        ("InterfaceConfigured", Command::InterfaceConfigured, {
+            let mut next = STATES;
+            next[2] = "fetching seed";
+            next
+        }),
+        (
+            "InterfaceFailed",
+            Command::InterfaceFailed { why: "no".into() },
+            STATES,
+        ),
+        ("Conflict", Command::Conflict, {
+            // The address is lost at once; what runs goes on.
+            let mut next = STATES;
+            next[2] = "leasing";
+            next[3] = "leasing";
+            next
+        }),
+        (
+            "SeedFetched",
+            Command::SeedFetched {
+                url: url(),
+                outcome: Ok(META_DATA.into()),
+            },
+            STATES,
+        ),
+        (
+            "FileInstalled",
+            Command::FileInstalled {
+                path: path(),
+                outcome: Ok(()),
+            },
+            {
+                let mut next = STATES;
+                next[4] = "running";
+                next
+            },
+        ),
+        (
+            "UnitStarted",
+            Command::UnitStarted {
+                unit: unit(),
+                pid: None,
+            },
+            STATES,
+        ),
+        (
+            "UnitExited",
+            Command::UnitExited {
+                unit: unit(),
+                status: ExitStatus::Code { code: 0 },
+            },
+            {
+                let mut next = STATES;
+                next[6] = "off";
+                next
+            },
+        ),
+        (
+            "PowerOff",
+            Command::PowerOff,
+            [
+                "off",
+                "off",
+                "off",
+                "off",
+                "off",
+                "powering off",
+                "powering off",
+            ],
+        ),
+    ];
+    for (name, command, next) in columns {
+        for (state, next) in STATES.into_iter().zip(next) {
+            let mut bench = bench_in(state);
+            bench.tell(command.clone());
+            assert_eq!(bench.node.state().name(), next, "{name} in {state}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_that_is_missing_is_asked_for_again_later_and_later() {
+    let mut bench = bench_in("fetching seed");
+    bench.fetched("user-data", Ok(USER_DATA.as_bytes()));
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        bench.fetched("meta-data", Err("404"));
+        let said = bench.said();
+        let [Event::SeedRetry { retry_in_ms, .. }] = &said[..] else {
+            panic!("{said:?}");
+        };
+        pauses.push(*retry_in_ms);
+        bench.wait();
+        assert_eq!(bench.said(), [fetch("meta-data")], "only what is missing");
+    }
+    assert!((187..=312).contains(&pauses[0]), "{pauses:?}");
+    assert!((375..=625).contains(&pauses[1]), "{pauses:?}");
+    assert!((3_750..=6_250).contains(&pauses[7]), "{pauses:?}");
+    bench.fetched("meta-data", Ok(META_DATA));
+    assert_eq!(bench.node.state().name(), "installing");
+}
+
+#[test]
+fn answers_that_were_not_asked_for_change_nothing() {
+    let mut bench = bench_in("fetching seed");
+    bench.fetched("vendor-data", Ok(b""));
+    bench.fetched("user-data", Ok(USER_DATA.as_bytes()));
+    bench.fetched("user-data", Err("late"));
+    assert_eq!(bench.said(), []);
+    let mut bench = bench_in("installing");
+    bench.tell(Command::FileInstalled {
+        path: "/other".into(),
+        outcome: Ok(()),
+    });
+    assert_eq!(bench.node.state().name(), "installing");
+}
+
+#[test]
+fn a_boot_file_that_is_no_seed_leaves_the_machine_bare() {
+    for boot_file in [None, Some("undionly.kpxe"), Some("https://x/")] {
+        let mut bench = Bench::new();
+        bench.boot_file = boot_file;
+        bench.tell(Command::PowerOn);
+        bench.lease();
+        bench.said();
+        bench.tell(Command::InterfaceConfigured);
+        let boot_file = boot_file.map(str::to_owned);
+        assert_eq!(bench.said(), [Event::NoSeed { boot_file }]);
+        assert_eq!(bench.node.state(), &State::Running);
+    }
+}
+
+#[test]
+fn a_seed_that_makes_no_sense_is_named_and_the_machine_comes_up_bare() {
+    let mut bench = bench_in("fetching seed");
+    bench.fetched("meta-data", Ok(META_DATA));
+    bench.fetched("user-data", Ok(b"#!/bin/sh"));
+    let said = bench.said();
+    assert!(matches!(&said[0], Event::Unsupported { what } if what.contains("#cloud-config")));
+    assert_eq!(bench.node.state(), &State::Running);
+}
+
+#[test]
+fn a_unit_that_was_not_written_is_not_started() {
+    let mut bench = bench_in("installing");
+    bench.installed(Err("disk full".into()));
+    let names: Vec<String> = bench.said().iter().map(kind).collect();
+    assert_eq!(names, ["trouble", "unsupported"]);
+}
+
+#[test]
+fn an_interface_that_fails_is_configured_again() {
+    let mut bench = bench_in("configuring");
+    bench.tell(Command::InterfaceFailed { why: "no".into() });
+    assert!(matches!(&bench.said()[..], [Event::Trouble { .. }]));
+    bench.wait();
+    assert_eq!(bench.millis, 1_000);
+    assert_eq!(bench.said(), [configure()]);
+}
+
+#[test]
+fn a_hostile_name_from_the_network_never_becomes_the_machines() {
+    let mut bench = Bench::new();
+    bench.hostname = Some("$(reboot)");
+    bench.tell(Command::PowerOn);
+    bench.lease();
+    let said = bench.said();
+    assert!(!said.contains(&hostname("$(reboot)")));
+    assert!(
+        said.iter()
+            .any(|event| matches!(event, Event::Unsupported { .. }))
+    );
+}
+
+#[test]
+fn losing_the_lease_stops_no_unit_and_the_next_one_is_configured() {
+    let mut bench = bench_in("running");
+    bench.tell(Command::Conflict);
+    let said = bench.said();
+    assert!(
+        said.iter()
+            .any(|event| matches!(event, Event::LeaseLost { .. }))
+    );
+    assert!(
+        !said
+            .iter()
+            .any(|event| matches!(event, Event::StopUnit { .. }))
+    );
+    assert_eq!(bench.node.state(), &State::Running);
+    bench.wait();
+    bench.lease();
+    let said = bench.said();
+    assert!(said.contains(&configure()));
+    assert!(!said.contains(&hostname("n1")), "the seed's name stays");
+    bench.tell(Command::InterfaceConfigured);
+    assert_eq!(bench.said(), [], "a seed is applied once");
+}
+
+#[test]
+fn a_machine_that_is_off_can_be_switched_on_again() {
+    let mut bench = bench_in("leasing");
+    bench.tell(Command::PowerOff);
+    assert!(bench.said().contains(&Event::PoweredOff));
+    bench.tell(Command::PowerOn);
+    bench.lease();
+    assert_eq!(bench.node.state().name(), "configuring");
+    assert!(bench.said().contains(&hostname("n1")));
+}
+
+fn kind(event: &Event) -> String {
+    let value = serde_json::to_value(event).unwrap();
+    value["type"].as_str().unwrap().to_owned()
+}
+
+fn sent(message: &str) -> Event {
+    Event::DhcpSent {
+        message: message.into(),
+        attempt: 1,
+    }
+}
+
+fn hostname(hostname: &str) -> Event {
+    Event::SetHostname {
+        hostname: hostname.into(),
+    }
+}
+
+fn fetch(file: &str) -> Event {
+    Event::FetchSeed {
+        url: format!("{SEED_URL}{file}"),
+    }
+}
+
+fn configure() -> Event {
+    Event::Configure {
+        addr: ADDR,
+        prefix_len: 24,
+        routers: vec![],
+        dns: vec![SERVER],
+    }
+}
+
+fn reply() -> impl Strategy<Value = Vec<u8>> {
+    // To the first exchange of every node here, so that replies are often wanted.
+    let mut bench = Bench::new();
+    bench.tell(Command::PowerOn);
+    let discover = bench.transmits[0].payload.clone();
+    prop_oneof![
+        Just(answer(
+            MessageType::Offer,
+            &discover,
+            Some(SEED_URL),
+            Some("n1")
+        )),
+        Just(answer(
+            MessageType::Ack,
+            &discover,
+            Some(SEED_URL),
+            Some("n1")
+        )),
+        Just(answer(MessageType::Nak, &discover, None, None)),
+        any::<Vec<u8>>(),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let file = prop_oneof![Just("meta-data"), Just("user-data"), Just("other")];
+    let body = prop_oneof![
+        Just(Ok(META_DATA.to_vec())),
+        Just(Ok(USER_DATA.as_bytes().to_vec())),
+        Just(Err("404".to_owned())),
+        any::<Vec<u8>>().prop_map(Ok),
+    ];
+    let unit = || "a.service".to_owned();
+    prop_oneof![
+        3 => Just(Command::PowerOn),
+        1 => Just(Command::PowerOff),
+        3 => Just(Command::InterfaceConfigured),
+        1 => Just(Command::InterfaceFailed { why: "no".into() }),
+        1 => Just(Command::Conflict),
+        1 => Just(Command::Trouble { what: "x".into() }),
+        5 => (file, body).prop_map(|(file, outcome)| Command::SeedFetched {
+            url: format!("{SEED_URL}{file}"),
+            outcome,
+        }),
+        3 => any::<bool>().prop_map(|good| Command::FileInstalled {
+            path: "/etc/systemd/system/a.service".into(),
+            outcome: good.then_some(()).ok_or_else(|| "full".to_owned()),
+        }),
+        2 => Just(Command::UnitStarted { unit: unit(), pid: None }),
+        2 => any::<bool>().prop_map(move |killed| Command::UnitExited {
+            unit: unit(),
+            status: if killed {
+                ExitStatus::Signal { signal: 9 }
+            } else {
+                ExitStatus::NotStarted { why: "no".into() }
+            },
+        }),
+    ]
+}
+
+fn input() -> impl Strategy<Value = Input<Command>> {
+    prop_oneof![
+        4 => command().prop_map(Input::Command),
+        3 => reply().prop_map(|payload| Input::Datagram {
+            source: (SERVER, SERVER_PORT).into(),
+            destination: (ADDR, CLIENT_PORT).into(),
+            channel: Channel::Udp,
+            payload,
+        }),
+        2 => (0u64..20_000).prop_map(|millis| Input::Pass(Duration::from_millis(millis))),
+        1 => (0u64..7_200).prop_map(|secs| Input::Sleep(Duration::from_secs(secs))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_node_obeys_the_laws(inputs in prop::collection::vec(input(), 0..60)) {
+        obey(node, &inputs);
+    }
+}
