@@ -403,3 +403,19 @@ fn the_nearest_zone_answers() {
     let answer = Answer::read(&reply, &owner, RecordType::A, 11).unwrap();
     assert_eq!(answer.data(&owner, RecordType::A).count(), 1);
 }
+
+/// Whoever may update a bootstrap zone's SOA cannot make absence last.
+#[test]
+fn a_bootstrap_zone_caps_negative_answers_whatever_its_soa_says() {
+    let mut bench = Bench::new(&[]);
+    let zone = name("boot.example.");
+    let soa = text::parse_record("@ 900 SOA ns h 9 1 1 1 900", &zone, 0).unwrap();
+    let request = crate::client::UpdateRequest::new(zone, 1).add(soa);
+    bench.udp(&request.encode(None).bytes);
+    assert_eq!(bench.sync().len(), 1);
+    let owner = query("nothing.boot.example.", RecordType::A);
+    let reply = bench.udp(&owner.to_vec().unwrap()).remove(0);
+    let soa = Message::from_vec(&reply).unwrap().authorities.remove(0);
+    assert_eq!(soa.ttl, 1);
+    assert!(text::data(&soa.data).ends_with(" 900"));
+}
