@@ -2,7 +2,8 @@
 //!
 //! hickory-proto parses and emits; this crate is the only door to it. Zones, prerequisites,
 //! update semantics, signatures' verdicts and policy are ours, because the ready-made ones
-//! break RFC 2136 (`docs/decisions`).
+//! break RFC 2136 in seven ways (`update/tests.rs` lists them). No recursion, no DNSSEC
+//! signing, no NOTIFY; a zone transfer is one message, and REFUSED beyond 64 KiB.
 //!
 //! - [`authority`]: the engine, which puts the rest together
 //! - `zone`, `rrset`: what is served; `answer`: what it answers; `request`, `reply`: the bytes
