@@ -139,7 +139,10 @@ impl<W: Write> Agent<W> {
                 let begun = self.link.probe(addr);
                 self.note(begun, "the address could not be probed");
             }
-            Event::Declined { .. } => self.link.probe = None,
+            Event::Declined { .. } => {
+                let done = self.link.end_probe();
+                self.note(done, "the probe could not be ended");
+            }
             Event::LeaseLost { .. } => {
                 let done = self.link.deconfigure();
                 self.note(done, "the address could not be taken off the interface");
@@ -252,7 +255,7 @@ impl<W: Write> Agent<W> {
             readable(stop.wake.as_fd()),
         ];
         fds.extend(self.link.udp.iter().map(|udp| readable(udp.as_fd())));
-        fds.extend(self.link.probe.iter().map(|(_, arp)| readable(arp.as_fd())));
+        fds.extend(self.link.probe_socket().map(|arp| readable(arp.as_fd())));
         let timeout = self.node.poll_timeout().map(|deadline| {
             let left = deadline.at.since(monotonic());
             Timespec {

@@ -26,6 +26,12 @@ pub(crate) const TO_DHCP_CLIENT: [Instruction; 11] = [
     (RETURN, 0, 0, 0),
 ];
 
+/// Accepts every frame.
+pub(crate) const EVERYTHING: [Instruction; 1] = [(RETURN, 0, 0, 0xffff)];
+
+/// Accepts no frame.
+pub(crate) const NOTHING: [Instruction; 1] = [(RETURN, 0, 0, 0)];
+
 const LOAD_HALF: u16 = 0x28;
 const LOAD_BYTE: u16 = 0x30;
 const LOAD_HALF_AFTER_X: u16 = 0x48;

@@ -7,7 +7,7 @@ use quorate_core::{Channel, Datagram, Destination, MacAddr, Transmit};
 use quorate_netlink::Netlink;
 use quorate_netlink::packet::{PacketSocket, Take};
 
-use crate::frame::{self, CLIENT_PORT, TO_DHCP_CLIENT, Udp};
+use crate::frame::{self, CLIENT_PORT, EVERYTHING, NOTHING, TO_DHCP_CLIENT, Udp};
 
 /// The interface that a machine boots from, and all its sockets.
 #[derive(Debug)]
@@ -20,8 +20,11 @@ pub(crate) struct Link {
     /// Sends what has one. What it takes in, `dhcp` has taken in too; it is here so that the
     /// kernel does not answer the server's unicast with "port unreachable".
     pub(crate) udp: Option<UdpSocket>,
-    /// Listens while an address is probed.
-    pub(crate) probe: Option<(Ipv4Addr, PacketSocket)>,
+    /// Listens while an address is probed. Afterwards it stays open and deaf, because closing a
+    /// packet socket takes the kernel some 20 ms, which every boot would wait for.
+    arp: Option<PacketSocket>,
+    /// The address that is being probed.
+    probed: Option<Ipv4Addr>,
     /// The station that the last DHCP message came from.
     server: Option<(Ipv4Addr, MacAddr)>,
 }
@@ -46,7 +49,8 @@ impl Link {
             mac,
             dhcp,
             udp: None,
-            probe: None,
+            arp: None,
+            probed: None,
             server: None,
         })
     }
@@ -85,21 +89,41 @@ impl Link {
 
     /// Begins to look for another user of `addr`.
     pub(crate) fn probe(&mut self, addr: Ipv4Addr) -> io::Result<()> {
-        let socket = PacketSocket::open(self.index, Take::Arp)?;
+        let socket = match self.arp.take() {
+            Some(socket) => socket,
+            None => PacketSocket::open(self.index, Take::Arp)?,
+        };
+        // What came in before it was deaf speaks of another time.
+        while received(&socket, &mut [0; FRAME_BYTES_MAX])?.is_some() {}
+        socket.attach_filter(&EVERYTHING)?;
+        let socket = self.arp.insert(socket);
         socket.send(&frame::arp_probe(self.mac, addr))?;
-        self.probe = Some((addr, socket));
+        self.probed = Some(addr);
         Ok(())
+    }
+
+    /// Stops looking.
+    pub(crate) fn end_probe(&mut self) -> io::Result<()> {
+        match (self.probed.take(), &self.arp) {
+            (Some(_), Some(socket)) => socket.attach_filter(&NOTHING),
+            (_, _) => Ok(()),
+        }
+    }
+
+    /// The socket that hears of a conflict, while there is a probe.
+    pub(crate) fn probe_socket(&self) -> Option<&PacketSocket> {
+        self.probed.and(self.arp.as_ref())
     }
 
     /// True when the probe has found another user of its address, which ends it.
     pub(crate) fn probe_conflicts(&mut self) -> io::Result<bool> {
-        let Some((addr, socket)) = &self.probe else {
+        let (Some(addr), Some(socket)) = (self.probed, &self.arp) else {
             return Ok(false);
         };
         let mut buffer = [0; FRAME_BYTES_MAX];
         while let Some(frame) = received(socket, &mut buffer)? {
-            if frame::conflicts(frame, self.mac, *addr) {
-                self.probe = None;
+            if frame::conflicts(frame, self.mac, addr) {
+                self.end_probe()?;
                 return Ok(true);
             }
         }
@@ -135,7 +159,7 @@ impl Link {
         prefix_len: u8,
         router: Option<Ipv4Addr>,
     ) -> io::Result<()> {
-        self.probe = None;
+        self.end_probe()?;
         let present = self.netlink.addresses(self.index)?;
         if present != [(addr, prefix_len)] {
             self.netlink.flush_addresses(self.index)?;
@@ -155,7 +179,7 @@ impl Link {
     /// Takes every address off the interface.
     pub(crate) fn deconfigure(&mut self) -> io::Result<()> {
         self.udp = None;
-        self.probe = None;
+        self.end_probe()?;
         self.netlink.flush_addresses(self.index)
     }
 
