@@ -207,10 +207,16 @@ impl Book {
         Some(binding)
     }
 
-    /// Enters `lease` as lapsed, last in the line of those that others may take.
-    pub(super) fn put_lapsed(&mut self, subnet: usize, lease: Lease, revoked: bool) {
-        let order = self.order_next;
-        self.order_next += 1;
+    /// Enters `lease` as lapsed, at place `order` of those that others may take, else last.
+    pub(super) fn put_lapsed(
+        &mut self,
+        subnet: usize,
+        lease: Lease,
+        revoked: bool,
+        order: Option<u64>,
+    ) {
+        let order = order.unwrap_or(self.order_next);
+        self.order_next = self.order_next.max(order + 1);
         let phase = if revoked {
             Phase::Revoked { order }
         } else {

@@ -177,6 +177,7 @@ impl Server {
 
     /// Puts the client's offer for `addr` into the book.
     fn enter_offer(&mut self, query: &Query<'_>, addr: Ipv4Addr, now: Now) -> Lease {
+        self.evict(query, addr);
         let before = self.book.take(addr);
         let own = before.filter(|binding| binding.lease.client == query.client);
         let lapsed = own.as_ref().and_then(|binding| match binding.phase {
@@ -208,6 +209,7 @@ impl Server {
         {
             self.leave(old, phase);
         }
+        self.evict(query, addr);
         let before = self
             .book
             .take(addr)
@@ -257,6 +259,14 @@ impl Server {
             lease: lease.clone(),
         };
         self.hold(record, Some(ack), Event::Leased { lease, kind });
+    }
+
+    /// Ends the lease that the same machine has at `addr` under another identifier.
+    fn evict(&mut self, query: &Query<'_>, addr: Ipv4Addr) {
+        let other = |b: &&Binding| b.lease.client != query.client;
+        if let Some(phase) = self.book.at(addr).filter(other).map(|b| b.phase) {
+            self.leave(addr, phase);
+        }
     }
 
     /// The client took another server's offer: ours is open again.

@@ -5,8 +5,6 @@
 //! `-2` … `-9` follow, then `ip-…`, which only this address can have. A bounded number of
 //! tries, so that a thousand clients called `localhost` cost no more than any thousand.
 
-use std::net::Ipv4Addr;
-
 use quorate_core::MacAddr;
 
 use super::book::Book;
@@ -168,9 +166,4 @@ fn may_have(config: &ServerConfig, client: &ClientKey, mac: MacAddr, name: &str)
             .as_ref()
             .is_some_and(|owner| *owner == *client || *owner == ClientKey::Mac(mac)),
     }
-}
-
-/// The name that [`identify`] falls back to, for records whose own is taken.
-pub(super) fn fallback_name(addr: Ipv4Addr) -> String {
-    name::addr_name(addr)
 }

@@ -33,6 +33,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub use validate::{ConfigError, ServerConfig};
 
 use book::{Binding, Book, Phase};
 
+use crate::name;
 use crate::relay::RelayAgent;
 use crate::wire::{Message, MessageType, Op, code};
 
@@ -120,15 +122,20 @@ impl Server {
         now: Now,
     ) -> Self {
         let mut server = Self::new(config, seed);
-        // By position of the last record of each address, so that the longest lapsed stays so.
+        // The last record of each address holds.
         let mut last: BTreeMap<Ipv4Addr, (usize, LeaseRecord)> = BTreeMap::new();
         for (position, record) in records.into_iter().enumerate() {
             last.insert(record.lease.addr, (position, record));
         }
         let mut last: Vec<_> = last.into_values().collect();
-        last.sort_by_key(|(position, _)| *position);
-        for (_, record) in last {
-            server.enter_record(record, now);
+        // What is promised has precedence over what is remembered, and the newer over the
+        // older: a client that moved left no record that its former address forgot it.
+        last.sort_by_key(|(position, record)| {
+            let promised = matches!(record.state, LeaseState::Bound | LeaseState::Declined);
+            (!promised, Reverse(*position))
+        });
+        for (position, record) in last {
+            server.enter_record(record, position as u64, now);
         }
         server
     }
@@ -162,17 +169,16 @@ impl Server {
         records.into_iter().map(|(_, record)| record).collect()
     }
 
-    fn enter_record(&mut self, record: LeaseRecord, now: Now) {
+    fn enter_record(&mut self, record: LeaseRecord, order: u64, now: Now) {
         let LeaseRecord { state, mut lease } = record;
         let Some(subnet) = self.config.subnet_of(lease.addr) else {
             let source = SocketAddr::from((lease.addr, 0));
             return self.drop_datagram(source, DropReason::RecordOutside);
         };
-        // Records of one server never clash; those of an edited file must not break this one.
         if let (Some(class), Some(index)) = (&lease.class, lease.index)
             && !self.book.ordinal_is_free(class, index)
         {
-            lease.index = self.book.ordinal(class);
+            lease.index = None;
         }
         let secs = now.wall.secs_until(lease.end);
         let until = instant_in(now, secs);
@@ -180,11 +186,18 @@ impl Server {
             LeaseState::Bound => Phase::Bound { until },
             LeaseState::Declined => Phase::Declined { until },
             LeaseState::Released | LeaseState::Expired | LeaseState::Revoked => {
-                return self.lapse(subnet, lease, state == LeaseState::Revoked);
+                let revoked = state == LeaseState::Revoked;
+                if revoked || self.book.of_client(subnet, &lease.client).is_none() {
+                    self.lapse(subnet, lease, revoked, Some(order));
+                }
+                return;
             }
         };
-        if phase.is_active() && self.book.named(&lease.hostname).is_some() {
-            lease.hostname = identity::fallback_name(lease.addr);
+        // Only an edited file promises one name twice, or the name of another address.
+        let own = name::addr_name(lease.addr);
+        let alien = lease.hostname.starts_with(name::ADDR_NAME_PREFIX) && lease.hostname != own;
+        if phase.is_active() && (alien || self.book.named(&lease.hostname).is_some()) {
+            lease.hostname = own;
         }
         self.book.put(Binding {
             subnet,
@@ -193,13 +206,14 @@ impl Server {
         });
     }
 
-    /// Remembers who was at an address, if it can be given to anyone again.
-    fn lapse(&mut self, subnet: usize, lease: Lease, revoked: bool) {
+    /// Remembers who was at an address, if it can be given to anyone again; `order` is its place
+    /// among the lapsed, the last when none is given.
+    fn lapse(&mut self, subnet: usize, lease: Lease, revoked: bool, order: Option<u64>) {
         let reserved = self.config.subnets[subnet]
             .reserved
             .contains_key(&lease.addr);
         if reserved || self.book.is_dynamic(subnet, lease.addr) {
-            self.book.put_lapsed(subnet, lease, revoked);
+            self.book.put_lapsed(subnet, lease, revoked, order);
         }
     }
 
@@ -210,7 +224,7 @@ impl Server {
         };
         let lease = binding.lease.clone();
         let revoked = state == LeaseState::Revoked;
-        self.lapse(binding.subnet, binding.lease, revoked);
+        self.lapse(binding.subnet, binding.lease, revoked, None);
         let record = LeaseRecord {
             state,
             lease: lease.clone(),

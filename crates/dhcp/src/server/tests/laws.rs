@@ -62,7 +62,7 @@ fn datagram(message: &Message<'_>, payload: Vec<u8>) -> Input<Command> {
     Input::Datagram {
         source: SocketAddr::from((message.ciaddr, 68)),
         destination: SocketAddr::from((
-            if message.xid % 2 == 0 {
+            if message.xid.is_multiple_of(2) {
                 SERVER
             } else {
                 BROADCAST

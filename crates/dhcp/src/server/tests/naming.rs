@@ -183,6 +183,9 @@ fn a_reservation_is_its_hosts_alone() {
     assert_eq!(bench.lease(&identified).addr, addr(99));
     // The system of a machine follows its firmware, whatever it calls itself.
     let system = with_option(discover(1), code::CLIENT_ID, &[0xff, 9]);
+    let said = bench.say(&system);
+    let released = |e: &Event| matches!(e, Event::Released { lease } if lease.client == key(1));
+    assert!(said.events.iter().any(released), "{said:?}");
     assert_eq!(bench.lease(&system).addr, addr(10));
 }
 

@@ -2,8 +2,12 @@
 
 use super::*;
 
+type Prepare = fn(&mut Bench);
+type Say = fn(&mut Bench) -> Said;
+type Change = fn(&mut Message<'_>);
+
 /// How things stand for client 1 and the address 10.77.0.10.
-const STATES: [(&str, fn(&mut Bench)); 8] = [
+const STATES: [(&str, Prepare); 8] = [
     ("unknown", |_| {}),
     ("offered", |bench| {
         bench.say(&discover(1));
@@ -38,7 +42,7 @@ const STATES: [(&str, fn(&mut Bench)); 8] = [
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
 /// What client 1 may say.
-const MESSAGES: [(&str, fn(&mut Bench) -> Said); 14] = [
+const MESSAGES: [(&str, Say); 14] = [
     ("DISCOVER", |b| b.say(&discover(1))),
     ("SELECTING", |b| b.say(&selecting(&discover(1), addr(10)))),
     ("SELECTING .12", |b| {
@@ -157,7 +161,7 @@ fn assert_consistent(said: &Said) {
 
 #[test]
 fn what_no_client_may_say_is_dropped_with_its_reason() {
-    let cases: [(fn(&mut Message<'_>), DropReason); 7] = [
+    let cases: [(Change, DropReason); 7] = [
         (|m| m.op = Op::Reply, DropReason::NotARequest),
         (|m| m.kind = MessageType::Ack, DropReason::NotARequest),
         (|m| m.chaddr = MacAddr::BROADCAST, DropReason::GroupAddress),
