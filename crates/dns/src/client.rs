@@ -10,7 +10,7 @@ use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use quorate_core::Wall;
 
 use crate::tsig::{self, Key};
-use crate::wire;
+use crate::wire::{self, Question};
 
 /// The EDNS payload size that queries offer (the 2020 flag day's).
 const PAYLOAD_OCTETS: u16 = 1232;
@@ -101,7 +101,8 @@ impl UpdateRequest {
     pub fn encode(mut self, signature: Option<(&Key, Wall)>) -> Encoded {
         let mac = signature.map(|(key, now)| tsig::sign_request(&mut self.message, key, now));
         Encoded {
-            bytes: wire::encode(&self.message).expect("one UPDATE fits into 64 KiB"),
+            bytes: wire::encode(&self.message, Question::Shared)
+                .expect("one UPDATE fits into 64 KiB"),
             id: self.message.metadata.id,
             mac,
         }
@@ -173,7 +174,7 @@ pub fn encode_query(name: &Name, kind: RecordType, id: u16) -> Vec<u8> {
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD_OCTETS);
     message.set_edns(edns);
-    wire::encode(&message).expect("one question fits into 64 KiB")
+    wire::encode(&message, Question::Shared).expect("one question fits into 64 KiB")
 }
 
 /// What a server answered to one question.

@@ -8,7 +8,7 @@ use quorate_core::Wall;
 
 use crate::answer::Body;
 use crate::tsig::{self, Refusal, Signer};
-use crate::wire::{self, Header};
+use crate::wire::{self, Header, Question};
 
 /// The least that every DNS transport carries (RFC 1035 §2.3.4).
 const UDP_OCTETS_MIN: u16 = 512;
@@ -26,6 +26,7 @@ pub(crate) enum Security {
 pub(crate) struct Reply {
     message: Message,
     octets_max: usize,
+    question: Question,
     is_transfer: bool,
     security: Security,
 }
@@ -63,8 +64,14 @@ impl Reply {
             ours.set_dnssec_ok(theirs.flags().dnssec_ok);
             message.set_edns(ours);
         }
+        // Streams pass through hickory-server, and whatever is signed may: see `Question`.
+        let question = match &security {
+            Security::Unsigned if !is_stream => Question::Shared,
+            Security::Unsigned | Security::Signed(_) | Security::Refused(_) => Question::Apart,
+        };
         Self {
             message,
+            question,
             octets_max: usize::from(if is_stream { u16::MAX } else { octets_max }),
             is_transfer: body.is_transfer,
             security,
@@ -105,7 +112,7 @@ impl Reply {
             Security::Signed(signer) => tsig::sign_reply(&mut self.message, signer, now),
             Security::Refused(refusal) => tsig::sign_refusal(&mut self.message, refusal, now),
         }
-        wire::encode(&self.message)
+        wire::encode(&self.message, self.question)
     }
 }
 
@@ -115,5 +122,5 @@ pub(crate) fn bare(header: Header, rcode: ResponseCode) -> Vec<u8> {
     let mut message = Message::new(header.id, MessageType::Response, opcode);
     message.metadata.recursion_desired = header.recursion_desired && header.opcode == 0;
     message.metadata.response_code = rcode;
-    wire::encode(&message).unwrap_or_default()
+    wire::encode(&message, Question::Shared).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Transaction signatures (RFC 8945): HMAC-SHA-256, -384 and -512 over a whole message.
 //!
-//! [`verify_request`] and [`sign_reply`] are the server's half, [`sign_request`] and
+//! [`verify_request`] and `sign_reply` are the server's half, [`sign_request`] and
 //! [`verify_reply`] the client's. MACs are computed and compared (in constant time) by ring.
 //!
 //! There is no replay protection beyond the fudge window, as in the RFC: within `fudge`
@@ -20,7 +20,7 @@ use quorate_core::Wall;
 
 pub use key::{Algorithm, Key, KeyError, Keyring, parse_key_file};
 
-use crate::wire;
+use crate::wire::{self, Question};
 
 /// Seconds that two clocks may differ (RFC 8945 §10 recommends 300).
 pub const FUDGE_SECS: u16 = 300;
@@ -132,13 +132,16 @@ pub fn verify_request(
 }
 
 /// Signs the reply to a request whose signature held.
-pub fn sign_reply(reply: &mut Message, signer: &Signer, now: Wall) {
+///
+/// The MAC covers the reply with its question apart: encode it so.
+pub(crate) fn sign_reply(reply: &mut Message, signer: &Signer, now: Wall) {
     let tsig = blank(signer.key.algorithm(), now, signer.original_id);
-    sign(reply, &signer.key, tsig, Some(&signer.request_mac));
+    let request_mac = Some(&signer.request_mac[..]);
+    sign(reply, Question::Apart, &signer.key, tsig, request_mac);
 }
 
 /// Puts into the reply the TSIG that tells why the request was refused.
-pub fn sign_refusal(reply: &mut Message, refusal: &Refusal, now: Wall) {
+pub(crate) fn sign_refusal(reply: &mut Message, refusal: &Refusal, now: Wall) {
     match refusal {
         Refusal::Malformed(_) => {}
         Refusal::Untrusted {
@@ -157,7 +160,8 @@ pub fn sign_refusal(reply: &mut Message, refusal: &Refusal, now: Wall) {
                 tsig.time = client_time.as_unix_secs() & TIME_MASK;
                 tsig.other = now.as_unix_secs().to_be_bytes()[2..].to_vec();
             }
-            sign(reply, &signer.key, tsig, Some(&signer.request_mac));
+            let request_mac = Some(&signer.request_mac[..]);
+            sign(reply, Question::Apart, &signer.key, tsig, request_mac);
         }
     }
 }
@@ -165,7 +169,7 @@ pub fn sign_refusal(reply: &mut Message, refusal: &Refusal, now: Wall) {
 /// Signs a request and answers its MAC, which [`verify_reply`] needs.
 pub fn sign_request(request: &mut Message, key: &Key, now: Wall) -> Vec<u8> {
     let tsig = blank(key.algorithm(), now, request.metadata.id);
-    sign(request, key, tsig, None)
+    sign(request, Question::Shared, key, tsig, None)
 }
 
 /// Why the reply to a signed request is not believed, or what the server said of the request.
@@ -240,10 +244,16 @@ fn blank(algorithm: Algorithm, now: Wall, original_id: u16) -> TSIG {
     )
 }
 
-fn sign(message: &mut Message, key: &Key, tsig: TSIG, request_mac: Option<&[u8]>) -> Vec<u8> {
+fn sign(
+    message: &mut Message,
+    question: Question,
+    key: &Key,
+    tsig: TSIG,
+    request_mac: Option<&[u8]>,
+) -> Vec<u8> {
     message.signature = None;
     // A message too large for any transport is refused when it is encoded for sending.
-    let covered = message.to_vec().unwrap_or_default();
+    let covered = wire::encode(message, question).unwrap_or_default();
     let mac = mac(key, &digest_input(request_mac, &covered, key.name(), &tsig));
     attach(message, key.name(), tsig.set_mac(mac.clone()));
     mac
