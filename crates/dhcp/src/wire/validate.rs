@@ -9,8 +9,6 @@ use std::fmt;
 use super::options::{Options, code};
 use super::{HEADER_LEN, HTYPE_ETHERNET, MAGIC_COOKIE, MessageType, Op};
 
-/// The longest hardware address the header has room for.
-const CHADDR_LEN_MAX: u8 = 16;
 /// The longest client identifier a lease is kept under.
 const CLIENT_ID_LEN_MAX: usize = 255;
 
@@ -71,7 +69,8 @@ pub(super) fn areas(bytes: &[u8]) -> Result<Areas<'_>, Malformed> {
     }
     op(bytes)?;
     let (htype, hlen) = (bytes[1], bytes[2]);
-    if hlen > CHADDR_LEN_MAX || htype != HTYPE_ETHERNET || hlen != 6 {
+    // dhcproto's `chaddr` panics when hlen is more than the field holds.
+    if htype != HTYPE_ETHERNET || hlen != 6 {
         return Err(Malformed::HardwareType);
     }
     if bytes[236..HEADER_LEN] != MAGIC_COOKIE {
