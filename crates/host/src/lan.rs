@@ -1,0 +1,218 @@
+//! One Ethernet segment between network namespaces, switched in this process.
+//!
+//! A dedicated thread drives [`quorate_fabric::Switch`] over one packet socket that hears every
+//! cable at once, through a ring that it shares with the kernel, and one that sends. A frame
+//! that meets no fault goes from that ring straight back to the kernel. One socket rather than
+//! one per port: closing a packet socket takes the kernel some 18 ms.
+//!
+//! - `driver`: the thread
+//! - `ring`: frames from the kernel; `sender`: frames to it
+//! - `capture`: the pcapng file, written by a thread of its own
+//! - `offload`: makes a machine's kernel finish its checksums
+
+mod capture;
+mod driver;
+mod offload;
+mod ring;
+mod sender;
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use quorate_core::{MacAddr, Seed};
+pub use quorate_fabric::switch::Direction;
+use quorate_fabric::{Counters, Faults, PortId, Rule, RuleId};
+use quorate_netlink::{Netlink, Veth};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::OwnedFd;
+
+use crate::netns::NetNs;
+use capture::Capture;
+use driver::Driver;
+
+/// How a segment is made.
+#[derive(Clone, Debug)]
+pub struct LanOptions {
+    /// Where every frame is written down, in pcapng.
+    pub capture: Option<PathBuf>,
+    /// What the faults draw from.
+    pub seed: Seed,
+}
+
+/// One cable to plug in.
+#[derive(Clone, Copy, Debug)]
+pub struct Port<'a> {
+    /// The machine's name, which the capture shows.
+    pub name: &'a str,
+    /// The address of the interface `eth0` that appears in `ns`, down and without an address.
+    pub mac: MacAddr,
+    pub ns: &'a NetNs,
+}
+
+/// What the segment has done so far. Anything in the last four means that the host was too
+/// slow or refused frames, and that what was observed may be its fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LanCounters {
+    pub switch: Counters,
+    /// Frames that the kernel had no room for in the ring.
+    pub ring_full: u64,
+    /// Frames longer than a slot of the ring.
+    pub too_long: u64,
+    /// Frames that the kernel did not take back.
+    pub send_failed: u64,
+    /// Frames that the capture had no room for.
+    pub capture_full: u64,
+}
+
+/// A running segment. Stops when dropped.
+#[derive(Debug)]
+pub struct Lan {
+    orders: Sender<Order>,
+    bell: Arc<OwnedFd>,
+    netlink: Mutex<Netlink>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// Something for the driver to do between two frames.
+type Order = Box<dyn FnOnce(&mut Driver) + Send>;
+
+impl Lan {
+    /// Starts a segment without ports in the calling thread's network namespace.
+    pub fn start(options: LanOptions) -> io::Result<Self> {
+        let netlink = Netlink::open()?;
+        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let (orders, inbox) = channel();
+        let capture = options
+            .capture
+            .as_deref()
+            .map(Capture::create)
+            .transpose()?;
+        let mut driver = Driver::new(options.seed, capture)?;
+        let thread = thread::Builder::new().name("switch".into());
+        let thread = thread.spawn({
+            let bell = Arc::clone(&bell);
+            move || driver.run(&inbox, &bell)
+        })?;
+        Ok(Self {
+            orders,
+            bell,
+            netlink: Mutex::new(netlink),
+            thread: Some(thread),
+        })
+    }
+
+    /// Plugs a cable into `port.ns`, where its end is called `eth0`.
+    pub fn plug(&self, port: Port<'_>) -> io::Result<PortId> {
+        let (name, id) = {
+            let label = port.name.to_owned();
+            self.ask(move |driver| driver.add_port(&label))??
+        };
+        let index = {
+            let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
+            netlink.add_veth(&Veth {
+                name: &name,
+                peer_name: MACHINE_INTERFACE,
+                peer_mac: port.mac,
+                peer_ns: port.ns.as_fd(),
+            })?;
+            let index = netlink.link_index(&name)?;
+            netlink.link_up(index)?;
+            index
+        };
+        port.ns
+            .run(|| offload::finish_checksums(MACHINE_INTERFACE))??;
+        self.ask(move |driver| driver.connect(id, index))?;
+        Ok(id)
+    }
+
+    /// Sets the link of a port up or down, as pulling its cable does: the machine's kernel sees
+    /// its carrier go.
+    pub fn set_link(&self, port: PortId, up: bool) -> io::Result<()> {
+        let index = self.ask(move |driver| driver.set_link(port, up))?;
+        let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
+        match index {
+            Some(index) if up => netlink.link_up(index),
+            Some(index) => netlink.link_down(index),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Adds a rule for frames to come.
+    pub fn apply(&self, rule: Rule) -> io::Result<RuleId> {
+        self.ask(move |driver| driver.switch().add_rule(rule))
+    }
+
+    /// Removes a rule; false when it is not there.
+    pub fn revoke(&self, rule: RuleId) -> io::Result<bool> {
+        self.ask(move |driver| driver.switch().remove_rule(rule))
+    }
+
+    /// Removes all rules.
+    pub fn heal(&self) -> io::Result<()> {
+        self.ask(|driver| driver.switch().clear_rules())
+    }
+
+    /// Changes what befalls frames on one direction of the link at a port.
+    pub fn set_faults(&self, port: PortId, way: Direction, faults: Faults) -> io::Result<()> {
+        self.ask(move |driver| driver.switch().set_faults(port, way, faults))
+    }
+
+    /// What the segment has done so far.
+    pub fn counters(&self) -> io::Result<LanCounters> {
+        self.ask(Driver::counters)?
+    }
+
+    /// Stops the segment; the capture is complete when this returns.
+    pub fn stop(mut self) -> io::Result<LanCounters> {
+        let counters = self.counters();
+        self.join()?;
+        counters
+    }
+
+    /// Has the driver do `work` between two frames, and waits for the answer.
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Driver) -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (reply, answer) = channel();
+        let order: Order = Box::new(move |driver| {
+            // Nobody waits for it only when this thread is being unwound.
+            let _ = reply.send(work(driver));
+        });
+        let stopped = || io::Error::other("the switch has stopped");
+        self.orders.send(order).map_err(|_| stopped())?;
+        self.ring_bell()?;
+        answer.recv().map_err(|_| stopped())
+    }
+
+    fn ring_bell(&self) -> io::Result<()> {
+        rustix::io::write(&*self.bell, &1u64.to_ne_bytes())?;
+        Ok(())
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        // The driver ends when nobody can order anything any more.
+        self.orders = channel().0;
+        self.ring_bell()?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the switch thread panicked")))
+    }
+}
+
+impl Drop for Lan {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended calls `stop`.
+        let _ = self.join();
+    }
+}
+
+/// The one interface of a machine.
+pub const MACHINE_INTERFACE: &str = "eth0";

@@ -1,0 +1,232 @@
+//! A machine: a PID 1 of its own on a root file system of its own, in a network namespace that
+//! outlives its power cycles.
+//!
+//! [`Machine::power_on`] starts this same program again under the hidden verb
+//! [`HIDDEN_VERB`], for which the program calls [`main`] before it starts any thread. That
+//! process (the *keeper*) makes the namespaces and stands by; its child is the machine's PID 1.
+//!
+//! What survives a power cycle is what survives one in metal: the network card (the namespace)
+//! and the disk (`/var/lib` and `/var/log`, two directories of the machine's run directory).
+
+mod boot;
+mod rootfs;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+
+use crate::netns::NetNs;
+pub use boot::main;
+
+/// The first argument under which this program is a machine. See [`main`].
+pub const HIDDEN_VERB: &str = "__machine";
+
+/// Where this program lies in every machine.
+pub const PROGRAM: &str = "/opt/quorate/bin/quorate";
+
+/// A machine to power on.
+#[derive(Clone, Debug)]
+pub struct MachineSpec<'a> {
+    pub hostname: String,
+    /// The namespace with the machine's network card.
+    pub net: &'a NetNs,
+    /// The machine's run directory on the host. Holds `disk`, `log` and `log/console.log`;
+    /// created when missing.
+    pub dir: PathBuf,
+    /// More of the host to show inside.
+    pub binds: Vec<Bind>,
+    pub init: Init,
+}
+
+/// A file or directory of the host that a machine sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    pub host: PathBuf,
+    /// The absolute path inside.
+    pub inside: PathBuf,
+    pub read_only: bool,
+}
+
+/// What PID 1 of a machine does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Init {
+    /// Runs the agent that [`main`] was given, in PID 1 itself.
+    Agent { config: serde_json::Value },
+    /// Runs one program as a child, and ends with it.
+    Exec {
+        argv: Vec<String>,
+        /// Given to `eth0` before, which is then up.
+        address: Option<StaticAddress>,
+    },
+}
+
+/// An address that needs no lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaticAddress {
+    pub addr: Ipv4Addr,
+    pub prefix: u8,
+    pub gateway: Option<Ipv4Addr>,
+}
+
+/// What crosses from [`Machine::power_on`] to the keeper, as one line of JSON.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    hostname: String,
+    dir: PathBuf,
+    binds: Vec<Bind>,
+    init: Init,
+}
+
+/// What comes back, one line each.
+#[derive(Debug, Serialize, Deserialize)]
+enum Report {
+    /// PID 1 exists, and has this number in the sandbox.
+    Started { pid: i32 },
+    /// Its root file system is there, and its init starts now.
+    Booted,
+    /// It is not coming.
+    Failed { reason: String },
+}
+
+/// A machine that was powered on. Powered off when dropped.
+#[derive(Debug)]
+pub struct Machine {
+    keeper: Child,
+    pid: Pid,
+    pidfd: OwnedFd,
+    stdout: Option<ChildStdout>,
+}
+
+impl Machine {
+    /// Powers a machine on. Answers when its root file system is there and its init starts.
+    pub fn power_on(spec: &MachineSpec<'_>) -> io::Result<Self> {
+        fs::create_dir_all(spec.dir.join("disk"))?;
+        fs::create_dir_all(spec.dir.join("log"))?;
+        let dir = spec.dir.canonicalize()?;
+        let console = File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join("log").join("console.log"))?;
+        let (mut line, theirs) = UnixStream::pair()?;
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .arg(HIDDEN_VERB)
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .env("HOME", "/root")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::piped())
+            .stderr(console);
+        // A process begins in the network namespace of the thread that starts it.
+        let mut keeper = spec.net.run(|| command.spawn())??;
+        // Closes our copy of its end, so that we notice when it dies.
+        drop(command);
+        let order = Order {
+            hostname: spec.hostname.clone(),
+            dir,
+            binds: spec.binds.clone(),
+            init: spec.init.clone(),
+        };
+        serde_json::to_writer(&line, &order)?;
+        line.write_all(b"\n")?;
+        match await_boot(&line) {
+            Ok((pid, pidfd)) => Ok(Self {
+                stdout: keeper.stdout.take(),
+                keeper,
+                pid,
+                pidfd,
+            }),
+            Err(error) => {
+                drop(line);
+                keeper.kill()?;
+                keeper.wait()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The number of its PID 1 in the sandbox.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// What PID 1 and its children write to standard output; once.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.stdout.take()
+    }
+
+    /// Cuts the power: every process of the machine is gone when this returns. Harmless when
+    /// the machine is off.
+    pub fn power_off(&mut self) -> io::Result<ExitStatus> {
+        match pidfd_send_signal(&self.pidfd, Signal::KILL) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.wait()
+    }
+
+    /// Asks PID 1 to end (SIGTERM), as a power button does.
+    pub fn press_power_button(&self) -> io::Result<()> {
+        match pidfd_send_signal(&self.pidfd, Signal::TERM) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the machine is off by itself. Its status is that of its init.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.keeper.wait()
+    }
+
+    /// The status of a machine that is off, `None` while it is on.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.keeper.try_wait()
+    }
+}
+
+impl AsFd for Machine {
+    /// Becomes readable when PID 1 has ended.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `power_off`.
+        let _ = self.power_off();
+    }
+}
+
+/// Reads the keeper's reports until the machine has booted.
+fn await_boot(mut line: &UnixStream) -> io::Result<(Pid, OwnedFd)> {
+    let mut started = None;
+    for report in BufReader::new(line).lines() {
+        match serde_json::from_str(&report?)? {
+            Report::Started { pid } => {
+                let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
+                started = Some((pid, pidfd_open(pid, PidfdFlags::empty())?));
+                line.write_all(NOTED)?;
+            }
+            Report::Booted => return started.ok_or_else(|| io::ErrorKind::InvalidData.into()),
+            Report::Failed { reason } => return Err(io::Error::other(reason)),
+        }
+    }
+    Err(io::Error::other(
+        "the machine ended while it was booting; its console.log may say why",
+    ))
+}
+
+/// Tells the keeper that its report of PID 1 was noted.
+const NOTED: &[u8] = b"\n";

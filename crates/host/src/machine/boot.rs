@@ -1,0 +1,144 @@
+//! From the hidden verb to a machine's init: the keeper and PID 1.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{self, Command, ExitCode};
+
+use quorate_netlink::Netlink;
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+
+use super::{Init, Order, Report, StaticAddress, rootfs};
+use crate::lan::MACHINE_INTERFACE;
+use crate::netns;
+use crate::process::{Fork, HeldSignals, die_with_parent_outside, fork, stand_by};
+
+/// What this program does under [`HIDDEN_VERB`](super::HIDDEN_VERB): becomes the machine that
+/// its standard input orders. `agent` runs in the machine's PID 1, with the configuration of
+/// [`Init::Agent`], and ends the machine with its exit code.
+///
+/// Call it first thing in `main`: the process must have one thread.
+pub fn main(agent: impl FnOnce(serde_json::Value) -> ExitCode) -> ExitCode {
+    let started = stdin_line().and_then(|line| {
+        let mut order = String::new();
+        BufReader::new(&line).read_line(&mut order)?;
+        Ok((line, serde_json::from_str::<Order>(&order)?))
+    });
+    // Without the line there is nobody to report to; this one lands in the console's log.
+    let Ok((line, order)) = started else {
+        return ExitCode::FAILURE;
+    };
+    match become_pid_1(&order, &line) {
+        Ok(()) => run(order.init, &line, agent),
+        Err(error) => fail(&line, &error),
+    }
+}
+
+/// Makes the namespaces and goes on in their PID 1. The keeper stays in here.
+fn become_pid_1(order: &Order, line: &UnixStream) -> io::Result<()> {
+    netns::unshare(
+        UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC,
+    )?;
+    let signals = HeldSignals::hold()?;
+    let (lifeline, keeper_end) = UnixStream::pair()?;
+    if let Fork::Parent { child } = fork()? {
+        keep(child, &signals, line, &keeper_end);
+    }
+    drop(keeper_end);
+    drop(signals);
+    die_with_parent_outside(&lifeline)?;
+    rustix::system::sethostname(order.hostname.as_bytes())?;
+    rootfs::enter(order)
+}
+
+/// Stands by for PID 1, and exits with its status. `_lifeline` closes with this process.
+fn keep(pid_1: Pid, signals: &HeldSignals, line: &UnixStream, _lifeline: &UnixStream) -> ! {
+    let pid = pid_1.as_raw_nonzero().get();
+    // PID 1 is not reaped, and its number not used again, before the other side has a
+    // descriptor of it, or is gone.
+    let noted = say(line, &Report::Started { pid }).and_then(|()| (&*line).read(&mut [0]));
+    let status = noted.and_then(|_| stand_by(pid_1, signals));
+    process::exit(status.unwrap_or(u8::MAX).into());
+}
+
+fn run(
+    init: Init,
+    line: &UnixStream,
+    agent: impl FnOnce(serde_json::Value) -> ExitCode,
+) -> ExitCode {
+    let ready = || {
+        say(line, &Report::Booted)?;
+        detach_stdin()
+    };
+    match init {
+        Init::Agent { config } => match ready() {
+            Ok(()) => agent(config),
+            Err(error) => fail(line, &error),
+        },
+        Init::Exec { argv, address } => {
+            let configured = address.map_or(Ok(()), configure);
+            match configured.and_then(|()| ready()).and_then(|()| exec(&argv)) {
+                Ok(status) => ExitCode::from(status),
+                Err(error) => fail(line, &error),
+            }
+        }
+    }
+}
+
+/// Runs a program as a child until it ends, as the init that reaps everybody.
+fn exec(argv: &[String]) -> io::Result<u8> {
+    let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let signals = HeldSignals::hold()?;
+    match fork()? {
+        Fork::Parent { child } => stand_by(child, &signals),
+        Fork::Child => {
+            drop(signals);
+            let error = Command::new(program).args(arguments).exec();
+            // The one place for it: standard error is the machine's console.
+            let _ = writeln!(io::stderr(), "cannot run {program}: {error}");
+            // As a shell does when it cannot run a command.
+            process::exit(127);
+        }
+    }
+}
+
+fn configure(address: StaticAddress) -> io::Result<()> {
+    let mut netlink = Netlink::open()?;
+    let index = netlink.link_index(MACHINE_INTERFACE)?;
+    netlink.link_up(index)?;
+    netlink.add_address(index, address.addr, address.prefix)?;
+    match address.gateway {
+        Some(gateway) => netlink.add_route(None, gateway, index),
+        None => Ok(()),
+    }
+}
+
+/// Tells whoever powered the machine on, and the console.
+fn fail(line: &UnixStream, error: &io::Error) -> ExitCode {
+    let reason = error.to_string();
+    let _ = writeln!(io::stderr(), "the machine does not boot: {reason}");
+    // After the boot nobody listens any more.
+    let _ = say(line, &Report::Failed { reason });
+    ExitCode::FAILURE
+}
+
+fn say(mut line: &UnixStream, report: &Report) -> io::Result<()> {
+    let mut text = serde_json::to_vec(report)?;
+    text.push(b'\n');
+    line.write_all(&text)
+}
+
+/// Standard input as the stream that it is.
+fn stdin_line() -> io::Result<UnixStream> {
+    let stream = io::stdin().as_fd().try_clone_to_owned()?;
+    Ok(UnixStream::from(stream))
+}
+
+/// The machine itself has no standard input.
+fn detach_stdin() -> io::Result<()> {
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    Ok(())
+}

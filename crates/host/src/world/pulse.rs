@@ -1,0 +1,44 @@
+//! Notices when this host does not give its threads the time they need.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A thread that sleeps and measures how late it wakes. Stops when dropped.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    latest_ms: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Pulse {
+    pub(super) fn start() -> Self {
+        let (latest_ms, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let pulse = Self { latest_ms: Arc::clone(&latest_ms), stop: Arc::clone(&stop) };
+        let beat = move || {
+            while !stop.load(Ordering::Relaxed) {
+                let before = Instant::now();
+                thread::sleep(PERIOD);
+                let late = before.elapsed().saturating_sub(PERIOD).as_millis();
+                latest_ms.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        };
+        // Without the thread no run is ever called starved, which errs on the strict side.
+        let _ = thread::Builder::new().name("pulse".to_owned()).spawn(beat);
+        pulse
+    }
+
+    /// The latest wake-up so far, in milliseconds.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest_ms.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+const PERIOD: Duration = Duration::from_millis(10);

@@ -1,0 +1,225 @@
+//! The servers of the story: `quorate serve` on a machine of its own.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use quorate_scenario::story::{CLIENT_PORT, Class, PEER_PORT, Scheme, Story};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{ETCD_INSIDE, Options, Told, tell};
+use crate::machine::{Bind, Init, Machine, MachineSpec, PROGRAM, StaticAddress};
+use crate::netns::NetNs;
+
+/// The running daemons.
+#[derive(Debug)]
+pub(super) struct Servers {
+    machine: Machine,
+    pub(super) ns: Arc<NetNs>,
+    pub(super) dns: SocketAddr,
+    dir: PathBuf,
+    ready: Receiver<()>,
+}
+
+impl Servers {
+    /// Writes the configuration and starts the daemons; they answer after
+    /// [`wait_until_ready`](Self::wait_until_ready).
+    pub(super) fn start(
+        story: &Story,
+        options: &Options,
+        ns: Arc<NetNs>,
+        tell: Sender<Told>,
+    ) -> io::Result<Self> {
+        let dir = options.run_dir.join("servers");
+        fs::create_dir_all(&dir)?;
+        let file = dir.join("quorate.json");
+        let config = config(story, options.etcd_version);
+        fs::write(&file, serde_json::to_string_pretty(&config)?)?;
+        let argv = [PROGRAM, "serve", "--config", CONFIG_INSIDE, "--format", "json"];
+        let network = &story.network;
+        let spec = MachineSpec {
+            hostname: "servers".to_owned(),
+            net: &ns,
+            dir: dir.clone(),
+            binds: vec![Bind { host: file, inside: CONFIG_INSIDE.into(), read_only: true }],
+            init: Init::Exec {
+                argv: argv.map(str::to_owned).to_vec(),
+                address: Some(StaticAddress {
+                    addr: network.server(),
+                    prefix: network.prefix_len,
+                    gateway: None,
+                }),
+            },
+        };
+        let mut machine = Machine::power_on(&spec)?;
+        let (is_ready, ready) = channel();
+        if let Some(stdout) = machine.take_stdout() {
+            tell::follow_servers(stdout, tell, is_ready)?;
+        }
+        let dns = SocketAddr::new(network.server().into(), 53);
+        Ok(Self { machine, ns, dns, dir, ready })
+    }
+
+    /// Waits until every daemon answers.
+    pub(super) fn wait_until_ready(&mut self) -> io::Result<()> {
+        if self.ready.recv_timeout(READY_MAX).is_ok() {
+            return Ok(());
+        }
+        self.still_run()?;
+        Err(io::Error::new(io::ErrorKind::TimedOut, "they do not answer"))
+    }
+
+    /// An error with the daemons' last words when they have ended.
+    pub(super) fn still_run(&mut self) -> io::Result<()> {
+        let Some(status) = self.machine.try_wait()? else { return Ok(()) };
+        let console = fs::read_to_string(self.dir.join("log/console.log")).unwrap_or_default();
+        let words: Vec<&str> = console.lines().rev().take(LAST_WORDS_LINES).collect();
+        let words = words.into_iter().rev().collect::<Vec<_>>().join("\n");
+        Err(io::Error::other(format!("they ended with {status}\n{words}")))
+    }
+
+    /// Asks the control socket.
+    pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> io::Result<T> {
+        let state = self.dir.join("disk").join("quorate");
+        get(&quorate_serve::control_path(&state), path)
+    }
+}
+
+/// One HTTP GET on a Unix socket, answered by JSON.
+fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> io::Result<T> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(ASK_MAX))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: quorate\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
+    if !head.lines().next().is_some_and(|status| status.contains(" 200 ")) {
+        return Err(io::Error::other(format!("{path}: {head}")));
+    }
+    Ok(serde_json::from_str(body)?)
+}
+
+/// `quorate.toml` of the story, as JSON.
+fn config(story: &Story, (major, minor): (u64, u64)) -> Value {
+    let (network, etcd) = (&story.network, &story.etcd);
+    let server = network.server();
+    let (first, last) = network.pool();
+    let scheme = etcd.scheme(major, minor);
+    let (set, peer_scheme) = match scheme {
+        Scheme::Http => ("plain", "http"),
+        Scheme::Https => ("ssl", "https"),
+    };
+    let hosts: Vec<Value> = story
+        .machines
+        .iter()
+        .map(|machine| json!({
+            "mac": machine.mac,
+            "hostname": machine.name,
+            "class": class_name(machine.class),
+        }))
+        .collect();
+    let boot_file = format!("http://{server}/seed/{{mac}}/");
+    let reverse = reverse_zone(network.prefix, network.prefix_len);
+    json!({
+        "state_dir": "/var/lib/quorate",
+        "dhcp": {
+            "interface": "eth0",
+            "server_id": server,
+            "subnets": [{
+                "net": format!("{}/{}", network.prefix, network.prefix_len),
+                "pools": [format!("{first}-{last}")],
+                "dns": [server],
+                "domain": network.domain,
+                "lease_secs": story.lease_secs,
+            }],
+            "classes": [
+                { "name": "etcd", "mac_prefix": "ff", "boot_file": boot_file, "next_server": server },
+                { "name": "plain", "mac_prefix": "ff" },
+            ],
+            "hosts": hosts,
+        },
+        "dns": {
+            "listen": [format!("{server}:53")],
+            "zones": [
+                {
+                    "name": network.domain,
+                    "bootstrap": true,
+                    "primary_ns": "ns",
+                    "records": [format!("ns 60 IN A {server}")],
+                },
+                { "name": reverse, "primary_ns": format!("ns.{}.", network.domain) },
+            ],
+        },
+        "ddns": {
+            "server": format!("{server}:53"),
+            "forward_zone": network.domain,
+            "reverse_zones": [reverse],
+            "services": [{
+                "name": "etcd",
+                "class": "etcd",
+                "members": etcd.members,
+                "gate": etcd.gate,
+                "set": set,
+                "srv_name": etcd.srv_name,
+            }],
+        },
+        "seed": {
+            "listen": format!("{server}:80"),
+            "etcd": {
+                "class": "etcd",
+                "unit": {
+                    "binary": ETCD_INSIDE,
+                    "discovery_srv": network.domain,
+                    "discovery_srv_name": etcd.srv_name,
+                    "token": etcd.token,
+                    "peer_scheme": peer_scheme,
+                    "peer_port": PEER_PORT,
+                    "client_port": CLIENT_PORT,
+                    "heartbeat_ms": etcd.heartbeat.map(millis),
+                    "election_ms": etcd.election.map(millis),
+                },
+            },
+        },
+    })
+}
+
+const fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Etcd => "etcd",
+        Class::Plain => "plain",
+    }
+}
+
+/// The reverse zone of the prefix, cut at whole octets.
+fn reverse_zone(prefix: Ipv4Addr, prefix_len: u8) -> String {
+    let octets = &prefix.octets()[..usize::from(prefix_len / 8)];
+    let labels: Vec<String> = octets.iter().rev().map(u8::to_string).collect();
+    format!("{}.in-addr.arpa", labels.join("."))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+const CONFIG_INSIDE: &str = "/etc/quorate/quorate.json";
+const READY_MAX: Duration = Duration::from_secs(10);
+const ASK_MAX: Duration = Duration::from_secs(5);
+const LAST_WORDS_LINES: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reverse_zones_end_at_whole_octets() {
+        assert_eq!(reverse_zone([10, 77, 0, 0].into(), 24), "0.77.10.in-addr.arpa");
+        assert_eq!(reverse_zone([10, 77, 16, 0].into(), 20), "77.10.in-addr.arpa");
+        assert_eq!(reverse_zone([10, 77, 3, 16].into(), 28), "3.77.10.in-addr.arpa");
+    }
+}

@@ -1,0 +1,460 @@
+//! What is tried in a sandbox.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use quorate_core::{MacAddr, Seed};
+use quorate_fabric::pcapng::{Block, Packet, blocks};
+use quorate_fabric::{Faults, PortId, Rule, frame};
+use quorate_host::lan::{Direction, Lan, LanOptions, MACHINE_INTERFACE, Port};
+use quorate_host::machine::{self, Bind, Init, Machine, MachineSpec, StaticAddress};
+use quorate_host::netns::NetNs;
+use quorate_netlink::Netlink;
+use serde_json::{Value, json};
+
+pub type Case = fn(&Path) -> ExitCode;
+
+pub const ALL: [(&str, Case); 8] = [
+    ("datagrams_and_broadcasts_cross_the_switch", datagrams),
+    ("ten_megabytes_of_tcp_cross_the_switch", ten_megabytes),
+    ("a_cable_pulled_and_a_partition_stop_traffic", cut_off),
+    ("a_delay_delays", delay),
+    ("the_sandbox_is_empty_and_its_user_is_root", empty),
+    (
+        "a_machine_boots_its_agent_and_keeps_its_disk",
+        agent_and_disk,
+    ),
+    ("a_machine_runs_a_program_with_an_address", static_address),
+    (
+        "power_off_ends_every_process_and_status_comes_back",
+        power_off,
+    ),
+];
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Machines `a`, `b`, … at one switch, with addresses 10.0.0.1, 10.0.0.2, …
+pub struct Bench {
+    pub lan: Lan,
+    pub nets: Vec<NetNs>,
+    pub ports: Vec<PortId>,
+}
+
+fn mac(n: usize) -> MacAddr {
+    MacAddr([2, 0, 0, 0, 0, n as u8])
+}
+
+fn addr(n: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, n as u8 + 1)
+}
+
+impl Bench {
+    pub fn cabled(machines: usize, dir: &Path) -> Self {
+        let capture = Some(dir.join("lan.pcapng"));
+        let seed = Seed::new(1);
+        let lan = Lan::start(LanOptions { capture, seed }).unwrap();
+        let nets: Vec<_> = (0..machines).map(|_| NetNs::new().unwrap()).collect();
+        let plug = |(n, ns): (usize, &NetNs)| {
+            let name = char::from(b'a' + n as u8).to_string();
+            let (name, mac) = (name.as_str(), mac(n));
+            lan.plug(Port { name, mac, ns }).unwrap()
+        };
+        let ports = nets.iter().enumerate().map(plug).collect();
+        Self { lan, nets, ports }
+    }
+
+    fn addressed(machines: usize, dir: &Path) -> Self {
+        let bench = Self::cabled(machines, dir);
+        for (n, net) in bench.nets.iter().enumerate() {
+            net.run(|| configure(addr(n))).unwrap();
+        }
+        bench
+    }
+
+    fn udp(&self, n: usize) -> UdpSocket {
+        let open = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 5000)).unwrap();
+        let socket = self.nets[n].run(open).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_broadcast(true).unwrap();
+        socket
+    }
+
+    /// Stops, and answers the capture, after a look at what must not have happened.
+    fn stop(self, dir: &Path) -> Vec<u8> {
+        let counters = self.lan.stop().unwrap();
+        let trouble = (counters.ring_full, counters.too_long, counters.capture_full);
+        assert_eq!(trouble, (0, 0, 0), "{counters:?}");
+        fs::read(dir.join("lan.pcapng")).unwrap()
+    }
+}
+
+fn configure(addr: Ipv4Addr) {
+    let mut netlink = Netlink::open().unwrap();
+    let index = netlink.link_index(MACHINE_INTERFACE).unwrap();
+    netlink.link_up(index).unwrap();
+    netlink.add_address(index, addr, 24).unwrap();
+}
+
+fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = [0; 2048];
+    let (length, _) = socket.recv_from(&mut buffer).unwrap();
+    buffer[..length].to_vec()
+}
+
+/// The UDP payloads in a capture, with the interface and the comment.
+fn captured(capture: &[u8]) -> Vec<(String, String, String)> {
+    let mut names = Vec::new();
+    let mut payloads = Vec::new();
+    for block in blocks(capture) {
+        match block {
+            Block::Interface { name } => names.push(name.to_owned()),
+            Block::Packet(Packet {
+                interface,
+                frame,
+                comment,
+                unix_nanos,
+                ..
+            }) => {
+                // In this century, and in nanoseconds.
+                assert!(
+                    (1_700_000_000_000_000_000..4_000_000_000_000_000_000).contains(&unix_nanos)
+                );
+                if let Some(udp) = frame::parse_udp(frame) {
+                    let payload = String::from_utf8_lossy(udp.payload).into_owned();
+                    let name = names[interface.0 as usize].clone();
+                    payloads.push((name, payload, comment.to_owned()));
+                }
+            }
+        }
+    }
+    payloads
+}
+
+fn datagrams(dir: &Path) -> ExitCode {
+    let bench = Bench::addressed(3, dir);
+    let [a, b, c] = [0, 1, 2].map(|n| bench.udp(n));
+    a.send_to(b"ping", (addr(1), 5000)).unwrap();
+    assert_eq!(receive(&b), b"ping");
+    b.send_to(b"pong", (addr(0), 5000)).unwrap();
+    assert_eq!(receive(&a), b"pong");
+    // A broadcast reaches all others, and its sender's own stack.
+    for destination in [Ipv4Addr::BROADCAST, Ipv4Addr::new(10, 0, 0, 255)] {
+        c.send_to(b"all", (destination, 5000)).unwrap();
+        assert_eq!([receive(&a), receive(&b)], [b"all", b"all"]);
+    }
+    let net = &bench.nets[0];
+    let seen = net.run(|| Netlink::open().unwrap().mac(MACHINE_INTERFACE).unwrap());
+    assert_eq!(seen.unwrap(), mac(0));
+    drop((a, b, c));
+    let capture = bench.stop(dir);
+    let wanted = ["a ping", "b pong", "c all", "c all"];
+    let got: Vec<_> = captured(&capture)
+        .into_iter()
+        .map(|(name, payload, _)| format!("{name} {payload}"))
+        .collect();
+    assert_eq!(got, wanted, "the checksums of all must be whole, too");
+    ExitCode::SUCCESS
+}
+
+fn ten_megabytes(dir: &Path) -> ExitCode {
+    const LENGTH: usize = 10 << 20;
+    let bench = Bench::addressed(2, dir);
+    let listener = bench.nets[1]
+        .run(|| TcpListener::bind((addr(1), 5000)).unwrap())
+        .unwrap();
+    let receiver = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).unwrap();
+        got
+    });
+    let sent: Vec<u8> = (0..LENGTH).map(|n| (n * 7 / 5) as u8).collect();
+    let mut stream = bench.nets[0]
+        .run(|| TcpStream::connect((addr(1), 5000)).unwrap())
+        .unwrap();
+    stream.write_all(&sent).unwrap();
+    drop(stream);
+    assert!(receiver.join().unwrap() == sent, "the bytes differ");
+    let counters = bench.lan.stop().unwrap();
+    assert_eq!(counters.too_long, 0, "a frame was not segmented");
+    assert!(
+        counters.switch.delivered > LENGTH as u64 / 1_500,
+        "{counters:?}"
+    );
+    ExitCode::SUCCESS
+}
+
+fn cut_off(dir: &Path) -> ExitCode {
+    let bench = Bench::addressed(2, dir);
+    let [a, b] = [0, 1].map(|n| bench.udp(n));
+    let exchange = |payload: &str| {
+        a.send_to(payload.as_bytes(), (addr(1), 5000)).unwrap();
+        String::from_utf8(receive(&b)).unwrap()
+    };
+    assert_eq!(exchange("both know each other"), "both know each other");
+
+    let rule = bench
+        .lan
+        .apply(Rule::partition([bench.ports[0]], [bench.ports[1]]))
+        .unwrap();
+    let before = bench.lan.counters().unwrap().switch.cut_off;
+    a.send_to(b"into the partition", (addr(1), 5000)).unwrap();
+    wait_until(|| bench.lan.counters().unwrap().switch.cut_off > before);
+    assert!(bench.lan.revoke(rule).unwrap());
+    assert_eq!(exchange("healed"), "healed");
+
+    bench.lan.set_link(bench.ports[1], false).unwrap();
+    let carrier = || bench.nets[1].run(carrier).unwrap();
+    wait_until(|| !carrier());
+    a.send_to(b"into the void", (addr(1), 5000)).unwrap();
+    bench.lan.set_link(bench.ports[1], true).unwrap();
+    wait_until(carrier);
+    // The first ones may still meet a kernel that thinks the cable is out.
+    b.set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let mut buffer = [0; 64];
+    let length = (0..100)
+        .find_map(|_| {
+            a.send_to(b"plugged in", (addr(1), 5000)).unwrap();
+            b.recv(&mut buffer).ok()
+        })
+        .expect("nothing arrives after the cable is back");
+    assert_eq!(&buffer[..length], b"plugged in");
+    drop((a, b));
+    let capture = bench.stop(dir);
+    let partitioned = captured(&capture)
+        .into_iter()
+        .find(|(_, payload, _)| payload == "into the partition");
+    let (_, _, comment) = partitioned.unwrap();
+    assert_eq!(comment, "dropped on the way to port 1: rule 0");
+    ExitCode::SUCCESS
+}
+
+/// True while the calling thread's eth0 has a carrier.
+fn carrier() -> bool {
+    // /sys of the sandbox shows its own namespace; this file shows the thread's.
+    let table = fs::read_to_string("/proc/thread-self/net/route").unwrap();
+    const RTF_UP: u32 = 1;
+    table.lines().skip(1).any(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[0] == MACHINE_INTERFACE && u32::from_str_radix(fields[3], 16).unwrap() & RTF_UP != 0
+    })
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain");
+        thread::yield_now();
+    }
+}
+
+fn delay(dir: &Path) -> ExitCode {
+    let bench = Bench::addressed(2, dir);
+    let [a, b] = [0, 1].map(|n| bench.udp(n));
+    let round_trip = || {
+        let began = Instant::now();
+        a.send_to(b"ping", (addr(1), 5000)).unwrap();
+        receive(&b);
+        b.send_to(b"pong", (addr(0), 5000)).unwrap();
+        receive(&a);
+        began.elapsed()
+    };
+    round_trip();
+    assert!(round_trip() < Duration::from_millis(60));
+    let faults = Faults {
+        delay: Duration::from_millis(30),
+        ..Faults::default()
+    };
+    for way in [Direction::ToSwitch, Direction::FromSwitch] {
+        bench.lan.set_faults(bench.ports[0], way, faults).unwrap();
+    }
+    assert!(round_trip() >= Duration::from_millis(60));
+    ExitCode::SUCCESS
+}
+
+fn empty(_: &Path) -> ExitCode {
+    assert!(rustix::process::geteuid().is_root());
+    assert_eq!(rustix::process::getpid().as_raw_nonzero().get(), 2);
+    assert_eq!(processes(), [1, 2]);
+    let text = fs::read_to_string("/proc/net/dev").unwrap();
+    let interfaces: Vec<_> = text.lines().skip(2).collect();
+    assert!(
+        interfaces.len() == 1 && interfaces[0].contains("lo:"),
+        "{text}"
+    );
+    UdpSocket::bind("127.0.0.1:53").unwrap();
+    ExitCode::SUCCESS
+}
+
+/// The processes of this PID namespace.
+fn processes() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    let mut pids: Vec<_> = entries
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// What machines with an agent run here: says what it sees, and leaves a mark on the disk.
+pub fn agent(config: Value) -> ExitCode {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| error.to_string());
+    let report = json!({
+        "config": config,
+        "pid": rustix::process::getpid().as_raw_nonzero().get(),
+        "processes": processes(),
+        "hostname": rustix::system::uname().nodename().to_str().unwrap(),
+        "etc_hostname": read("/etc/hostname"),
+        "resolv_conf": read("/etc/resolv.conf"),
+        "shown": read("/srv/shown"),
+        "disk": read("/var/lib/mark"),
+        "usr_writable": fs::write("/usr/bin/mark", "x").is_ok() || fs::write("/srv/shown", "x").is_ok(),
+        "mac": Netlink::open().unwrap().mac(MACHINE_INTERFACE).unwrap(),
+        "program": fs::metadata(machine::PROGRAM).is_ok(),
+    });
+    fs::write("/etc/resolv.conf", "nameserver 10.0.0.1\n").unwrap();
+    fs::write("/var/lib/mark", "was here").unwrap();
+    eprintln!("to the console");
+    println!("{report}");
+    io::stdout().flush().unwrap();
+    ExitCode::from(42)
+}
+
+fn agent_and_disk(dir: &Path) -> ExitCode {
+    let bench = Bench::cabled(1, dir);
+    fs::write(dir.join("shown"), "from the host").unwrap();
+    let spec = MachineSpec {
+        hostname: "n0".into(),
+        net: &bench.nets[0],
+        dir: dir.join("n0"),
+        binds: vec![Bind {
+            host: dir.join("shown"),
+            inside: "/srv/shown".into(),
+            read_only: true,
+        }],
+        init: Init::Agent {
+            config: json!({"role": "member"}),
+        },
+    };
+    let boot = || -> Value {
+        let mut machine = Machine::power_on(&spec).unwrap();
+        let mut line = String::new();
+        BufReader::new(machine.take_stdout().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(machine.wait().unwrap().code(), Some(42));
+        serde_json::from_str(&line).unwrap()
+    };
+    let mut wanted = json!({
+        "config": {"role": "member"}, "pid": 1, "processes": [1], "hostname": "n0",
+        "etc_hostname": "n0\n", "resolv_conf": "", "shown": "from the host",
+        "disk": "No such file or directory (os error 2)", "usr_writable": false,
+        "mac": mac(0), "program": true,
+    });
+    assert_eq!(boot(), wanted);
+    wanted["disk"] = json!("was here");
+    assert_eq!(boot(), wanted, "the disk stays, and nothing else does");
+    assert_eq!(
+        fs::read_to_string(dir.join("n0/disk/mark")).unwrap(),
+        "was here"
+    );
+    let console = fs::read_to_string(dir.join("n0/log/console.log")).unwrap();
+    assert_eq!(console, "to the console\n".repeat(2));
+    assert_eq!(processes(), [1, 2]);
+    ExitCode::SUCCESS
+}
+
+fn exec(bench: &Bench, dir: &Path, n: usize, argv: &[&str]) -> io::Result<Machine> {
+    let address = StaticAddress {
+        addr: addr(n),
+        prefix: 24,
+        gateway: Some(addr(0)),
+    };
+    Machine::power_on(&MachineSpec {
+        hostname: format!("n{n}"),
+        net: &bench.nets[n],
+        dir: dir.join(format!("n{n}")),
+        binds: Vec::new(),
+        init: Init::Exec {
+            argv: argv.iter().map(|word| word.to_string()).collect(),
+            address: Some(address),
+        },
+    })
+}
+
+fn static_address(dir: &Path) -> ExitCode {
+    let bench = Bench::cabled(2, dir);
+    bench.nets[0].run(|| configure(addr(0))).unwrap();
+    let a = bench.udp(0);
+    a.set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    for cycle in ["first", "second"] {
+        let mut machine = exec(&bench, dir, 1, &[machine::PROGRAM, "echo", "53"]).unwrap();
+        let mut buffer = [0; 64];
+        let length = (0..100).find_map(|_| {
+            a.send_to(cycle.as_bytes(), (addr(1), 53)).unwrap();
+            a.recv(&mut buffer).ok()
+        });
+        let length = length.expect("the machine does not answer");
+        let answer = &buffer[..length];
+        assert!(["first", "second"].iter().any(|c| c.as_bytes() == answer));
+        machine.power_off().unwrap();
+    }
+    ExitCode::SUCCESS
+}
+
+fn power_off(dir: &Path) -> ExitCode {
+    let bench = Bench::cabled(2, dir);
+    let script = "sleep 1000 & setsid sleep 1000 & echo up; wait";
+    let mut machine = exec(&bench, dir, 0, &["sh", "-c", script]).unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(machine.take_stdout().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "up\n");
+    assert!(processes().len() >= 7, "{:?}", processes());
+    assert!(machine.try_wait().unwrap().is_none());
+    machine.power_off().unwrap();
+    assert_eq!(processes(), [1, 2]);
+    machine.power_off().expect("again does no harm");
+
+    let mut ended = exec(&bench, dir, 0, &["sh", "-c", "exit 7"]).unwrap();
+    assert_eq!(ended.wait().unwrap().code(), Some(7));
+    let mut missing = exec(&bench, dir, 0, &["/no/such/program"]).unwrap();
+    assert_eq!(missing.wait().unwrap().code(), Some(127));
+    let console = fs::read_to_string(dir.join("n0/log/console.log")).unwrap();
+    assert!(console.contains("cannot run /no/such/program"), "{console}");
+
+    let script = "trap 'exit 5' TERM; echo up; while :; do sleep 1000 & wait; done";
+    let mut polite = exec(&bench, dir, 1, &["sh", "-c", script]).unwrap();
+    BufReader::new(polite.take_stdout().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    polite.press_power_button().unwrap();
+    assert_eq!(polite.wait().unwrap().code(), Some(5));
+
+    let nowhere = Bind {
+        host: "/no/such/file".into(),
+        inside: "/x".into(),
+        read_only: true,
+    };
+    let refused = Machine::power_on(&MachineSpec {
+        hostname: "n0".into(),
+        net: &bench.nets[0],
+        dir: dir.join("n0"),
+        binds: vec![nowhere],
+        init: Init::Agent {
+            config: Value::Null,
+        },
+    });
+    let reason = refused.unwrap_err().to_string();
+    assert!(reason.contains("cannot find /no/such/file"), "{reason}");
+    assert_eq!(processes(), [1, 2]);
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,155 @@
+//! Namespaces, the switch and machines on the real kernel.
+//!
+//! A test harness with threads cannot enter a sandbox, so this program is its own: it starts
+//! itself again for each case, as each user that it can be, and looks at how that ended.
+
+mod cases;
+mod deaths;
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::UdpSocket;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use quorate_host::{machine, sandbox};
+
+/// The user that has nothing.
+const NOBODY: u32 = 65_534;
+/// What a case exits with when there can be no sandbox.
+const NO_SANDBOX: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [machine::HIDDEN_VERB] => machine::main(cases::agent),
+        ["echo", port] => echo(port.parse().unwrap()),
+        ["case", name, dir] => run_case(name, Path::new(dir)),
+        ["--list", ..] => ExitCode::SUCCESS,
+        [ref filters @ ..] => run_all(filters),
+    }
+}
+
+/// What a machine runs that answers datagrams.
+fn echo(port: u16) -> ExitCode {
+    let socket = UdpSocket::bind(("0.0.0.0", port)).unwrap();
+    let mut buffer = [0; 2048];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        socket.send_to(&buffer[..length], from).unwrap();
+    }
+}
+
+/// Runs one case in a sandbox.
+fn run_case(name: &str, dir: &Path) -> ExitCode {
+    let case = cases::ALL
+        .iter()
+        .chain(&deaths::LIVES)
+        .find(|(n, _)| *n == name);
+    let (_, case) = case.expect("a case of that name");
+    if let Err(error) = sandbox::enter() {
+        eprintln!("{error}: {}", error.remedy().unwrap_or("no remedy known"));
+        return ExitCode::from(NO_SANDBOX);
+    }
+    case(dir)
+}
+
+fn run_all(filters: &[&str]) -> ExitCode {
+    let root = rustix::process::geteuid().is_root();
+    let users: &[(&str, Option<u32>)] = match root {
+        true => &[("root", None), ("nobody", Some(NOBODY))],
+        false => &[("user", None)],
+    };
+    let mut failed = Vec::new();
+    for (user, uid) in users {
+        let bench = Bench::new(*uid);
+        let wanted = |test: &str| {
+            filters
+                .iter()
+                .all(|f| f.starts_with('-') || test.contains(f))
+        };
+        let cases = cases::ALL.iter().map(|(name, _)| (*name, None));
+        let deaths = deaths::ALL.iter().map(|(name, test)| (*name, Some(*test)));
+        for (name, test) in cases.chain(deaths) {
+            let title = format!("{user}::{name}");
+            if !wanted(&title) {
+                continue;
+            }
+            let outcome = match test {
+                None => bench.passes(name),
+                Some(test) => test(&bench),
+            };
+            match outcome {
+                Ok(()) => println!("test {title} ... ok"),
+                Err(Trouble::NotRun(reason)) => println!("test {title} ... not run: {reason}"),
+                Err(Trouble::Failed(reason)) => {
+                    println!("test {title} ... FAILED\n{reason}");
+                    failed.push(title);
+                }
+            }
+        }
+    }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("failed: {failed:?}");
+    ExitCode::FAILURE
+}
+
+/// Why a test did not pass.
+enum Trouble {
+    NotRun(String),
+    Failed(String),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Where and as whom cases run.
+struct Bench {
+    dir: tempfile::TempDir,
+    program: PathBuf,
+    uid: Option<u32>,
+}
+
+impl Bench {
+    fn new(uid: Option<u32>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        // Another user may not be able to reach the target directory.
+        let program = dir.path().join("real");
+        fs::copy("/proc/self/exe", &program).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        Self { dir, program, uid }
+    }
+
+    /// A command that runs the case, in a directory of its own.
+    fn command(&self, case: &str) -> io::Result<Command> {
+        let dir = self.dir.path().join(case);
+        fs::create_dir_all(&dir)?;
+        let mut command = Command::new(&self.program);
+        command.arg("case").arg(case).arg(&dir).stdin(Stdio::null());
+        if let Some(uid) = self.uid {
+            chown(&dir, Some(uid), Some(uid))?;
+            command.uid(uid).gid(uid);
+        }
+        Ok(command)
+    }
+
+    /// Runs a case to its end, which must be success.
+    fn passes(&self, case: &str) -> Result<(), Trouble> {
+        let output = self.command(case)?.output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => Ok(()),
+            Some(code) if code == i32::from(NO_SANDBOX) => Err(Trouble::NotRun(said.trim().into())),
+            _ => Err(Trouble::Failed(format!("{}\n{said}", output.status))),
+        }
+    }
+}
