@@ -32,11 +32,20 @@ impl File {
 }
 
 /// The machine and file that `path` asks for: `/seed/<mac>/<file>`, with the octets of the MAC
-/// address separated by colons (iPXE's `${net0/mac}`) or hyphens (`${net0/mac:hexhyp}`).
+/// address separated by colons (iPXE's `${net0/mac}`), by hyphens (`${net0/mac:hexhyp}`), or
+/// by nothing (the DHCP server's `{mac}`).
 pub fn route(path: &str) -> Option<(MacAddr, File)> {
     let (mac, name) = path.strip_prefix("/seed/")?.split_once('/')?;
     let file = File::ALL.into_iter().find(|file| file.name() == name)?;
-    Some((mac.parse().ok()?, file))
+    Some((mac.parse().ok().or_else(|| unseparated(mac))?, file))
+}
+
+/// Twelve hexadecimal digits.
+fn unseparated(text: &str) -> Option<MacAddr> {
+    let whole = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = whole.then(|| u64::from_str_radix(text, 16).ok())??;
+    let [_, _, octets @ ..] = number.to_be_bytes();
+    Some(MacAddr(octets))
 }
 
 /// The path under which a machine's seed is served, ending in the slash to which NoCloud readers
@@ -57,10 +66,10 @@ mod tests {
             let path = format!("{}{}", seed_path(MAC), file.name());
             assert_eq!(route(&path), Some((MAC, file)), "{path}");
         }
-        assert_eq!(
-            route("/seed/02-00-5E-10-00-AB/user-data"),
-            Some((MAC, File::UserData))
-        );
+        for mac in ["02-00-5E-10-00-AB", "02005e1000ab"] {
+            let path = format!("/seed/{mac}/user-data");
+            assert_eq!(route(&path), Some((MAC, File::UserData)), "{path}");
+        }
     }
 
     #[test]
@@ -75,6 +84,8 @@ mod tests {
             "/seed/02:00:5e:10:00:ab//user-data",
             "/seed/02:00:5e:10:00:ab/../user-data",
             "/seed/02:00:5e:10:00/user-data",
+            "/seed/02005e1000a/user-data",
+            "/seed/+2005e1000ab/user-data",
             "seed/02:00:5e:10:00:ab/user-data",
             "/seed/02:00:5e:10:00:ab/user-data?x",
         ] {
