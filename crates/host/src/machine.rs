@@ -148,8 +148,8 @@ impl Machine {
                 pidfd,
             }),
             Err(error) => {
+                // Without this line it ends what it has begun.
                 drop(line);
-                keeper.kill()?;
                 keeper.wait()?;
                 Err(error)
             }
@@ -209,9 +209,11 @@ impl Drop for Machine {
     }
 }
 
-/// Reads the keeper's reports until the machine has booted.
+/// Reads the reports of the keeper and of PID 1, which come in any order, until the machine
+/// has booted.
 fn await_boot(mut line: &UnixStream) -> io::Result<(Pid, OwnedFd)> {
     let mut started = None;
+    let mut booted = false;
     for report in BufReader::new(line).lines() {
         match serde_json::from_str(&report?)? {
             Report::Started { pid } => {
@@ -219,8 +221,11 @@ fn await_boot(mut line: &UnixStream) -> io::Result<(Pid, OwnedFd)> {
                 started = Some((pid, pidfd_open(pid, PidfdFlags::empty())?));
                 line.write_all(NOTED)?;
             }
-            Report::Booted => return started.ok_or_else(|| io::ErrorKind::InvalidData.into()),
+            Report::Booted => booted = true,
             Report::Failed { reason } => return Err(io::Error::other(reason)),
+        }
+        if booted && let Some(started) = started.take() {
+            return Ok(started);
         }
     }
     Err(io::Error::other(

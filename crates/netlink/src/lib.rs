@@ -46,6 +46,7 @@ pub struct Veth<'a> {
 struct Link {
     index: u32,
     mac: MacAddr,
+    flags: u32,
 }
 
 impl Netlink {
@@ -63,6 +64,11 @@ impl Netlink {
     /// The link-layer address of the interface called `name`.
     pub fn mac(&mut self, name: &str) -> io::Result<MacAddr> {
         self.link(name).map(|link| link.mac)
+    }
+
+    /// True when the interface called `name` is up and its cable leads to something that is up.
+    pub fn carrier(&mut self, name: &str) -> io::Result<bool> {
+        self.link(name).map(|link| link.flags & IFF_LOWER_UP != 0)
     }
 
     /// Sets the interface up. Harmless when it is.
@@ -245,6 +251,7 @@ fn read_link(body: &[u8]) -> Option<Link> {
     Some(Link {
         index: u32_at(body, 4)?,
         mac,
+        flags: u32_at(body, 8)?,
     })
 }
 
@@ -309,6 +316,7 @@ const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
 const IFF_UP: u32 = 1;
+const IFF_LOWER_UP: u32 = 1 << 16;
 
 // linux/if_addr.h, linux/neighbour.h
 const IFA_ADDRESS: u16 = 1;
@@ -331,6 +339,7 @@ mod tests {
         let mut netlink = Netlink::open().unwrap();
         assert_eq!(netlink.link_index("lo").unwrap(), 1);
         assert_eq!(netlink.mac("lo").unwrap(), MacAddr::default());
+        assert!(netlink.carrier("lo").unwrap());
         let addresses = netlink.addresses(1).unwrap();
         assert!(
             addresses.contains(&(Ipv4Addr::LOCALHOST, 8)),

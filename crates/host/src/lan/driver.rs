@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::capture::{Capture, Record};
-use super::ring::Ring;
+use super::ring::{Ring, SLOTS};
 use super::sender::{Batch, Sender};
 use super::{LanCounters, Order};
 
@@ -50,7 +50,7 @@ impl Driver {
         // Deadlines are met some 50 µs late otherwise. Not worth failing for.
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         loop {
-            if !self.obey(orders) {
+            if !self.obey(orders)? {
                 return self.capture.take().map_or(Ok(()), Capture::finish);
             }
             if self.forward()? == 0 {
@@ -97,14 +97,30 @@ impl Driver {
     }
 
     /// False when there will be no more orders.
-    fn obey(&mut self, orders: &Receiver<Order>) -> bool {
+    fn obey(&mut self, orders: &Receiver<Order>) -> io::Result<bool> {
         loop {
             match orders.try_recv() {
-                Ok(order) => order(self),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+                Ok(order) => {
+                    self.catch_up()?;
+                    order(self);
+                }
+                Err(TryRecvError::Empty) => return Ok(true),
+                Err(TryRecvError::Disconnected) => {
+                    self.catch_up()?;
+                    return Ok(false);
+                }
             }
         }
+    }
+
+    /// Moves what lies in the ring: a frame sent before an order was given does not meet it.
+    fn catch_up(&mut self) -> io::Result<()> {
+        for _ in 0..SLOTS / FRAMES_PER_TURN {
+            if self.forward()? < FRAMES_PER_TURN {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Moves up to [`FRAMES_PER_TURN`] frames, and everything that is due. Answers how many.

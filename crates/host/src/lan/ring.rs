@@ -230,7 +230,8 @@ const SLOT_LEN: usize = 2_048;
 const BLOCK_LEN: usize = 128 << 10;
 const BLOCKS: usize = 64;
 const RING_LEN: usize = BLOCK_LEN * BLOCKS;
-const SLOTS: usize = RING_LEN / SLOT_LEN;
+/// How many frames the ring holds.
+pub(super) const SLOTS: usize = RING_LEN / SLOT_LEN;
 /// The address follows the header, aligned to 16 (`TPACKET_ALIGN`).
 const ADDRESS_OFFSET: usize = size_of::<libc::tpacket2_hdr>().next_multiple_of(16);
 const TP_STATUS_KERNEL: u32 = 0;

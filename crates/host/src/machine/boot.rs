@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{self, Command, ExitCode};
 
 use quorate_netlink::Netlink;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::UnshareFlags;
 
 use super::{Init, Order, Report, StaticAddress, rootfs};
@@ -56,11 +56,13 @@ fn become_pid_1(order: &Order, line: &UnixStream) -> io::Result<()> {
 /// Stands by for PID 1, and exits with its status. `_lifeline` closes with this process.
 fn keep(pid_1: Pid, signals: &HeldSignals, line: &UnixStream, _lifeline: &UnixStream) -> ! {
     let pid = pid_1.as_raw_nonzero().get();
-    // PID 1 is not reaped, and its number not used again, before the other side has a
-    // descriptor of it, or is gone.
     let noted = say(line, &Report::Started { pid }).and_then(|()| (&*line).read(&mut [0]));
-    let status = noted.and_then(|_| stand_by(pid_1, signals));
-    process::exit(status.unwrap_or(u8::MAX).into());
+    // PID 1 is not reaped, and its number not used again, before the other side has a
+    // descriptor of it. When there is no other side any more, there is no machine.
+    if !matches!(noted, Ok(1)) {
+        let _ = kill_process(pid_1, Signal::KILL);
+    }
+    process::exit(stand_by(pid_1, signals).unwrap_or(u8::MAX).into());
 }
 
 fn run(

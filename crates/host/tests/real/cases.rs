@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,12 @@ use quorate_host::lan::{Direction, Lan, LanOptions, MACHINE_INTERFACE, Port};
 use quorate_host::machine::{self, Bind, Init, Machine, MachineSpec, StaticAddress};
 use quorate_host::netns::NetNs;
 use quorate_netlink::Netlink;
+use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 use serde_json::{Value, json};
 
-pub type Case = fn(&Path) -> ExitCode;
+pub(crate) type Case = fn(&Path) -> ExitCode;
 
-pub const ALL: [(&str, Case); 8] = [
+pub(crate) const ALL: [(&str, Case); 9] = [
     ("datagrams_and_broadcasts_cross_the_switch", datagrams),
     ("ten_megabytes_of_tcp_cross_the_switch", ten_megabytes),
     ("a_cable_pulled_and_a_partition_stop_traffic", cut_off),
@@ -34,16 +35,17 @@ pub const ALL: [(&str, Case); 8] = [
         "power_off_ends_every_process_and_status_comes_back",
         power_off,
     ),
+    ("a_sandbox_in_a_sandbox_and_where_there_can_be_none", nested),
 ];
 
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Machines `a`, `b`, … at one switch, with addresses 10.0.0.1, 10.0.0.2, …
-pub struct Bench {
-    pub lan: Lan,
-    pub nets: Vec<NetNs>,
-    pub ports: Vec<PortId>,
+pub(crate) struct Bench {
+    pub(crate) lan: Lan,
+    pub(crate) nets: Vec<NetNs>,
+    pub(crate) ports: Vec<PortId>,
 }
 
 fn mac(n: usize) -> MacAddr {
@@ -55,7 +57,7 @@ fn addr(n: usize) -> Ipv4Addr {
 }
 
 impl Bench {
-    pub fn cabled(machines: usize, dir: &Path) -> Self {
+    pub(crate) fn cabled(machines: usize, dir: &Path) -> Self {
         let capture = Some(dir.join("lan.pcapng"));
         let seed = Seed::new(1);
         let lan = Lan::start(LanOptions { capture, seed }).unwrap();
@@ -99,6 +101,10 @@ fn configure(addr: Ipv4Addr) {
     let index = netlink.link_index(MACHINE_INTERFACE).unwrap();
     netlink.link_up(index).unwrap();
     netlink.add_address(index, addr, 24).unwrap();
+    // 255.255.255.255 needs a route, too.
+    netlink
+        .add_route(None, Ipv4Addr::UNSPECIFIED, index)
+        .unwrap();
 }
 
 fn receive(socket: &UdpSocket) -> Vec<u8> {
@@ -210,11 +216,15 @@ fn cut_off(dir: &Path) -> ExitCode {
     assert_eq!(exchange("healed"), "healed");
 
     bench.lan.set_link(bench.ports[1], false).unwrap();
-    let carrier = || bench.nets[1].run(carrier).unwrap();
+    let mut b_side = bench.nets[1].run(|| Netlink::open().unwrap()).unwrap();
+    let mut carrier = || b_side.carrier(MACHINE_INTERFACE).unwrap();
     wait_until(|| !carrier());
+    let received = || bench.lan.counters().unwrap().switch.received;
+    let before = received();
     a.send_to(b"into the void", (addr(1), 5000)).unwrap();
+    wait_until(|| received() > before);
     bench.lan.set_link(bench.ports[1], true).unwrap();
-    wait_until(carrier);
+    wait_until(&mut carrier);
     // The first ones may still meet a kernel that thinks the cable is out.
     b.set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
@@ -236,18 +246,7 @@ fn cut_off(dir: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// True while the calling thread's eth0 has a carrier.
-fn carrier() -> bool {
-    // /sys of the sandbox shows its own namespace; this file shows the thread's.
-    let table = fs::read_to_string("/proc/thread-self/net/route").unwrap();
-    const RTF_UP: u32 = 1;
-    table.lines().skip(1).any(|line| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        fields[0] == MACHINE_INTERFACE && u32::from_str_radix(fields[3], 16).unwrap() & RTF_UP != 0
-    })
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
+fn wait_until(mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < PATIENCE, "waited in vain");
@@ -304,7 +303,7 @@ fn processes() -> Vec<u32> {
 }
 
 /// What machines with an agent run here: says what it sees, and leaves a mark on the disk.
-pub fn agent(config: Value) -> ExitCode {
+pub(crate) fn agent(config: Value) -> ExitCode {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| error.to_string());
     let report = json!({
         "config": config,
@@ -456,5 +455,36 @@ fn power_off(dir: &Path) -> ExitCode {
     let reason = refused.unwrap_err().to_string();
     assert!(reason.contains("cannot find /no/such/file"), "{reason}");
     assert_eq!(processes(), [1, 2]);
+    ExitCode::SUCCESS
+}
+
+/// Inside a user namespace, what the host's administrator could forbid can be tried.
+fn nested(dir: &Path) -> ExitCode {
+    let enter = || {
+        let mut again = Command::new("/proc/self/exe");
+        again.args(["case", ALL[4].0]).arg(dir).output().unwrap()
+    };
+    let deeper = enter();
+    assert_eq!(deeper.status.code(), Some(0), "{deeper:?}");
+
+    fs::write("/proc/sys/user/max_user_namespaces", "0").unwrap();
+    let root_needs_none = enter();
+    assert_eq!(
+        root_needs_none.status.code(),
+        Some(0),
+        "{root_needs_none:?}"
+    );
+
+    // A root without capabilities is like any other user.
+    let all = (0..64).map(|bit| CapabilitySet::from_bits_retain(1 << bit));
+    all.map_while(|one| remove_capability_from_bounding_set(one).ok())
+        .for_each(drop);
+    let forbidden = enter();
+    assert_eq!(forbidden.status.code(), Some(3), "{forbidden:?}");
+    let said = String::from_utf8(forbidden.stderr).unwrap();
+    assert!(
+        said.contains("sysctl -w user.max_user_namespaces="),
+        "{said}"
+    );
     ExitCode::SUCCESS
 }

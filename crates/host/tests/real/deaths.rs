@@ -14,11 +14,11 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use crate::cases::{self, Case};
 use crate::{Bench, NO_SANDBOX, Trouble};
 
-pub const LIVES: [(&str, Case); 2] = [("linger", linger), ("exit_with_7", exit_with_7)];
+pub(crate) const LIVES: [(&str, Case); 2] = [("linger", linger), ("exit_with_7", exit_with_7)];
 
 type Death = fn(&Bench) -> Result<(), Trouble>;
 
-pub const ALL: [(&str, Death); 6] = [
+pub(crate) const ALL: [(&str, Death); 6] = [
     ("kill_9_of_the_outer_process_leaves_nothing", |bench| {
         killed(bench, 0)
     }),

@@ -2,6 +2,12 @@
 //!
 //! A test harness with threads cannot enter a sandbox, so this program is its own: it starts
 //! itself again for each case, as each user that it can be, and looks at how that ended.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test harness reports"
+)]
 
 mod cases;
 mod deaths;
@@ -29,7 +35,7 @@ fn main() -> ExitCode {
         ["echo", port] => echo(port.parse().unwrap()),
         ["case", name, dir] => run_case(name, Path::new(dir)),
         ["--list", ..] => ExitCode::SUCCESS,
-        [ref filters @ ..] => run_all(filters),
+        ref filters => run_all(filters),
     }
 }
 
