@@ -16,10 +16,27 @@ impl Progress for Terminal {
 }
 
 #[expect(clippy::print_stdout, reason = "the result")]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let version = std::env::args().nth(1).map(|text| text.parse());
-    let request = Request::new(None, version.transpose()?)?;
-    let etcd = obtain(&request, &Terminal)?;
-    println!("{} {} ({})", etcd.version, etcd.etcd.display(), etcd.origin);
-    Ok(())
+#[expect(clippy::print_stderr, reason = "errors for people")]
+fn main() -> std::process::ExitCode {
+    match fetch(std::env::args().nth(1)) {
+        Ok(line) => {
+            println!("{line}");
+            std::process::ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn fetch(version: Option<String>) -> Result<String, Box<dyn std::error::Error>> {
+    let version = version.map(|text| text.parse()).transpose()?;
+    let etcd = obtain(&Request::new(None, version)?, &Terminal)?;
+    Ok(format!(
+        "{} {} ({})",
+        etcd.version,
+        etcd.etcd.display(),
+        etcd.origin
+    ))
 }
