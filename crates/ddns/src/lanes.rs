@@ -1,0 +1,105 @@
+//! What must happen in order: changes that share a hostname or an address.
+//!
+//! A change stands in the lane of each of its keys and may start when it is first in all of
+//! them. Changes enter all their lanes at once, so the oldest change of all is always first
+//! everywhere and nothing waits in a circle.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use quorate_core::Instant;
+
+use crate::step::Aim;
+
+/// How long a copy of an UPDATE may still be on its way after the last one was sent. A late
+/// copy of "add" that overtakes the "delete" behind it would bring a name back from the dead,
+/// so a name rests this long between two changes.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Host(String),
+    Addr(Ipv4Addr),
+}
+
+/// What a change touches.
+pub(crate) fn keys(aim: &Aim) -> Vec<Key> {
+    match aim {
+        Aim::Publish(binding) | Aim::Withdraw(binding) => {
+            vec![Key::Host(binding.hostname.clone()), Key::Addr(binding.addr)]
+        }
+        // Its members' names must not go away before the set that names them is settled.
+        Aim::Announce { members, .. } => members.iter().cloned().map(Key::Host).collect(),
+    }
+}
+
+/// All lanes, and which keys rest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lanes {
+    queues: BTreeMap<Key, VecDeque<u64>>,
+    resting: BTreeMap<Key, Instant>,
+    by_end: VecDeque<(Instant, Key)>,
+}
+
+impl Lanes {
+    pub(crate) fn enter(&mut self, change: u64, aim: &Aim) {
+        for key in keys(aim) {
+            self.queues.entry(key).or_default().push_back(change);
+        }
+    }
+
+    /// True when nothing older shares a key with the change.
+    pub(crate) fn is_first(&self, change: u64, aim: &Aim) -> bool {
+        let first = |key: &Key| self.queues.get(key).and_then(VecDeque::front);
+        keys(aim).iter().all(|key| first(key) == Some(&change))
+    }
+
+    /// Takes the change out and answers those that have become first in one of its lanes.
+    pub(crate) fn leave(&mut self, change: u64, aim: &Aim) -> Vec<u64> {
+        let mut next = Vec::new();
+        for key in keys(aim) {
+            let Some(queue) = self.queues.get_mut(&key) else {
+                continue;
+            };
+            queue.retain(|other| *other != change);
+            match queue.front() {
+                Some(first) => next.push(*first),
+                None => {
+                    self.queues.remove(&key);
+                }
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        next
+    }
+
+    /// The newest change of this key.
+    pub(crate) fn last(&self, key: &Key) -> Option<u64> {
+        self.queues.get(key)?.back().copied()
+    }
+
+    /// The keys of the change rest from its last transmit on.
+    pub(crate) fn rest(&mut self, aim: &Aim, sent_last: Instant, now: Instant) {
+        while self.by_end.front().is_some_and(|(end, _)| *end <= now) {
+            if let Some((end, key)) = self.by_end.pop_front()
+                && self.resting.get(&key) == Some(&end)
+            {
+                self.resting.remove(&key);
+            }
+        }
+        let end = sent_last + SETTLE;
+        for key in keys(aim) {
+            self.resting.insert(key.clone(), end);
+            self.by_end.push_back((end, key));
+        }
+    }
+
+    /// When the keys of the change have rested.
+    pub(crate) fn rested_at(&self, aim: &Aim) -> Instant {
+        let ends = keys(aim);
+        let ends = ends.iter().filter_map(|key| self.resting.get(key));
+        ends.max().copied().unwrap_or(Instant::ZERO)
+    }
+}

@@ -1,0 +1,135 @@
+//! From records to a registrar that goes on where the last one stopped, and back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_core::Seed;
+
+use crate::change::{Change, State};
+use crate::cohort::{Announcement, Standing};
+use crate::registrar::{Held, Registrar, Registration, Start};
+use crate::step::Aim;
+use crate::{Config, OutboxRecord, Outcome};
+
+impl Registrar {
+    /// Continues every change that the records introduce and do not end.
+    ///
+    /// Records of services that are no longer configured are skipped. A record that is there
+    /// twice, because it was written both by [`checkpoint`](Self::checkpoint) and after it,
+    /// counts once.
+    pub fn restore(
+        config: Config,
+        seed: Seed,
+        records: impl IntoIterator<Item = OutboxRecord>,
+    ) -> Self {
+        let mut registrar = Self::new(config, seed);
+        let mut aims: BTreeMap<u64, Aim> = BTreeMap::new();
+        let mut seen: BTreeSet<u64> = BTreeSet::new();
+        for record in records {
+            let change = record.change();
+            registrar.start = Start::Resuming;
+            registrar.next_change = registrar.next_change.max(change + 1);
+            if let OutboxRecord::Done { outcome, .. } = record {
+                if let Some(aim) = aims.remove(&change) {
+                    registrar.restore_outcome(change, &aim, outcome);
+                }
+            } else if seen.insert(change)
+                && let Some(aim) = registrar.restore_aim(record)
+            {
+                aims.insert(change, aim);
+            }
+        }
+        for (number, aim) in aims {
+            registrar.lanes.enter(number, &aim);
+            let change = Change::new(aim, State::Queued);
+            registrar.changes.insert(number, change);
+        }
+        registrar
+    }
+
+    /// Records that replace all that were written so far.
+    pub fn checkpoint(&self) -> Vec<OutboxRecord> {
+        let mut records: BTreeMap<u64, Vec<OutboxRecord>> = BTreeMap::new();
+        for (number, change) in &self.changes {
+            records.insert(*number, vec![self.record(*number, &change.aim)]);
+        }
+        for held in self.held.values() {
+            let outcome = match held.standing {
+                Registration::Underway => continue,
+                Registration::Registered => Outcome::Applied,
+                Registration::Conflict => Outcome::Conflict,
+            };
+            let aim = Aim::Publish(held.binding.clone());
+            records.insert(held.change, self.done(held.change, &aim, outcome));
+        }
+        for (service, cohort) in self.cohorts.iter().enumerate() {
+            for (change, announcement) in &cohort.announcements {
+                let outcome = match announcement.standing {
+                    Standing::Underway => continue,
+                    Standing::Frozen => Outcome::Applied,
+                    Standing::Conflict => Outcome::Conflict,
+                };
+                let members = announcement.members.clone();
+                let aim = Aim::Announce { service, members };
+                records.insert(*change, self.done(*change, &aim, outcome));
+            }
+        }
+        records.into_values().flatten().collect()
+    }
+
+    fn done(&self, change: u64, aim: &Aim, outcome: Outcome) -> Vec<OutboxRecord> {
+        let done = OutboxRecord::Done { change, outcome };
+        vec![self.record(change, aim), done]
+    }
+
+    fn restore_aim(&mut self, record: OutboxRecord) -> Option<Aim> {
+        match record {
+            OutboxRecord::Wanted { change, binding } => {
+                let held = Held {
+                    binding: binding.clone(),
+                    change,
+                    standing: Registration::Underway,
+                };
+                self.held.insert(binding.addr, held);
+                Some(Aim::Publish(binding))
+            }
+            OutboxRecord::Unwanted { binding, .. } => {
+                self.held.remove(&binding.addr);
+                Some(Aim::Withdraw(binding))
+            }
+            OutboxRecord::Announced {
+                change,
+                service,
+                members,
+            } => {
+                let service = self.config.service(&service)?;
+                let announcement = Announcement {
+                    members: members.clone(),
+                    standing: Standing::Underway,
+                };
+                self.cohorts[service]
+                    .announcements
+                    .insert(change, announcement);
+                Some(Aim::Announce { service, members })
+            }
+            OutboxRecord::Done { .. } => None,
+        }
+    }
+
+    fn restore_outcome(&mut self, change: u64, aim: &Aim, outcome: Outcome) {
+        match aim {
+            Aim::Publish(binding) => {
+                let held = self.held.get_mut(&binding.addr);
+                if let Some(held) = held.filter(|held| held.change == change) {
+                    held.standing = Registration::of(outcome);
+                }
+            }
+            Aim::Withdraw(_) => {}
+            Aim::Announce { service, .. } => {
+                let announcement = self.cohorts[*service].announcements.get_mut(&change);
+                if let Some(announcement) = announcement {
+                    announcement.standing = Standing::of(outcome);
+                }
+            }
+        }
+    }
+}
