@@ -332,10 +332,18 @@ impl Switch {
             .get(&destination)
             .filter(|station| !destination.is_group() && now.since(station.heard) < AGEING)
             .map(|station| station.port);
+        match known {
+            Some(to) if to == from => self.counters.filtered += 1,
+            Some(to) => self.cross(leg.clone(), to, now, passage),
+            None => self.flood(leg, now, passage),
+        }
+    }
+
+    /// Sends to every port that is up, but the one it came from.
+    fn flood(&mut self, leg: &Leg<'_>, now: Instant, passage: &mut Passage) {
         let mut targets = 0;
         for to in self.ports() {
-            let wanted = known.map_or(self.ports[to.0 as usize].up, |port| port == to);
-            if wanted && to != from {
+            if to != leg.from && self.ports[to.0 as usize].up {
                 targets += 1;
                 self.cross(leg.clone(), to, now, passage);
             }

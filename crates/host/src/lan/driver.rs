@@ -66,6 +66,7 @@ impl Driver {
     /// Adds a port for the machine called `label`, with the name for this end of its cable.
     pub(super) fn add_port(&mut self, label: &str) -> io::Result<(String, PortId)> {
         let id = self.switch.add_port();
+        self.switch.set_link(id, false); // until there is a cable
         self.cables.push(None);
         if let Some(capture) = &self.capture {
             capture.add_interface(label)?;
@@ -76,6 +77,7 @@ impl Driver {
     /// From now on frames at the interface `index` are those of `port`.
     pub(super) fn connect(&mut self, port: PortId, index: u32) {
         self.cables[port.0 as usize] = Some(index);
+        self.switch.set_link(port, true);
         self.ports.insert(index, port);
     }
 
