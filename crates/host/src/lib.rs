@@ -21,3 +21,4 @@ pub mod machine;
 pub mod netns;
 pub mod process;
 pub mod sandbox;
+pub mod world;

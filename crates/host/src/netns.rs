@@ -41,6 +41,20 @@ impl NetNs {
             Ok(work())
         })
     }
+
+    /// Runs `work` on a thread of its own inside the namespace, and does not wait for it.
+    pub(crate) fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let fd = self.fd.try_clone()?;
+        let enter_and_work = move || {
+            match move_into_link_name_space(fd.as_fd(), Some(LinkNameSpaceType::Network)) {
+                Ok(()) => work(),
+                // It worked for the other threads of this world a moment ago.
+                Err(error) => panic!("cannot enter a network namespace of our own: {error}"),
+            }
+        };
+        thread::Builder::new().name(name.into()).spawn(enter_and_work)?;
+        Ok(())
+    }
 }
 
 impl AsFd for NetNs {

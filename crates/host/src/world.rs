@@ -47,7 +47,7 @@ pub struct Options {
     /// The etcd program that the machines run.
     pub etcd: PathBuf,
     /// Major and minor version of that program.
-    pub etcd_version: (u64, u64),
+    pub etcd_version: (u32, u32),
     pub seed: u64,
     /// Holds everything that servers and machines write. Must exist.
     pub run_dir: PathBuf,

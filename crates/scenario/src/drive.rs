@@ -113,7 +113,7 @@ pub struct Expected {
 
 impl Expected {
     /// Predicts for an etcd of version `major.minor`.
-    pub fn new(story: &Story, major: u64, minor: u64) -> Self {
+    pub fn new(story: &Story, major: u32, minor: u32) -> Self {
         let scheme = story.etcd.scheme(major, minor);
         let peers: Vec<_> = story
             .members()

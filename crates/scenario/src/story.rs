@@ -72,7 +72,7 @@ pub struct Etcd {
 impl Etcd {
     /// The scheme of the peer URLs on an etcd of this version. Only the `-ssl` SRV set works
     /// on 3.4, whatever its documentation says (etcd #11321).
-    pub fn scheme(&self, major: u64, minor: u64) -> Scheme {
+    pub fn scheme(&self, major: u32, minor: u32) -> Scheme {
         self.peers.unwrap_or(if (major, minor) < (3, 5) {
             Scheme::Https
         } else {

@@ -106,7 +106,7 @@ fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> io::Result<T> {
 }
 
 /// `quorate.toml` of the story, as JSON.
-fn config(story: &Story, (major, minor): (u64, u64)) -> Value {
+fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
     let (network, etcd) = (&story.network, &story.etcd);
     let server = network.server();
     let (first, last) = network.pool();

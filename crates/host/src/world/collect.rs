@@ -1,0 +1,113 @@
+//! The evidence at the end of a story.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use quorate_scenario::drive::Expected;
+use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv, Write};
+use quorate_scenario::story::Story;
+use serde::Deserialize;
+
+use super::member::Client;
+use super::servers::Servers;
+use super::stub::Stub;
+
+/// What of a lease matters here.
+#[derive(Debug, Deserialize)]
+struct LeaseLine {
+    addr: Ipv4Addr,
+    mac: quorate_core::MacAddr,
+    hostname: String,
+}
+
+/// Asks the servers, and the members that are on at these addresses.
+pub(super) fn evidence(
+    story: &Story,
+    expected: &Expected,
+    servers: &Servers,
+    members: &[(String, Ipv4Addr)],
+) -> io::Result<Evidence> {
+    let leases: Vec<LeaseLine> = servers.ask("/leases")?;
+    let leases: Vec<Lease> = leases
+        .into_iter()
+        .map(|line| Lease { addr: line.addr, mac: line.mac, hostname: Some(line.hostname) })
+        .collect();
+    let dns = servers.dns;
+    servers.ns.run(|| {
+        let mut stub = Stub::new(dns)?;
+        Ok(Evidence {
+            names: names(&mut stub, &leases, &story.network.domain)?,
+            srv: srv(&mut stub, &expected.srv_owner)?,
+            members: views(members),
+            writes: writes(members),
+            leases,
+            starved: None,
+        })
+    })?
+}
+
+fn names(stub: &mut Stub, leases: &[Lease], domain: &str) -> io::Result<Vec<Name>> {
+    let mut names = Vec::new();
+    for lease in leases {
+        let Some(hostname) = lease.hostname.clone() else { continue };
+        let forward = stub.forward(&format!("{hostname}.{domain}"))?;
+        names.push(Name { hostname, forward, reverse: stub.reverse(lease.addr)? });
+    }
+    Ok(names)
+}
+
+fn srv(stub: &mut Stub, owner: &str) -> io::Result<Vec<Srv>> {
+    let found = stub.services(owner)?;
+    Ok(found
+        .into_iter()
+        .map(|(target, port)| Srv { owner: owner.to_owned(), target, port })
+        .collect())
+}
+
+fn views(members: &[(String, Ipv4Addr)]) -> Vec<Member> {
+    members
+        .iter()
+        .filter_map(|(machine, address)| {
+            let view = Client::new(*address, ASK_MAX).view().ok()?;
+            Some(Member {
+                machine: machine.clone(),
+                cluster_id: view.cluster_id,
+                member_id: view.member_id,
+                voters: view.voters,
+            })
+        })
+        .collect()
+}
+
+/// Writes a value through each member and reads it through every other; through itself when it
+/// is alone.
+fn writes(members: &[(String, Ipv4Addr)]) -> Vec<Write> {
+    let clients: Vec<(&str, Client)> = members
+        .iter()
+        .map(|(name, address)| (name.as_str(), Client::new(*address, ASK_MAX)))
+        .collect();
+    let alone = clients.len() == 1;
+    let mut writes = Vec::new();
+    for (through, client) in &clients {
+        let (key, value) = (format!("quorate/{through}"), format!("written through {through}"));
+        let put = client.put(&key, &value);
+        for (read, reader) in clients.iter().filter(|(read, _)| alone || read != through) {
+            let failed = put.clone().err().or_else(|| match reader.get(&key) {
+                Ok(Some(got)) if got == value => None,
+                Ok(got) => Some(format!("{read} answers {got:?}")),
+                Err(error) => Some(error),
+            });
+            let (through, read) = ((*through).to_owned(), (*read).to_owned());
+            let gave_up = failed.is_some();
+            writes.push(Write { through, read, failed });
+            // A cluster without a quorum answers each question only after its time is up.
+            if gave_up {
+                return writes;
+            }
+        }
+    }
+    writes
+}
+
+const ASK_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,229 @@
+//! One etcd member: followed by its log, asked over its HTTP gateway.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use quorate_etcd::{ClusterId, LogEvent, MemberId};
+use quorate_scenario::What;
+use quorate_scenario::story::CLIENT_PORT;
+use serde_json::{Value, json};
+
+use super::tell::Address;
+use super::{Told, monotonic_ns};
+use crate::netns::NetNs;
+
+/// etcd's log within a machine's run directory.
+pub(super) const LOG_FILE: &str = "log/etcd.service.log";
+
+/// Watches one member while its machine is on. Stops when dropped.
+#[derive(Debug)]
+pub(super) struct Watch {
+    address: Address,
+    stop: Arc<AtomicBool>,
+    forget: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Starts to watch the member of the machine in `dir`, from `ns`.
+    pub(super) fn start(name: &str, dir: &Path, ns: &Arc<NetNs>, tell: Sender<Told>) -> io::Result<Self> {
+        let watch = Self {
+            address: Address::default(),
+            stop: Arc::default(),
+            forget: Arc::default(),
+        };
+        let log = dir.join(LOG_FILE);
+        let mut watcher = Watcher {
+            name: name.to_owned(),
+            offset: log.metadata().map_or(0, |metadata| metadata.len()),
+            log,
+            partial: String::new(),
+            ready: false,
+            told: None,
+            address: Arc::clone(&watch.address),
+            tell,
+        };
+        let (stop, forget) = (Arc::clone(&watch.stop), Arc::clone(&watch.forget));
+        let run = move || {
+            while !stop.load(Ordering::Relaxed) {
+                if forget.swap(false, Ordering::Relaxed) {
+                    watcher.told = None;
+                }
+                watcher.read_log();
+                watcher.ask();
+                thread::sleep(PERIOD);
+            }
+        };
+        ns.spawn(&format!("{name} watch"), run)?;
+        Ok(watch)
+    }
+
+    /// Where the machine's lease will be written.
+    pub(super) fn address(&self) -> Address {
+        Arc::clone(&self.address)
+    }
+
+    pub(super) fn known_address(&self) -> Option<Ipv4Addr> {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells again how the member is, although nothing has changed.
+    pub(super) fn forget(&self) {
+        self.forget.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the watching thread knows.
+#[derive(Debug)]
+struct Watcher {
+    name: String,
+    log: PathBuf,
+    offset: u64,
+    /// A line of the log that has no end yet.
+    partial: String,
+    /// etcd has said that it serves clients.
+    ready: bool,
+    /// What was told last of its health.
+    told: Option<What>,
+    address: Address,
+    tell: Sender<Told>,
+}
+
+impl Watcher {
+    fn read_log(&mut self) {
+        let Ok(mut file) = File::open(&self.log) else { return };
+        let mut bytes = Vec::new();
+        let read = file
+            .seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.read_to_end(&mut bytes));
+        let Ok(read) = read else { return };
+        self.offset += read as u64;
+        self.partial.push_str(&String::from_utf8_lossy(&bytes));
+        while let Some(end) = self.partial.find('\n') {
+            let line: String = self.partial.drain(..=end).collect();
+            if let Some(event) = quorate_etcd::log::parse_line(&line) {
+                self.take(&event);
+            }
+        }
+    }
+
+    fn take(&mut self, event: &LogEvent) {
+        if let LogEvent::Started { member, cluster, .. } = event {
+            self.say(What::Identified { cluster_id: *cluster, member_id: *member });
+        } else if let LogEvent::Ready = event {
+            self.ready = true;
+        } else if let LogEvent::Fatal { .. } = event {
+            self.ready = false;
+        }
+    }
+
+    /// Asks the member how it is, and tells what is new.
+    fn ask(&mut self) {
+        let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(address) = address.filter(|_| self.ready) else { return };
+        let what = match Client::new(address, ASK_MAX).view() {
+            Ok(view) => What::Healthy {
+                cluster_id: view.cluster_id,
+                member_id: view.member_id,
+                voters: view.voters.len(),
+            },
+            Err(why) => match &self.told {
+                // One answer may come late on a busy host without anything being wrong; the
+                // next one tells.
+                Some(What::Healthy { .. }) => What::Unhealthy { why },
+                Some(_) | None => return,
+            },
+        };
+        if self.told.as_ref() != Some(&what) {
+            self.told = Some(what.clone());
+            self.say(what);
+        }
+    }
+
+    fn say(&self, what: What) {
+        // The receiver is gone only when the world is.
+        let _ = self.tell.send((monotonic_ns(), Some(self.name.clone()), what));
+    }
+}
+
+/// A member's view of its cluster.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) cluster_id: ClusterId,
+    pub(super) member_id: MemberId,
+    /// Names of its voters.
+    pub(super) voters: Vec<String>,
+}
+
+/// One member's HTTP gateway (the JSON face of etcd's gRPC API), asked from the namespace of
+/// the calling thread.
+#[derive(Debug)]
+pub(super) struct Client {
+    base: String,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    pub(super) fn new(address: Ipv4Addr, timeout: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .proxy(None)
+            .build();
+        Self { base: format!("http://{address}:{CLIENT_PORT}/v3"), agent: config.into() }
+    }
+
+    /// The member list, from a member that knows a leader.
+    pub(super) fn view(&self) -> Result<View, String> {
+        let status = self.post("maintenance/status", &json!({}))?;
+        if status["leader"].as_str().is_none_or(|leader| leader == "0") {
+            return Err("knows no leader".to_owned());
+        }
+        let list = self.post("cluster/member/list", &json!({}))?;
+        let id = |name: &str| list["header"][name].as_str().and_then(|id| id.parse().ok());
+        let members = list["members"].as_array().map_or(&[][..], Vec::as_slice);
+        let voter = |member: &&Value| member["isLearner"].as_bool() != Some(true);
+        let name = |member: &Value| member["name"].as_str().unwrap_or_default().to_owned();
+        Ok(View {
+            cluster_id: ClusterId(id("cluster_id").ok_or("a member list without a cluster ID")?),
+            member_id: MemberId(id("member_id").ok_or("a member list without a member ID")?),
+            voters: members.iter().filter(voter).map(name).filter(|name| !name.is_empty()).collect(),
+        })
+    }
+
+    pub(super) fn put(&self, key: &str, value: &str) -> Result<(), String> {
+        let body = json!({ "key": BASE64.encode(key), "value": BASE64.encode(value) });
+        self.post("kv/put", &body).map(drop)
+    }
+
+    /// The value of `key`, read through the leader (linearizable).
+    pub(super) fn get(&self, key: &str) -> Result<Option<String>, String> {
+        let answer = self.post("kv/range", &json!({ "key": BASE64.encode(key) }))?;
+        let Some(value) = answer["kvs"][0]["value"].as_str() else { return Ok(None) };
+        let bytes = BASE64.decode(value).map_err(|error| error.to_string())?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let url = format!("{}/{path}", self.base);
+        let mut answer = self.agent.post(&url).send(body.to_string()).map_err(|e| e.to_string())?;
+        let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    }
+}
+
+const PERIOD: Duration = Duration::from_millis(20);
+const ASK_MAX: Duration = Duration::from_secs(2);

@@ -1,0 +1,24 @@
+//! Exit codes, and how errors are shown.
+//!
+//! 0 all expectations held · 1 one failed · 2 bad input · 3 the world cannot run here · 4
+//! inconclusive, because the host was starved. A verb that is not about expectations answers
+//! 0, 2 or 3.
+
+use std::process::ExitCode;
+
+use miette::Diagnostic;
+
+/// The input is not what the verb takes.
+pub(crate) fn bad_input() -> ExitCode {
+    ExitCode::from(2)
+}
+
+/// What the verb needs is not here.
+pub(crate) fn cannot_run() -> ExitCode {
+    ExitCode::from(3)
+}
+
+/// Shows a diagnostic with its source on standard error.
+pub(crate) fn show(diagnostic: impl Diagnostic + Send + Sync + 'static) {
+    eprintln!("{:?}", miette::Report::new(diagnostic));
+}

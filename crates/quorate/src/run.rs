@@ -1,0 +1,111 @@
+//! `quorate run`: everything that happens outside of the sandbox.
+//!
+//! Reads the scenario, gets etcd, and starts this program again in a sandbox (see
+//! [`inside`](crate::inside)). Stays behind to pass signals on and to clean up.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use quorate_scenario::Story;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::cli::{Format, RunArgs, World};
+use crate::inside::{self, Job};
+use crate::run_dir::RunDir;
+use crate::{etcd, exit};
+
+pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
+    match prepare(args, verbose) {
+        Ok((job, dir)) => {
+            let code = start(&job);
+            if dir.is_kept() {
+                eprintln!("kept: {}", dir.path().display());
+            }
+            code
+        }
+        Err(code) => code,
+    }
+}
+
+fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
+    let World::Host = args.world;
+    let story = Story::load(&args.scenario).map_err(|error| {
+        exit::show(error);
+        exit::bad_input()
+    })?;
+    let etcd = etcd::get(args.etcd.as_deref(), story.etcd.version.as_deref())?;
+    let cannot = |what: &str, error: std::io::Error| {
+        eprintln!("{what}: {error}");
+        exit::cannot_run()
+    };
+    let report = match &args.report {
+        Some(dir) => Some(make(dir).map_err(|error| cannot(&dir.display().to_string(), error))?),
+        None => None,
+    };
+    let dir = RunDir::new(args.keep).map_err(|error| cannot("no run directory", error))?;
+    let scenario = args.scenario.canonicalize().unwrap_or_else(|_| args.scenario.clone());
+    let job = Job {
+        scenario,
+        etcd: etcd.etcd.canonicalize().unwrap_or(etcd.etcd),
+        etcd_version: (etcd.version.major, etcd.version.minor),
+        etcd_shown: format!("{} ({})", etcd.version, etcd.origin),
+        seed: args.seed,
+        run_dir: dir.path().to_owned(),
+        in_memory: !args.keep,
+        report,
+        json: args.format == Format::Json,
+        verbose,
+    };
+    Ok((job, dir))
+}
+
+/// The report directory, made now, so that a wrong path is told before the run.
+fn make(dir: &PathBuf) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(dir)?;
+    dir.canonicalize()
+}
+
+fn start(job: &Job) -> ExitCode {
+    match spawn(job).and_then(|child| wait(child)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cannot start a run: {error}");
+            exit::cannot_run()
+        }
+    }
+}
+
+fn spawn(job: &Job) -> std::io::Result<Child> {
+    let mut child = Command::new("/proc/self/exe")
+        .arg(inside::HIDDEN_VERB)
+        .stdin(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&serde_json::to_vec(job)?)?;
+    }
+    Ok(child)
+}
+
+/// Waits for the run. A terminal's Ctrl-C reaches it without our help; it must only not end us
+/// before it has ended. SIGTERM comes to us alone and is passed on.
+fn wait(mut child: Child) -> std::io::Result<ExitCode> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if let (SIGTERM, Some(pid)) = (signal, pid) {
+                // Too late when it has just ended.
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
+    });
+    let status = child.wait()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::from(KILLED), ExitCode::from))
+}
+
+/// What shells answer for a process that SIGKILL ended.
+const KILLED: u8 = 137;

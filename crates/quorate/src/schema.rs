@@ -1,0 +1,8 @@
+//! `quorate schema`
+
+use std::process::ExitCode;
+
+pub(crate) fn run() -> ExitCode {
+    println!("{:#}", quorate_scenario::schema().to_value());
+    ExitCode::SUCCESS
+}

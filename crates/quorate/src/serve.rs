@@ -1,0 +1,106 @@
+//! `quorate serve`
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use quorate_serve::{Config, Event, Line, ServeError};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Format, ServeArgs};
+use crate::exit;
+
+pub(crate) fn run(args: &ServeArgs) -> ExitCode {
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(error) => {
+            exit::show(error);
+            return exit::bad_input();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("no threads to serve with: {error}");
+            return exit::cannot_run();
+        }
+    };
+    let format = args.format;
+    match runtime.block_on(quorate_serve::run(config, stop(), |line| tell(line, format))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ServeError::Config(error)) => {
+            exit::show(error);
+            exit::bad_input()
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            exit::cannot_run()
+        }
+    }
+}
+
+/// Completes at the first SIGINT or SIGTERM.
+async fn stop() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn tell(line: &Line, format: Format) {
+    let text = match format {
+        Format::Json => serde_json::to_string(line).unwrap_or_default(),
+        Format::Human => human(&line.event),
+    };
+    // Whoever reads may have gone; the services go on.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn human(event: &Event) -> String {
+    match event {
+        Event::Ready { leases } => format!("ready, {leases} leases"),
+        Event::Offered { addr, mac } => format!("offered {addr} to {mac}"),
+        Event::Leased { addr, mac, hostname, kind, .. } => {
+            format!("leased {addr} to {mac} ({hostname}, {kind})")
+        }
+        Event::LeaseEnded { addr, mac, why } => format!("lease of {addr} to {mac} {why}"),
+        Event::Nak { addr, mac, why } => format!("refused {addr} to {mac}: {why}"),
+        Event::Refused { service, source, why } => match source {
+            Some(source) => format!("{service}: refused {source}: {why}"),
+            None => format!("{service}: {why}"),
+        },
+        Event::ZoneChanged { zone, serial, added, removed } => {
+            format!("zone {zone} {serial}: +{} -{}", added.len(), removed.len())
+        }
+        Event::NamePublished { hostname, addr } => format!("{hostname} leads to {addr}"),
+        Event::ReversePublished { hostname, addr } => format!("{addr} leads to {hostname}"),
+        Event::NameConflict { hostname, addr } => {
+            format!("{hostname} belongs to another client, {addr} stays without a name")
+        }
+        Event::GateWaiting { service, have, want } => {
+            format!("{service}: {have} of {want} members are there")
+        }
+        Event::GateOpened { service, members } => format!("{service}: complete: {}", members.join(" ")),
+        Event::ServicePublished { service, members } => {
+            format!("{service}: published {}", members.join(" "))
+        }
+        Event::Late { service, hostname } => {
+            format!("{service}: {hostname} came after the set was frozen; add it by the member API")
+        }
+        Event::UpdateRetried { what, attempt, why } => {
+            format!("UPDATE of {what}: attempt {attempt}: {why}")
+        }
+        Event::SeedServed { mac, file } => format!("{mac} fetched its {file}"),
+    }
+}
+
+/// The main loop waits for the disk in place; the other thread serves meanwhile.
+const WORKERS: usize = 2;

@@ -1,0 +1,127 @@
+//! The DNS server's door: hickory's `Server` carries the messages, our engine answers them.
+//!
+//! hickory-server accepts no encoded answer, only sections; so the engine's bytes are taken
+//! apart here and put together again by the same encoder. Whatever it cannot parse it answers
+//! itself (FORMERR), before our engine sees it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hickory_server::Server;
+use hickory_server::net::runtime::Time;
+use hickory_server::net::xfer::Protocol;
+use hickory_server::proto::op::{Header, HeaderCounts, Message, MessageType, Metadata};
+use hickory_server::proto::serialize::binary::{BinDecodable as _, BinDecoder};
+use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
+use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
+use quorate_core::{Channel, StreamId};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+
+/// One message for the engine, and where its answer goes. Dropping `reply` answers nothing.
+#[derive(Debug)]
+pub(crate) struct DnsRequest {
+    pub(crate) source: SocketAddr,
+    pub(crate) channel: Channel,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) reply: oneshot::Sender<Vec<u8>>,
+}
+
+/// Binds UDP and TCP on every address and starts serving; requests come out of the channel.
+pub(crate) async fn listen(
+    addresses: &[SocketAddr],
+) -> io::Result<(Server<Door>, mpsc::Receiver<DnsRequest>)> {
+    let (requests, receiver) = mpsc::channel(REQUESTS_WAITING_MAX);
+    let mut server = Server::new(Door {
+        requests,
+        next: AtomicU64::new(1),
+    });
+    for address in addresses {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+        server.register_socket(UdpSocket::bind(address).await.map_err(named)?);
+        let listener = TcpListener::bind(address).await.map_err(named)?;
+        server.register_listener(listener, TCP_IDLE_MAX, TCP_ANSWERS_BUFFERED);
+    }
+    Ok((server, receiver))
+}
+
+/// Hands requests to the main loop and its answers back.
+#[derive(Debug)]
+pub(crate) struct Door {
+    requests: mpsc::Sender<DnsRequest>,
+    next: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl RequestHandler for Door {
+    async fn handle_request<R: ResponseHandler, T: Time>(
+        &self,
+        request: &Request,
+        response: R,
+    ) -> ResponseInfo {
+        let nothing = ResponseInfo::from(Header {
+            metadata: Metadata::new(
+                request.metadata.id,
+                MessageType::Response,
+                request.metadata.op_code,
+            ),
+            counts: HeaderCounts::default(),
+        });
+        let (reply, answer) = oneshot::channel();
+        let channel = if request.protocol() == Protocol::Udp {
+            Channel::Udp
+        } else {
+            Channel::Stream(StreamId(self.next.fetch_add(1, Ordering::Relaxed)))
+        };
+        let payload = request.as_slice().to_vec();
+        let asked = DnsRequest {
+            source: request.src(),
+            channel,
+            payload,
+            reply,
+        };
+        if self.requests.send(asked).await.is_err() {
+            return nothing;
+        }
+        let Ok(bytes) = answer.await else {
+            return nothing;
+        };
+        match send(response, &bytes).await {
+            Ok(info) => info,
+            Err(error) => {
+                tracing::warn!(%error, to = %request.src(), "DNS answer not sent");
+                nothing
+            }
+        }
+    }
+}
+
+/// Takes `bytes` apart and sends its sections.
+async fn send<R: ResponseHandler>(mut response: R, bytes: &[u8]) -> Result<ResponseInfo, String> {
+    let message = Message::from_vec(bytes).map_err(|error| error.to_string())?;
+    let mut decoder = BinDecoder::new(bytes);
+    Header::read(&mut decoder).map_err(|error| error.to_string())?;
+    let queries =
+        Queries::read(&mut decoder, message.queries.len()).map_err(|error| error.to_string())?;
+    let mut sections = MessageResponseBuilder::new(&queries, message.edns.as_ref()).build(
+        message.metadata,
+        &message.answers,
+        &message.authorities,
+        [],
+        &message.additionals,
+    );
+    if let Some(signature) = message.signature.clone() {
+        sections.set_signature(signature);
+    }
+    response
+        .send_response(sections)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// Requests that wait for the main loop; beyond it hickory's tasks wait, and sockets fill.
+const REQUESTS_WAITING_MAX: usize = 4_096;
+const TCP_IDLE_MAX: Duration = Duration::from_secs(10);
+const TCP_ANSWERS_BUFFERED: usize = 32;

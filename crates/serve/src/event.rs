@@ -1,0 +1,91 @@
+//! What the daemons tell, one JSON line each on standard output.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use quorate_core::MacAddr;
+use serde::{Deserialize, Serialize};
+
+/// One event with the time at which it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// `CLOCK_MONOTONIC`, in nanoseconds, so that lines of several processes of one machine
+    /// compare.
+    pub mono_ns: u64,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened. Names are without trailing dots, records in presentation format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// Every configured service answers.
+    Ready { leases: usize },
+    /// An address was offered; nothing is promised yet.
+    Offered { addr: Ipv4Addr, mac: MacAddr },
+    /// A lease is durable; `kind` is new, renewed, rebound or rebooted.
+    Leased {
+        addr: Ipv4Addr,
+        mac: MacAddr,
+        hostname: String,
+        class: Option<String>,
+        kind: String,
+    },
+    /// A lease ended; `why` is released, expired, declined or revoked.
+    LeaseEnded {
+        addr: Ipv4Addr,
+        mac: MacAddr,
+        why: String,
+    },
+    /// The DHCP server refused a request.
+    Nak {
+        addr: Ipv4Addr,
+        mac: MacAddr,
+        why: String,
+    },
+    /// A service dropped or refused a message.
+    Refused {
+        service: String,
+        source: Option<IpAddr>,
+        why: String,
+    },
+    /// A zone has a new version, durable and served.
+    ZoneChanged {
+        zone: String,
+        serial: u32,
+        added: Vec<String>,
+        removed: Vec<String>,
+    },
+    /// The name leads to the address.
+    NamePublished { hostname: String, addr: Ipv4Addr },
+    /// The address leads to the name.
+    ReversePublished { hostname: String, addr: Ipv4Addr },
+    /// The name belongs to another client (RFC 4703 §5.3).
+    NameConflict { hostname: String, addr: Ipv4Addr },
+    /// The cohort gate holds the records of the service back.
+    GateWaiting {
+        service: String,
+        have: usize,
+        want: usize,
+    },
+    /// The cohort is complete.
+    GateOpened {
+        service: String,
+        members: Vec<String>,
+    },
+    /// These members' SRV records are published.
+    ServicePublished {
+        service: String,
+        members: Vec<String>,
+    },
+    /// A machine of the class came after the set was frozen; it joins by the member API.
+    Late { service: String, hostname: String },
+    /// An UPDATE is sent again.
+    UpdateRetried {
+        what: String,
+        attempt: u32,
+        why: String,
+    },
+    /// A machine fetched a file of its seed.
+    SeedServed { mac: MacAddr, file: String },
+}

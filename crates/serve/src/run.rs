@@ -1,0 +1,420 @@
+//! The main loop: sockets in, engines, one sync, sockets out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use hickory_server::Server;
+use quorate_core::{Channel, Datagram, Destination, Seed, StreamId, Transmit};
+use quorate_store::{Log, StoreError};
+use thiserror::Error;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock;
+use crate::config::{Config, ConfigError};
+use crate::control::{self, Ask};
+use crate::dhcp_port::DhcpPort;
+use crate::dns_port::{self, DnsRequest, Door};
+use crate::engines::{Engines, Service, Setup};
+use crate::event::{Event, Line};
+use crate::keys;
+use crate::seed_port::{self, Directory, SeedServer};
+use crate::stream::exchange;
+
+/// The daemons cannot start, or cannot go on.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a record of the log is not one of ours: {0}")]
+    Record(#[from] serde_json::Error),
+    #[error("{what}: {source}")]
+    Socket { what: String, source: io::Error },
+}
+
+/// Serves until `stop` completes. Every event goes to `tell`, the first being
+/// [`Event::Ready`] when all services answer.
+///
+/// Must run on a multi-threaded tokio runtime: the disk is waited for in place.
+///
+/// # Errors
+/// When a service cannot start, or the disk fails: nothing is promised after that.
+pub async fn run(
+    config: Config,
+    stop: impl Future<Output = ()>,
+    mut tell: impl FnMut(&Line),
+) -> Result<(), ServeError> {
+    let mut daemon = Daemon::start(config).await?;
+    daemon.events_now(
+        &mut tell,
+        vec![Event::Ready {
+            leases: daemon.engines.leases().count(),
+        }],
+    );
+    tokio::pin!(stop);
+    loop {
+        daemon.commit()?;
+        daemon.send();
+        let events = std::mem::take(&mut daemon.engines.events);
+        daemon.events_now(&mut tell, events);
+        let wake = daemon.wait(&mut stop).await;
+        match wake {
+            Wake::Stop => return Ok(()),
+            Wake::Told(event) => daemon.events_now(&mut tell, vec![event]),
+            Wake::Ask(ask) => control::answer(ask, &daemon.engines),
+            Wake::Dns(request) => daemon.dns(request)?,
+            Wake::Stream(id, payload) => daemon.ddns_stream(id, &payload)?,
+            Wake::Work => {}
+        }
+        daemon.read_sockets()?;
+    }
+}
+
+/// Why the loop woke up.
+enum Wake {
+    Stop,
+    Told(Event),
+    Ask(Ask),
+    Dns(DnsRequest),
+    /// A reply on a stream that a large UPDATE went out on.
+    Stream(StreamId, Vec<u8>),
+    /// A socket is readable, or a deadline has come.
+    Work,
+}
+
+struct Daemon {
+    engines: Engines,
+    dhcp: Option<DhcpPort>,
+    dns: Option<(Server<Door>, mpsc::Receiver<DnsRequest>)>,
+    ddns: Option<(UdpSocket, SocketAddr)>,
+    /// Answers that hickory's tasks wait for.
+    waiting: BTreeMap<Waiter, oneshot::Sender<Vec<u8>>>,
+    told: mpsc::UnboundedReceiver<Event>,
+    asks: mpsc::Receiver<Ask>,
+    streams: (
+        mpsc::Sender<(StreamId, Vec<u8>)>,
+        mpsc::Receiver<(StreamId, Vec<u8>)>,
+    ),
+    buffer: Vec<u8>,
+}
+
+impl Daemon {
+    async fn start(config: Config) -> Result<Self, ServeError> {
+        let dhcp = config.dhcp.as_ref().filter(|section| section.enable);
+        let dns = config.dns.as_ref().filter(|section| section.enable);
+        let ddns = config.ddns.as_ref().filter(|section| section.enable);
+        let seed = config.seed.as_ref().filter(|section| section.enable);
+
+        let directory = Directory::default();
+        let log = Log::open(&config.state_dir.join("state"))?;
+        let setup = Setup::new(&config)?;
+        let now = clock::now();
+        let draw = Seed::new(now.instant.as_nanos() ^ now.wall.as_unix_secs().rotate_left(32));
+        let engines = Engines::restore(setup, log, draw, directory.clone(), now)?;
+
+        let socket = |what: String| move |source| ServeError::Socket { what, source };
+        let dns = match dns {
+            Some(dns) => Some(
+                dns_port::listen(&dns.listen)
+                    .await
+                    .map_err(socket("[dns]".into()))?,
+            ),
+            None => None,
+        };
+        let ddns = match ddns {
+            Some(ddns) => {
+                let any = if ddns.server.is_ipv4() {
+                    "0.0.0.0:0"
+                } else {
+                    "[::]:0"
+                };
+                let bound = UdpSocket::bind(any)
+                    .await
+                    .map_err(socket("[ddns]".into()))?;
+                Some((bound, ddns.server))
+            }
+            None => None,
+        };
+        let (events, told) = mpsc::unbounded_channel();
+        if let Some(seed) = seed {
+            let what = format!("[seed] {}", seed.listen);
+            let listener = TcpListener::bind(seed.listen).await.map_err(socket(what))?;
+            let etcd = seed
+                .etcd
+                .as_ref()
+                .map(|etcd| (etcd.class.clone(), etcd.unit.clone()));
+            let server = SeedServer {
+                directory,
+                etcd,
+                events,
+            };
+            tokio::spawn(seed_port::serve(listener, server));
+        }
+        // DHCP last: what it hands out leads to the others.
+        let dhcp = match dhcp {
+            Some(dhcp) => {
+                let what = format!("[dhcp] {}", dhcp.interface);
+                Some(DhcpPort::open(&dhcp.interface, dhcp.server_id).map_err(socket(what))?)
+            }
+            None => None,
+        };
+        let what = "the control socket".to_owned();
+        let asks = control::listen(&control_path(&config.state_dir)).map_err(socket(what))?;
+        Ok(Self {
+            engines,
+            dhcp,
+            dns,
+            ddns,
+            waiting: BTreeMap::new(),
+            told,
+            asks,
+            streams: mpsc::channel(64),
+            buffer: vec![0; MESSAGE_OCTETS_MAX],
+        })
+    }
+
+    /// Waits for the next thing to do.
+    async fn wait(&mut self, stop: &mut (impl Future<Output = ()> + Unpin)) -> Wake {
+        let deadline = self.engines.deadline();
+        let timer = async {
+            match deadline {
+                Some(deadline) => {
+                    let left = deadline.at.since(clock::now().instant);
+                    // tokio's timer ticks in milliseconds: never wake early and spin.
+                    tokio::time::sleep(left + Duration::from_micros(500)).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let dhcp = async {
+            match &self.dhcp {
+                Some(port) => drop(port.readable().await),
+                None => std::future::pending().await,
+            }
+        };
+        let ddns = async {
+            match &self.ddns {
+                Some((socket, _)) => drop(socket.readable().await),
+                None => std::future::pending().await,
+            }
+        };
+        let dns = async {
+            match &mut self.dns {
+                Some((_, requests)) => requests.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop => Wake::Stop,
+            () = dhcp => Wake::Work,
+            () = ddns => Wake::Work,
+            Some(request) = dns => Wake::Dns(request),
+            Some((id, payload)) = self.streams.1.recv() => Wake::Stream(id, payload),
+            Some(event) = self.told.recv() => Wake::Told(event),
+            Some(ask) = self.asks.recv() => Wake::Ask(ask),
+            () = timer => Wake::Work,
+        }
+    }
+
+    /// Takes what has arrived by now, up to a batch, and meets deadlines.
+    fn read_sockets(&mut self) -> Result<(), ServeError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for _ in 0..BATCH_MAX {
+            let Some(received) = self
+                .dhcp
+                .as_ref()
+                .and_then(|port| port.try_recv(&mut buffer).ok())
+            else {
+                break;
+            };
+            let datagram = Datagram {
+                source: received.source,
+                destination: received.destination,
+                channel: Channel::Udp,
+                payload: &buffer[..received.len],
+            };
+            self.engines.take(Service::Dhcp, datagram, clock::now())?;
+        }
+        for _ in 0..BATCH_MAX {
+            let Some((socket, _)) = &self.ddns else { break };
+            let Ok((len, source)) = socket.try_recv_from(&mut buffer) else {
+                break;
+            };
+            let destination = SocketAddr::new([0, 0, 0, 0].into(), 0);
+            let payload = &buffer[..len];
+            let datagram = Datagram {
+                source,
+                destination,
+                channel: Channel::Udp,
+                payload,
+            };
+            self.engines.take(Service::Ddns, datagram, clock::now())?;
+        }
+        self.buffer = buffer;
+        for _ in 0..BATCH_MAX {
+            let request = self
+                .dns
+                .as_mut()
+                .and_then(|(_, requests)| requests.try_recv().ok());
+            let Some(request) = request else { break };
+            self.dns(request)?;
+        }
+        Ok(self.engines.tick(clock::now())?)
+    }
+
+    fn dns(&mut self, request: DnsRequest) -> Result<(), ServeError> {
+        // A second request under the same key is a retransmission: one answer serves both.
+        self.waiting.retain(|_, reply| !reply.is_closed());
+        self.waiting
+            .insert(Waiter::of_request(&request), request.reply);
+        let datagram = Datagram {
+            source: request.source,
+            destination: request.source,
+            channel: request.channel,
+            payload: &request.payload,
+        };
+        Ok(self.engines.take(Service::Dns, datagram, clock::now())?)
+    }
+
+    fn ddns_stream(&mut self, id: StreamId, payload: &[u8]) -> Result<(), ServeError> {
+        let Some((_, server)) = self.ddns else {
+            return Ok(());
+        };
+        let datagram = Datagram {
+            source: server,
+            destination: server,
+            channel: Channel::Stream(id),
+            payload,
+        };
+        Ok(self.engines.take(Service::Ddns, datagram, clock::now())?)
+    }
+
+    fn commit(&mut self) -> Result<(), ServeError> {
+        Ok(tokio::task::block_in_place(|| {
+            self.engines.commit(clock::now())
+        })?)
+    }
+
+    /// Sends what may leave. A datagram that cannot be sent is a datagram lost: its sender
+    /// tries again.
+    fn send(&mut self) {
+        for (service, transmit) in std::mem::take(&mut self.engines.transmits) {
+            match service {
+                Service::Dhcp => {
+                    if let Some(port) = &self.dhcp
+                        && let Err(error) = port.send(&transmit)
+                    {
+                        tracing::warn!(%error, to = ?transmit.destination, "DHCP reply not sent");
+                    }
+                }
+                Service::Dns => self.answer(transmit),
+                Service::Ddns => self.send_update(transmit),
+            }
+        }
+    }
+
+    fn answer(&mut self, transmit: Transmit) {
+        let waiter = Waiter::of_answer(&transmit);
+        if let Some(reply) = waiter.and_then(|waiter| self.waiting.remove(&waiter)) {
+            // The asker may have gone meanwhile.
+            let _ = reply.send(transmit.payload);
+        }
+    }
+
+    fn send_update(&self, transmit: Transmit) {
+        let Some((socket, server)) = &self.ddns else {
+            return;
+        };
+        match transmit.destination {
+            Destination::Stream(id) => {
+                let (replies, server) = (self.streams.0.clone(), *server);
+                tokio::spawn(async move {
+                    match exchange(server, &transmit.payload).await {
+                        Ok(reply) => drop(replies.send((id, reply)).await),
+                        // The engine sends it again.
+                        Err(error) => tracing::warn!(%error, %server, "UPDATE by TCP failed"),
+                    }
+                });
+            }
+            Destination::Udp(to) => {
+                if let Err(error) = socket.try_send_to(&transmit.payload, to) {
+                    tracing::warn!(%error, %to, "UPDATE not sent");
+                }
+            }
+            Destination::Broadcast { .. } | Destination::Link { .. } => {}
+        }
+    }
+
+    fn events_now(&self, tell: &mut impl FnMut(&Line), events: Vec<Event>) {
+        let mono_ns = clock::now().instant.as_nanos();
+        for event in events {
+            tell(&Line { mono_ns, event });
+        }
+    }
+}
+
+/// What tells the requests that wait for answers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Waiter {
+    /// Source and message ID.
+    Udp(SocketAddr, [u8; 2]),
+    Stream(StreamId),
+}
+
+impl Waiter {
+    fn of_request(request: &DnsRequest) -> Self {
+        match request.channel {
+            Channel::Udp => Self::Udp(request.source, message_id(&request.payload)),
+            Channel::Stream(id) => Self::Stream(id),
+        }
+    }
+
+    fn of_answer(transmit: &Transmit) -> Option<Self> {
+        match transmit.destination {
+            Destination::Udp(to) => Some(Self::Udp(to, message_id(&transmit.payload))),
+            Destination::Stream(id) => Some(Self::Stream(id)),
+            Destination::Broadcast { .. } | Destination::Link { .. } => None,
+        }
+    }
+}
+
+/// The first two octets of a DNS message (RFC 1035 §4.1.1).
+fn message_id(payload: &[u8]) -> [u8; 2] {
+    payload.first_chunk().copied().unwrap_or_default()
+}
+
+impl Setup {
+    fn new(config: &Config) -> Result<Self, ConfigError> {
+        let keys = keys::load(config)?;
+        let mut setup = Self::default();
+        if let Some(dhcp) = config.dhcp.as_ref().filter(|section| section.enable) {
+            setup.dhcp = Some(quorate_dhcp::ServerConfig::validate(dhcp.server())?);
+            setup.subnets = keys::subnets(dhcp);
+        }
+        if let Some(dns) = config.dns.as_ref().filter(|section| section.enable) {
+            let raw = keys::zones(dns, config.ddns.as_ref(), keys.ddns.as_ref());
+            setup.dns = Some(quorate_dns::Config::new(&raw, keys.all())?);
+        }
+        if let Some(ddns) = config.ddns.as_ref().filter(|section| section.enable) {
+            setup.ddns = Some(quorate_ddns::Config::new(
+                &keys::registrar(ddns),
+                keys.ddns,
+            )?);
+        }
+        Ok(setup)
+    }
+}
+
+/// Where [`control`] listens, within the state directory.
+pub fn control_path(state_dir: &Path) -> std::path::PathBuf {
+    state_dir.join("control.sock")
+}
+
+/// Messages of one socket taken before the disk is waited for.
+const BATCH_MAX: usize = 256;
+const MESSAGE_OCTETS_MAX: usize = 65_535;

@@ -1,0 +1,125 @@
+//! From what engines say to what daemons tell: strings instead of protocol types.
+
+use quorate_dhcp::server::LeaseKind;
+use quorate_dns::text;
+
+use crate::event::Event;
+
+pub(crate) fn dhcp(event: quorate_dhcp::server::Event) -> Option<Event> {
+    use quorate_dhcp::server::Event as Dhcp;
+    let ended = |lease: quorate_dhcp::Lease, why: &str| Event::LeaseEnded {
+        addr: lease.addr,
+        mac: lease.mac,
+        why: why.to_owned(),
+    };
+    Some(match event {
+        Dhcp::Offered { addr, mac, .. } => Event::Offered { addr, mac },
+        Dhcp::Leased { lease, kind } => {
+            let kind = match kind {
+                LeaseKind::New => "new",
+                LeaseKind::Renewed => "renewed",
+                LeaseKind::Rebound => "rebound",
+                LeaseKind::Rebooted => "rebooted",
+            };
+            Event::Leased {
+                addr: lease.addr,
+                mac: lease.mac,
+                hostname: lease.hostname,
+                class: lease.class,
+                kind: kind.to_owned(),
+            }
+        }
+        Dhcp::Released { lease } => ended(lease, "released"),
+        Dhcp::Expired { lease } => ended(lease, "expired"),
+        Dhcp::Declined { lease, .. } => ended(lease, "declined"),
+        Dhcp::Revoked { lease } => ended(lease, "revoked"),
+        Dhcp::Nak { mac, addr, reason } => Event::Nak {
+            addr,
+            mac,
+            why: reason.to_string(),
+        },
+        Dhcp::Dropped { source, reason } => Event::Refused {
+            service: "dhcp".to_owned(),
+            source: Some(source.ip()),
+            why: reason.to_string(),
+        },
+        Dhcp::Informed { .. } => return None,
+    })
+}
+
+pub(crate) fn dns(event: quorate_dns::Event) -> Option<Event> {
+    use quorate_dns::Event as Dns;
+    let refused = |source: std::net::SocketAddr, why: String| Event::Refused {
+        service: "dns".to_owned(),
+        source: Some(source.ip()),
+        why,
+    };
+    Some(match event {
+        Dns::UpdateApplied {
+            zone,
+            serial,
+            added,
+            removed,
+            ..
+        } => Event::ZoneChanged {
+            zone: text::name(&zone),
+            serial: serial.0,
+            added: added.iter().map(text::record).collect(),
+            removed: removed.iter().map(text::record).collect(),
+        },
+        // An unmet prerequisite is how clients of RFC 4703 ask; it is no refusal.
+        Dns::UpdateRefused {
+            rcode,
+            reason,
+            source,
+        } => refused(source, format!("UPDATE {rcode}: {reason}")),
+        Dns::Rejected {
+            rcode,
+            reason,
+            source,
+        } => refused(source, format!("{rcode}: {reason}")),
+        Dns::Dropped { reason, source } => refused(source, reason.to_owned()),
+        Dns::Queried { .. } => return None,
+    })
+}
+
+pub(crate) fn ddns(event: quorate_ddns::Event) -> Option<Event> {
+    use quorate_ddns::Event as Ddns;
+    Some(match event {
+        Ddns::NamePublished { hostname, addr } => Event::NamePublished { hostname, addr },
+        Ddns::ReversePublished { hostname, addr } => Event::ReversePublished { hostname, addr },
+        Ddns::Withdrawn { .. } => return None,
+        Ddns::Conflict { hostname, addr } => Event::NameConflict { hostname, addr },
+        Ddns::GateWaiting {
+            service,
+            have,
+            want,
+        } => Event::GateWaiting {
+            service,
+            have,
+            want,
+        },
+        Ddns::GateOpened { service, members } => Event::GateOpened { service, members },
+        Ddns::ServicePublished { service, members } => Event::ServicePublished { service, members },
+        Ddns::ServiceConflict { service } => Event::Refused {
+            service: "ddns".to_owned(),
+            source: None,
+            why: format!("the zone already has other SRV records for {service}"),
+        },
+        Ddns::Late { service, hostname } => Event::Late { service, hostname },
+        Ddns::Retrying {
+            what,
+            attempt,
+            reason,
+        } => Event::UpdateRetried {
+            what,
+            attempt,
+            why: reason.to_string(),
+        },
+        Ddns::Dropped { reason } => Event::Refused {
+            service: "ddns".to_owned(),
+            source: None,
+            why: reason.to_string(),
+        },
+    })
+}
