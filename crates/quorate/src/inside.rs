@@ -13,6 +13,7 @@ use quorate_host::world::{HostWorld, Options};
 use quorate_report::human::{Artifacts, Style};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Outcome, Story, Verdict, WorldError};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::exit;
@@ -40,6 +41,10 @@ pub(crate) struct Job {
 
 /// Reads the job, enters the sandbox, and runs it.
 pub(crate) fn main() -> ExitCode {
+    // Nobody is left to clean up, or to be told, when `quorate run` was killed.
+    if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
+        return exit::cannot_run();
+    }
     let mut text = String::new();
     let job = io::stdin()
         .read_to_string(&mut text)

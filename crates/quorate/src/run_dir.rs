@@ -1,6 +1,6 @@
 //! Where a run keeps its machines' disks and logs while it runs.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use tempfile::TempDir;
 pub(crate) struct RunDir {
     dir: Option<TempDir>,
     path: PathBuf,
+    /// Locked for as long as the run lasts: tells others that the directory is in use.
+    _lock: File,
 }
 
 impl RunDir {
@@ -19,14 +21,15 @@ impl RunDir {
     pub(crate) fn new(keep: bool) -> io::Result<Self> {
         sweep(&std::env::temp_dir());
         let dir = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
-        let path = dir.path().to_owned();
-        let dir = if keep {
-            dir.keep();
-            None
+        let lock = File::open(dir.path())?;
+        lock.lock()?;
+        let (dir, path) = if keep {
+            (None, dir.keep())
         } else {
-            Some(dir)
+            let path = dir.path().to_owned();
+            (Some(dir), path)
         };
-        Ok(Self { dir, path })
+        Ok(Self { dir, path, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -39,20 +42,17 @@ impl RunDir {
     }
 }
 
-/// Removes empty run directories that nobody has used for a while.
+/// Removes the empty directories of runs that are no more.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.filter_map(Result::ok) {
         let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-        let is_old = age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > STALE_AFTER);
-        if is_ours && is_old {
-            // Fails on one that is not empty, or somebody else's.
+        let is_dead = || File::open(entry.path()).is_ok_and(|dir| dir.try_lock().is_ok());
+        if is_ours && is_dead() {
+            // Fails on one that is kept, and so not empty, or somebody else's.
             let _ = fs::remove_dir(entry.path());
         }
     }
 }
 
 const PREFIX: &str = "quorate-run-";
-/// No run takes longer.
-const STALE_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);

@@ -78,11 +78,11 @@ impl DhcpPort {
                 Some(&mut control),
                 MsgFlags::MSG_DONTWAIT,
             )?;
-            let to = message.cmsgs()?.find_map(|control| match control {
-                ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    Some(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)))
-                }
-                _ => None,
+            let to = message.cmsgs()?.find_map(|control| {
+                let ControlMessageOwned::Ipv4PacketInfo(info) = control else {
+                    return None;
+                };
+                Some(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)))
             });
             let source = message.address.ok_or(io::ErrorKind::InvalidData)?;
             Ok(Received {

@@ -226,7 +226,7 @@ impl Engines {
     fn drain(&mut self, now: Now) -> Result<(), StoreError> {
         loop {
             if let Some(output) = self.dhcp.as_mut().and_then(Engine::poll) {
-                self.from_dhcp(output, now)?;
+                self.take_dhcp(output, now)?;
             } else if let Some(output) = self.ddns.as_mut().and_then(Engine::poll) {
                 match output {
                     Output::Transmit(transmit) => self.transmits.push((Service::Ddns, transmit)),
@@ -249,7 +249,7 @@ impl Engines {
         }
     }
 
-    fn from_dhcp(
+    fn take_dhcp(
         &mut self,
         output: Output<quorate_dhcp::server::Event, LeaseRecord>,
         now: Now,

@@ -3,7 +3,7 @@
 //! One process serves DHCP, DNS with UPDATE, and seeds; each can be switched off, and the
 //! registrar can update somebody else's DNS server. The harness starts exactly this.
 //!
-//! - [`config`]: `quorate.toml`
+//! - [`config`] is `quorate.toml`; `setup` validates it
 //! - `run`: the main loop; `engines`: the engines and the one log behind them
 //! - `dhcp_port`, `dns_port`, `seed_port`, `stream`, `control`: the doors
 //! - [`event`]: what the daemons tell
@@ -15,9 +15,9 @@ mod dhcp_port;
 mod dns_port;
 mod engines;
 pub mod event;
-mod keys;
 mod run;
 mod seed_port;
+mod setup;
 mod stream;
 mod translate;
 

@@ -18,10 +18,10 @@ use crate::config::{Config, ConfigError};
 use crate::control::{self, Ask};
 use crate::dhcp_port::DhcpPort;
 use crate::dns_port::{self, DnsRequest, Door};
-use crate::engines::{Engines, Service, Setup};
+use crate::engines::{Engines, Service};
 use crate::event::{Event, Line};
-use crate::keys;
 use crate::seed_port::{self, Directory, SeedServer};
+use crate::setup;
 use crate::stream::exchange;
 
 /// The daemons cannot start, or cannot go on.
@@ -96,10 +96,7 @@ struct Daemon {
     waiting: BTreeMap<Waiter, oneshot::Sender<Vec<u8>>>,
     told: mpsc::UnboundedReceiver<Event>,
     asks: mpsc::Receiver<Ask>,
-    streams: (
-        mpsc::Sender<(StreamId, Vec<u8>)>,
-        mpsc::Receiver<(StreamId, Vec<u8>)>,
-    ),
+    streams: Replies,
     buffer: Vec<u8>,
 }
 
@@ -112,7 +109,7 @@ impl Daemon {
 
         let directory = Directory::default();
         let log = Log::open(&config.state_dir.join("state"))?;
-        let setup = Setup::new(&config)?;
+        let setup = setup::new(&config)?;
         let now = clock::now();
         let draw = Seed::new(now.instant.as_nanos() ^ now.wall.as_unix_secs().rotate_left(32));
         let engines = Engines::restore(setup, log, draw, directory.clone(), now)?;
@@ -173,7 +170,7 @@ impl Daemon {
             waiting: BTreeMap::new(),
             told,
             asks,
-            streams: mpsc::channel(64),
+            streams: Replies::new(),
             buffer: vec![0; MESSAGE_OCTETS_MAX],
         })
     }
@@ -214,7 +211,7 @@ impl Daemon {
             () = dhcp => Wake::Work,
             () = ddns => Wake::Work,
             Some(request) = dns => Wake::Dns(request),
-            Some((id, payload)) = self.streams.1.recv() => Wake::Stream(id, payload),
+            Some((id, payload)) = self.streams.receiver.recv() => Wake::Stream(id, payload),
             Some(event) = self.told.recv() => Wake::Told(event),
             Some(ask) = self.asks.recv() => Wake::Ask(ask),
             () = timer => Wake::Work,
@@ -332,7 +329,7 @@ impl Daemon {
         };
         match transmit.destination {
             Destination::Stream(id) => {
-                let (replies, server) = (self.streams.0.clone(), *server);
+                let (replies, server) = (self.streams.sender.clone(), *server);
                 tokio::spawn(async move {
                     match exchange(server, &transmit.payload).await {
                         Ok(reply) => drop(replies.send((id, reply)).await),
@@ -355,6 +352,20 @@ impl Daemon {
         for event in events {
             tell(&Line { mono_ns, event });
         }
+    }
+}
+
+/// Replies on streams that large UPDATEs went out on.
+#[derive(Debug)]
+struct Replies {
+    sender: mpsc::Sender<(StreamId, Vec<u8>)>,
+    receiver: mpsc::Receiver<(StreamId, Vec<u8>)>,
+}
+
+impl Replies {
+    fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(REPLIES_WAITING_MAX);
+        Self { sender, receiver }
     }
 }
 
@@ -388,28 +399,6 @@ fn message_id(payload: &[u8]) -> [u8; 2] {
     payload.first_chunk().copied().unwrap_or_default()
 }
 
-impl Setup {
-    fn new(config: &Config) -> Result<Self, ConfigError> {
-        let keys = keys::load(config)?;
-        let mut setup = Self::default();
-        if let Some(dhcp) = config.dhcp.as_ref().filter(|section| section.enable) {
-            setup.dhcp = Some(quorate_dhcp::ServerConfig::validate(dhcp.server())?);
-            setup.subnets = keys::subnets(dhcp);
-        }
-        if let Some(dns) = config.dns.as_ref().filter(|section| section.enable) {
-            let raw = keys::zones(dns, config.ddns.as_ref(), keys.ddns.as_ref());
-            setup.dns = Some(quorate_dns::Config::new(&raw, keys.all())?);
-        }
-        if let Some(ddns) = config.ddns.as_ref().filter(|section| section.enable) {
-            setup.ddns = Some(quorate_ddns::Config::new(
-                &keys::registrar(ddns),
-                keys.ddns,
-            )?);
-        }
-        Ok(setup)
-    }
-}
-
 /// Where [`control`] listens, within the state directory.
 pub fn control_path(state_dir: &Path) -> std::path::PathBuf {
     state_dir.join("control.sock")
@@ -418,3 +407,4 @@ pub fn control_path(state_dir: &Path) -> std::path::PathBuf {
 /// Messages of one socket taken before the disk is waited for.
 const BATCH_MAX: usize = 256;
 const MESSAGE_OCTETS_MAX: usize = 65_535;
+const REPLIES_WAITING_MAX: usize = 64;

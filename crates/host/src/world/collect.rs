@@ -31,7 +31,11 @@ pub(super) fn evidence(
     let leases: Vec<LeaseLine> = servers.ask("/leases")?;
     let leases: Vec<Lease> = leases
         .into_iter()
-        .map(|line| Lease { addr: line.addr, mac: line.mac, hostname: Some(line.hostname) })
+        .map(|line| Lease {
+            addr: line.addr,
+            mac: line.mac,
+            hostname: Some(line.hostname),
+        })
         .collect();
     let dns = servers.dns;
     servers.ns.run(|| {
@@ -50,9 +54,15 @@ pub(super) fn evidence(
 fn names(stub: &mut Stub, leases: &[Lease], domain: &str) -> io::Result<Vec<Name>> {
     let mut names = Vec::new();
     for lease in leases {
-        let Some(hostname) = lease.hostname.clone() else { continue };
+        let Some(hostname) = lease.hostname.clone() else {
+            continue;
+        };
         let forward = stub.forward(&format!("{hostname}.{domain}"))?;
-        names.push(Name { hostname, forward, reverse: stub.reverse(lease.addr)? });
+        names.push(Name {
+            hostname,
+            forward,
+            reverse: stub.reverse(lease.addr)?,
+        });
     }
     Ok(names)
 }
@@ -61,7 +71,11 @@ fn srv(stub: &mut Stub, owner: &str) -> io::Result<Vec<Srv>> {
     let found = stub.services(owner)?;
     Ok(found
         .into_iter()
-        .map(|(target, port)| Srv { owner: owner.to_owned(), target, port })
+        .map(|(target, port)| Srv {
+            owner: owner.to_owned(),
+            target,
+            port,
+        })
         .collect())
 }
 
@@ -90,7 +104,10 @@ fn writes(members: &[(String, Ipv4Addr)]) -> Vec<Write> {
     let alone = clients.len() == 1;
     let mut writes = Vec::new();
     for (through, client) in &clients {
-        let (key, value) = (format!("quorate/{through}"), format!("written through {through}"));
+        let (key, value) = (
+            format!("quorate/{through}"),
+            format!("written through {through}"),
+        );
         let put = client.put(&key, &value);
         for (read, reader) in clients.iter().filter(|(read, _)| alone || read != through) {
             let failed = put.clone().err().or_else(|| match reader.get(&key) {
@@ -100,7 +117,11 @@ fn writes(members: &[(String, Ipv4Addr)]) -> Vec<Write> {
             });
             let (through, read) = ((*through).to_owned(), (*read).to_owned());
             let gave_up = failed.is_some();
-            writes.push(Write { through, read, failed });
+            writes.push(Write {
+                through,
+                read,
+                failed,
+            });
             // A cluster without a quorum answers each question only after its time is up.
             if gave_up {
                 return writes;

@@ -28,15 +28,22 @@ pub(super) const LOG_FILE: &str = "log/etcd.service.log";
 #[derive(Debug)]
 pub(super) struct Watch {
     address: Address,
+    healthy: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     forget: Arc<AtomicBool>,
 }
 
 impl Watch {
     /// Starts to watch the member of the machine in `dir`, from `ns`.
-    pub(super) fn start(name: &str, dir: &Path, ns: &Arc<NetNs>, tell: Sender<Told>) -> io::Result<Self> {
+    pub(super) fn start(
+        name: &str,
+        dir: &Path,
+        ns: &Arc<NetNs>,
+        tell: Sender<Told>,
+    ) -> io::Result<Self> {
         let watch = Self {
             address: Address::default(),
+            healthy: Arc::default(),
             stop: Arc::default(),
             forget: Arc::default(),
         };
@@ -49,6 +56,7 @@ impl Watch {
             ready: false,
             told: None,
             address: Arc::clone(&watch.address),
+            healthy: Arc::clone(&watch.healthy),
             tell,
         };
         let (stop, forget) = (Arc::clone(&watch.stop), Arc::clone(&watch.forget));
@@ -73,6 +81,11 @@ impl Watch {
 
     pub(super) fn known_address(&self) -> Option<Ipv4Addr> {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the member answered last.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
     }
 
     /// Tells again how the member is, although nothing has changed.
@@ -100,12 +113,15 @@ struct Watcher {
     /// What was told last of its health.
     told: Option<What>,
     address: Address,
+    healthy: Arc<AtomicBool>,
     tell: Sender<Told>,
 }
 
 impl Watcher {
     fn read_log(&mut self) {
-        let Ok(mut file) = File::open(&self.log) else { return };
+        let Ok(mut file) = File::open(&self.log) else {
+            return;
+        };
         let mut bytes = Vec::new();
         let read = file
             .seek(SeekFrom::Start(self.offset))
@@ -122,8 +138,14 @@ impl Watcher {
     }
 
     fn take(&mut self, event: &LogEvent) {
-        if let LogEvent::Started { member, cluster, .. } = event {
-            self.say(What::Identified { cluster_id: *cluster, member_id: *member });
+        if let LogEvent::Started {
+            member, cluster, ..
+        } = event
+        {
+            self.say(What::Identified {
+                cluster_id: *cluster,
+                member_id: *member,
+            });
         } else if let LogEvent::Ready = event {
             self.ready = true;
         } else if let LogEvent::Fatal { .. } = event {
@@ -134,7 +156,9 @@ impl Watcher {
     /// Asks the member how it is, and tells what is new.
     fn ask(&mut self) {
         let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(address) = address.filter(|_| self.ready) else { return };
+        let Some(address) = address.filter(|_| self.ready) else {
+            return;
+        };
         let what = match Client::new(address, ASK_MAX).view() {
             Ok(view) => What::Healthy {
                 cluster_id: view.cluster_id,
@@ -148,6 +172,8 @@ impl Watcher {
                 Some(_) | None => return,
             },
         };
+        self.healthy
+            .store(matches!(what, What::Healthy { .. }), Ordering::Relaxed);
         if self.told.as_ref() != Some(&what) {
             self.told = Some(what.clone());
             self.say(what);
@@ -156,7 +182,9 @@ impl Watcher {
 
     fn say(&self, what: What) {
         // The receiver is gone only when the world is.
-        let _ = self.tell.send((monotonic_ns(), Some(self.name.clone()), what));
+        let _ = self
+            .tell
+            .send((monotonic_ns(), Some(self.name.clone()), what));
     }
 }
 
@@ -183,7 +211,10 @@ impl Client {
             .timeout_global(Some(timeout))
             .proxy(None)
             .build();
-        Self { base: format!("http://{address}:{CLIENT_PORT}/v3"), agent: config.into() }
+        Self {
+            base: format!("http://{address}:{CLIENT_PORT}/v3"),
+            agent: config.into(),
+        }
     }
 
     /// The member list, from a member that knows a leader.
@@ -200,7 +231,12 @@ impl Client {
         Ok(View {
             cluster_id: ClusterId(id("cluster_id").ok_or("a member list without a cluster ID")?),
             member_id: MemberId(id("member_id").ok_or("a member list without a member ID")?),
-            voters: members.iter().filter(voter).map(name).filter(|name| !name.is_empty()).collect(),
+            voters: members
+                .iter()
+                .filter(voter)
+                .map(name)
+                .filter(|name| !name.is_empty())
+                .collect(),
         })
     }
 
@@ -212,15 +248,24 @@ impl Client {
     /// The value of `key`, read through the leader (linearizable).
     pub(super) fn get(&self, key: &str) -> Result<Option<String>, String> {
         let answer = self.post("kv/range", &json!({ "key": BASE64.encode(key) }))?;
-        let Some(value) = answer["kvs"][0]["value"].as_str() else { return Ok(None) };
+        let Some(value) = answer["kvs"][0]["value"].as_str() else {
+            return Ok(None);
+        };
         let bytes = BASE64.decode(value).map_err(|error| error.to_string())?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         let url = format!("{}/{path}", self.base);
-        let mut answer = self.agent.post(&url).send(body.to_string()).map_err(|e| e.to_string())?;
-        let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        let mut answer = self
+            .agent
+            .post(&url)
+            .send(body.to_string())
+            .map_err(|e| e.to_string())?;
+        let text = answer
+            .body_mut()
+            .read_to_string()
+            .map_err(|error| error.to_string())?;
         serde_json::from_str(&text).map_err(|error| error.to_string())
     }
 }

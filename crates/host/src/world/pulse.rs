@@ -14,8 +14,14 @@ pub(super) struct Pulse {
 
 impl Pulse {
     pub(super) fn start() -> Self {
-        let (latest_ms, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let pulse = Self { latest_ms: Arc::clone(&latest_ms), stop: Arc::clone(&stop) };
+        let (latest_ms, stop) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let pulse = Self {
+            latest_ms: Arc::clone(&latest_ms),
+            stop: Arc::clone(&stop),
+        };
         let beat = move || {
             while !stop.load(Ordering::Relaxed) {
                 let before = Instant::now();

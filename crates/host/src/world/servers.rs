@@ -41,13 +41,24 @@ impl Servers {
         let file = dir.join("quorate.json");
         let config = config(story, options.etcd_version);
         fs::write(&file, serde_json::to_string_pretty(&config)?)?;
-        let argv = [PROGRAM, "serve", "--config", CONFIG_INSIDE, "--format", "json"];
+        let argv = [
+            PROGRAM,
+            "serve",
+            "--config",
+            CONFIG_INSIDE,
+            "--format",
+            "json",
+        ];
         let network = &story.network;
         let spec = MachineSpec {
             hostname: "servers".to_owned(),
             net: &ns,
             dir: dir.clone(),
-            binds: vec![Bind { host: file, inside: CONFIG_INSIDE.into(), read_only: true }],
+            binds: vec![Bind {
+                host: file,
+                inside: CONFIG_INSIDE.into(),
+                read_only: true,
+            }],
             init: Init::Exec {
                 argv: argv.map(str::to_owned).to_vec(),
                 address: Some(StaticAddress {
@@ -63,7 +74,13 @@ impl Servers {
             tell::follow_servers(stdout, tell, is_ready)?;
         }
         let dns = SocketAddr::new(network.server().into(), 53);
-        Ok(Self { machine, ns, dns, dir, ready })
+        Ok(Self {
+            machine,
+            ns,
+            dns,
+            dir,
+            ready,
+        })
     }
 
     /// Waits until every daemon answers.
@@ -72,16 +89,23 @@ impl Servers {
             return Ok(());
         }
         self.still_run()?;
-        Err(io::Error::new(io::ErrorKind::TimedOut, "they do not answer"))
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "they do not answer",
+        ))
     }
 
     /// An error with the daemons' last words when they have ended.
     pub(super) fn still_run(&mut self) -> io::Result<()> {
-        let Some(status) = self.machine.try_wait()? else { return Ok(()) };
+        let Some(status) = self.machine.try_wait()? else {
+            return Ok(());
+        };
         let console = fs::read_to_string(self.dir.join("log/console.log")).unwrap_or_default();
         let words: Vec<&str> = console.lines().rev().take(LAST_WORDS_LINES).collect();
         let words = words.into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(io::Error::other(format!("they ended with {status}\n{words}")))
+        Err(io::Error::other(format!(
+            "they ended with {status}\n{words}"
+        )))
     }
 
     /// Asks the control socket.
@@ -98,8 +122,14 @@ fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> io::Result<T> {
     write!(stream, "GET {path} HTTP/1.0\r\nHost: quorate\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
-    if !head.lines().next().is_some_and(|status| status.contains(" 200 ")) {
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or(io::ErrorKind::InvalidData)?;
+    if !head
+        .lines()
+        .next()
+        .is_some_and(|status| status.contains(" 200 "))
+    {
         return Err(io::Error::other(format!("{path}: {head}")));
     }
     Ok(serde_json::from_str(body)?)
@@ -118,11 +148,13 @@ fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
     let hosts: Vec<Value> = story
         .machines
         .iter()
-        .map(|machine| json!({
-            "mac": machine.mac,
-            "hostname": machine.name,
-            "class": class_name(machine.class),
-        }))
+        .map(|machine| {
+            json!({
+                "mac": machine.mac,
+                "hostname": machine.name,
+                "class": class_name(machine.class),
+            })
+        })
         .collect();
     let boot_file = format!("http://{server}/seed/{{mac}}/");
     let reverse = reverse_zone(network.prefix, network.prefix_len);
@@ -218,8 +250,17 @@ mod tests {
 
     #[test]
     fn reverse_zones_end_at_whole_octets() {
-        assert_eq!(reverse_zone([10, 77, 0, 0].into(), 24), "0.77.10.in-addr.arpa");
-        assert_eq!(reverse_zone([10, 77, 16, 0].into(), 20), "77.10.in-addr.arpa");
-        assert_eq!(reverse_zone([10, 77, 3, 16].into(), 28), "3.77.10.in-addr.arpa");
+        assert_eq!(
+            reverse_zone([10, 77, 0, 0].into(), 24),
+            "0.77.10.in-addr.arpa"
+        );
+        assert_eq!(
+            reverse_zone([10, 77, 16, 0].into(), 20),
+            "77.10.in-addr.arpa"
+        );
+        assert_eq!(
+            reverse_zone([10, 77, 3, 16].into(), 28),
+            "3.77.10.in-addr.arpa"
+        );
     }
 }

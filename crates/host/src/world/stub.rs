@@ -20,7 +20,11 @@ impl Stub {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(ANSWER_MAX))?;
-        Ok(Self { server, socket, next_id: 1 })
+        Ok(Self {
+            server,
+            socket,
+            next_id: 1,
+        })
     }
 
     /// The A records of `name`.
@@ -28,7 +32,13 @@ impl Stub {
         let data = self.ask(name, RecordType::A)?;
         Ok(data
             .into_iter()
-            .filter_map(|data| if let RData::A(a) = data { Some(a.0) } else { None })
+            .filter_map(|data| {
+                if let RData::A(a) = data {
+                    Some(a.0)
+                } else {
+                    None
+                }
+            })
             .collect())
     }
 
@@ -38,7 +48,13 @@ impl Stub {
         let data = self.ask(&format!("{d}.{c}.{b}.{a}.in-addr.arpa"), RecordType::PTR)?;
         Ok(data
             .into_iter()
-            .filter_map(|data| if let RData::PTR(ptr) = data { Some(bare(&ptr.0)) } else { None })
+            .filter_map(|data| {
+                if let RData::PTR(ptr) = data {
+                    Some(bare(&ptr.0))
+                } else {
+                    None
+                }
+            })
             .collect())
     }
 
@@ -48,7 +64,11 @@ impl Stub {
         Ok(data
             .into_iter()
             .filter_map(|data| {
-                if let RData::SRV(srv) = data { Some((bare(&srv.target), srv.port)) } else { None }
+                if let RData::SRV(srv) = data {
+                    Some((bare(&srv.target), srv.port))
+                } else {
+                    None
+                }
             })
             .collect())
     }

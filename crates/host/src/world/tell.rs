@@ -28,7 +28,9 @@ pub(super) fn follow_servers(
 ) -> io::Result<()> {
     let read = move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let Ok(line) = serde_json::from_str::<quorate_serve::Line>(&line) else { continue };
+            let Ok(line) = serde_json::from_str::<quorate_serve::Line>(&line) else {
+                continue;
+            };
             if matches!(line.event, ServeEvent::Ready { .. }) {
                 let _ = ready.send(());
             }
@@ -39,7 +41,10 @@ pub(super) fn follow_servers(
             }
         }
     };
-    thread::Builder::new().name("servers".to_owned()).spawn(read).map(drop)
+    thread::Builder::new()
+        .name("servers".to_owned())
+        .spawn(read)
+        .map(drop)
 }
 
 /// Reads what a machine's agent tells until the machine is off. `address` learns the lease.
@@ -54,14 +59,18 @@ pub(super) fn follow_machine(
     let read = move || {
         let mut leased = None;
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else { continue };
+            let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
+                continue;
+            };
             if let NodeEvent::Leased(lease) = &line.event {
                 leased = Some((lease.addr, lease.hostname.clone()));
                 if let Some(address) = &address {
                     *address.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.addr);
                 }
             }
-            let Some(what) = of_machine(line.event, leased.as_ref(), &dir) else { continue };
+            let Some(what) = of_machine(line.event, leased.as_ref(), &dir) else {
+                continue;
+            };
             if tell.send((line.mono_ns, Some(name.clone()), what)).is_err() {
                 return;
             }
@@ -73,27 +82,62 @@ pub(super) fn follow_machine(
 fn of_servers(event: ServeEvent) -> Option<(Option<String>, What)> {
     Some(match event {
         ServeEvent::Ready { .. } => (None, What::ServersReady),
-        ServeEvent::NamePublished { hostname, addr } => (Some(hostname), What::NamePublished { addr }),
+        ServeEvent::NamePublished { hostname, addr } => {
+            (Some(hostname), What::NamePublished { addr })
+        }
         ServeEvent::ReversePublished { hostname, addr } => {
             (Some(hostname), What::ReversePublished { addr })
         }
-        ServeEvent::ZoneChanged { zone, serial, added, removed } => {
-            (None, What::ZoneChanged { zone, serial, added, removed })
-        }
+        ServeEvent::ZoneChanged {
+            zone,
+            serial,
+            added,
+            removed,
+        } => (
+            None,
+            What::ZoneChanged {
+                zone,
+                serial,
+                added,
+                removed,
+            },
+        ),
         ServeEvent::GateWaiting { have, want, .. } => (None, What::GateWaiting { have, want }),
         ServeEvent::GateOpened { members, .. } => (None, What::GateOpened { members }),
         ServeEvent::ServicePublished { members, .. } => (None, What::SrvPublished { members }),
         ServeEvent::Nak { addr, mac, why } => {
             let why = format!("{addr} to {mac}: {why}");
-            (None, What::Refused { by: "dhcp".to_owned(), why })
+            (
+                None,
+                What::Refused {
+                    by: "dhcp".to_owned(),
+                    why,
+                },
+            )
         }
-        ServeEvent::Refused { service, source, why } => {
+        ServeEvent::Refused {
+            service,
+            source,
+            why,
+        } => {
             let from = source.map_or_else(String::new, |source| format!("{source}: "));
-            (None, What::Refused { by: service, why: format!("{from}{why}") })
+            (
+                None,
+                What::Refused {
+                    by: service,
+                    why: format!("{from}{why}"),
+                },
+            )
         }
         ServeEvent::NameConflict { hostname, addr } => {
             let why = format!("{hostname} at {addr}: the name is another client's");
-            (Some(hostname), What::Refused { by: "ddns".to_owned(), why })
+            (
+                Some(hostname),
+                What::Refused {
+                    by: "ddns".to_owned(),
+                    why,
+                },
+            )
         }
         ServeEvent::Late { service, hostname } => {
             let text = format!("came after the SRV set of {service} was frozen");
@@ -127,18 +171,33 @@ fn of_machine(
         },
         NodeEvent::LeaseRenewed { lease_secs } => {
             let (addr, hostname) = leased?.clone();
-            What::Leased { addr, hostname, lease_secs, renewed: true }
+            What::Leased {
+                addr,
+                hostname,
+                lease_secs,
+                renewed: true,
+            }
         }
         NodeEvent::LeaseLost { reason } => What::LeaseLost { reason },
         NodeEvent::SeedApplied { .. } => What::Seeded,
-        NodeEvent::StartUnit { step: Step::Main, attempt, .. } => What::ServiceStarted { attempt },
-        NodeEvent::UnitExited { step: Step::Main, status, .. } => What::ServiceExited {
+        NodeEvent::StartUnit {
+            step: Step::Main,
+            attempt,
+            ..
+        } => What::ServiceStarted { attempt },
+        NodeEvent::UnitExited {
+            step: Step::Main,
+            status,
+            ..
+        } => What::ServiceExited {
             status: shown(&status),
             last_words: last_words(&dir.join(LOG_FILE)),
         },
         NodeEvent::Declined { addr } => note(format!("declined {addr}: somebody else uses it")),
         NodeEvent::SeedRetry { url, why, .. } => note(format!("{url}: {why}")),
-        NodeEvent::NoSeed { boot_file: Some(file) } => note(format!("{file} names no seed")),
+        NodeEvent::NoSeed {
+            boot_file: Some(file),
+        } => note(format!("{file} names no seed")),
         NodeEvent::UnitGaveUp { unit, why } => note(format!("{unit} stays down: {why}")),
         NodeEvent::Unsupported { what } => note(format!("left out of the seed: {what}")),
         NodeEvent::Trouble { what } => note(what),
@@ -151,8 +210,14 @@ fn of_machine(
         | NodeEvent::FetchSeed { .. }
         | NodeEvent::NoSeed { boot_file: None }
         | NodeEvent::InstallFile { .. }
-        | NodeEvent::StartUnit { step: Step::Pre { .. }, .. }
-        | NodeEvent::UnitExited { step: Step::Pre { .. }, .. }
+        | NodeEvent::StartUnit {
+            step: Step::Pre { .. },
+            ..
+        }
+        | NodeEvent::UnitExited {
+            step: Step::Pre { .. },
+            ..
+        }
         | NodeEvent::UnitUp { .. }
         | NodeEvent::StopUnit { .. } => return None,
     })
@@ -170,23 +235,15 @@ fn shown(status: &ExitStatus) -> String {
 fn last_words(log: &Path) -> Option<String> {
     let bytes = fs::read(log).ok()?;
     let tail = &bytes[bytes.len().saturating_sub(LOG_TAIL_OCTETS)..];
-    let fatal = quorate_etcd::log::parse(&String::from_utf8_lossy(tail))
-        .filter_map(|event| match event {
-            LogEvent::Fatal { error } => Some(error),
-            LogEvent::Lookup { .. }
-            | LogEvent::Bootstrap { .. }
-            | LogEvent::Started { .. }
-            | LogEvent::MemberAdded { .. }
-            | LogEvent::BecameLeader { .. }
-            | LogEvent::LeaderElected { .. }
-            | LogEvent::LeaderLost { .. }
-            | LogEvent::Published { .. }
-            | LogEvent::Ready
-            | LogEvent::ClusterIdMismatch { .. }
-            | LogEvent::TlsRefused { .. } => None,
-        })
-        .last();
-    fatal
+    let text = String::from_utf8_lossy(tail);
+    let fatal = |event| {
+        if let LogEvent::Fatal { error } = event {
+            Some(error)
+        } else {
+            None
+        }
+    };
+    quorate_etcd::log::parse(&text).filter_map(fatal).last()
 }
 
 const LOG_TAIL_OCTETS: usize = 16 << 10;

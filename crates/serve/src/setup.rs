@@ -1,4 +1,5 @@
-//! What the sections of the configuration need of each other: keys, and grants for them.
+//! From the configuration to engines' configurations, with what its sections need of each
+//! other: TSIG keys, and grants for them.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -9,28 +10,46 @@ use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::tsig::{Algorithm, Key, parse_key_file};
 
 use crate::config::{Config, ConfigError, Ddns, Dhcp, Dns};
-use crate::engines::SubnetFacts;
+use crate::engines::{Setup, SubnetFacts};
+
+/// Validates every section that is enabled, and reads or makes the keys that they need.
+pub(crate) fn new(config: &Config) -> Result<Setup, ConfigError> {
+    let keys = load(config)?;
+    let mut setup = Setup::default();
+    if let Some(dhcp) = config.dhcp.as_ref().filter(|section| section.enable) {
+        setup.dhcp = Some(quorate_dhcp::ServerConfig::validate(dhcp.server())?);
+        setup.subnets = subnets(dhcp);
+    }
+    if let Some(dns) = config.dns.as_ref().filter(|section| section.enable) {
+        let raw = zones(dns, config.ddns.as_ref(), keys.ddns.as_ref());
+        setup.dns = Some(quorate_dns::Config::new(&raw, keys.all())?);
+    }
+    if let Some(ddns) = config.ddns.as_ref().filter(|section| section.enable) {
+        setup.ddns = Some(quorate_ddns::Config::new(&registrar(ddns), keys.ddns)?);
+    }
+    Ok(setup)
+}
 
 /// The TSIG keys of this daemon.
 #[derive(Debug, Default)]
-pub(crate) struct Keys {
+struct Keys {
     dns: Vec<Key>,
     /// What UPDATEs are signed with.
-    pub(crate) ddns: Option<Key>,
+    ddns: Option<Key>,
     /// True when `ddns` is ours alone, so that `dns` must learn it.
     made: bool,
 }
 
 impl Keys {
     /// Every key that the DNS server accepts.
-    pub(crate) fn all(&self) -> Vec<Key> {
+    fn all(&self) -> Vec<Key> {
         let own = self.ddns.iter().filter(|_| self.made).cloned();
         self.dns.iter().cloned().chain(own).collect()
     }
 }
 
 /// Reads the key files that `config` names, and makes the key that it does without.
-pub(crate) fn load(config: &Config) -> Result<Keys, ConfigError> {
+fn load(config: &Config) -> Result<Keys, ConfigError> {
     let mut keys = Keys::default();
     if let Some(dns) = &config.dns {
         for path in &dns.key_files {
@@ -93,7 +112,7 @@ fn own_key(path: &Path) -> Result<Key, ConfigError> {
 }
 
 /// The DNS configuration, with the grants that our own registrar needs.
-pub(crate) fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorate_dns::RawConfig {
+fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorate_dns::RawConfig {
     let mut raw = quorate_dns::RawConfig {
         zones: dns.zones.clone(),
         update: dns.update.clone(),
@@ -114,7 +133,7 @@ pub(crate) fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorat
 }
 
 /// The registrar's configuration.
-pub(crate) fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
+fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
     quorate_ddns::RawConfig {
         server: ddns.server,
         forward_zone: ddns.forward_zone.clone(),
@@ -125,7 +144,7 @@ pub(crate) fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
 }
 
 /// What the seeds of each subnet's machines say about their network.
-pub(crate) fn subnets(dhcp: &Dhcp) -> Vec<SubnetFacts> {
+fn subnets(dhcp: &Dhcp) -> Vec<SubnetFacts> {
     dhcp.subnets
         .iter()
         .map(|subnet| SubnetFacts {

@@ -1,0 +1,92 @@
+//! From power-on to quorum: the command line.
+//!
+//! Parse, choose, print; everything else is in the libraries. One file a verb. This is a
+//! library so that a test program can be `quorate` too: worlds start the running program again
+//! as their servers and machines, whichever program that is.
+//!
+//! Two hidden verbs come before everything else, because they make namespaces and so need a
+//! process with one thread: [`quorate_host::machine::HIDDEN_VERB`] is a machine of the world
+//! `host`, [`inside::HIDDEN_VERB`] is a run within its sandbox.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+mod check;
+mod cli;
+mod completions;
+mod etcd;
+mod exit;
+mod inside;
+mod list;
+mod live;
+mod run;
+mod run_dir;
+mod schema;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Verb};
+
+/// The program. Must be called before the first thread is started.
+pub fn main() -> ExitCode {
+    let verb = std::env::args().nth(1).unwrap_or_default();
+    if verb == quorate_host::machine::HIDDEN_VERB {
+        return quorate_host::machine::main(agent);
+    }
+    if verb == inside::HIDDEN_VERB {
+        return inside::main();
+    }
+    let cli = Cli::parse();
+    logs(cli.verbose);
+    match cli.verb {
+        Verb::Run(args) => run::run(&args, cli.verbose > 0),
+        Verb::Check(args) => check::run(&args),
+        Verb::List(args) => list::run(&args),
+        Verb::Schema => schema::run(),
+        Verb::Serve(args) => serve::run(&args),
+        Verb::Etcd(args) => etcd::run(&args),
+        Verb::Completions(args) => completions::run(&args),
+    }
+}
+
+/// True when the program was started as a part of a run: as its sandbox, one of its machines,
+/// or its servers. A test program that is [`main`] then, and itself otherwise, needs no other
+/// `quorate` beside it.
+pub fn is_part_of_run() -> bool {
+    let verb = std::env::args().nth(1).unwrap_or_default();
+    [quorate_host::machine::HIDDEN_VERB, inside::HIDDEN_VERB, "serve"].contains(&verb.as_str())
+}
+
+/// PID 1 of a machine: tells its events on standard output.
+fn agent(config: serde_json::Value) -> ExitCode {
+    let config = match serde_json::from_value(config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("the agent's configuration: {error}");
+            return exit::bad_input();
+        }
+    };
+    match quorate_agent::run(config, std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Warnings by default, more with each `-v`; `$QUORATE_LOG` overrides both.
+fn logs(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = std::env::var("QUORATE_LOG").unwrap_or_else(|_| format!("quorate={level},{level}"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}
