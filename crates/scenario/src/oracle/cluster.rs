@@ -88,6 +88,30 @@ fn seen(case: &Case<'_>, id: ClusterId) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
+/// Every member is the one that its peer URL makes it, whatever was done to it: one that lost
+/// its disk and came back as somebody new has broken the votes it cast.
+pub(super) fn members_keep_their_ids(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, url) in &case.expected.peers {
+        let right = quorate_etcd::member_id(&[url], &case.expected.token);
+        let lane = case.lanes.members().find(|lane| lane.machine == *name);
+        let Some((_, member)) = lane.and_then(|lane| lane.identity) else {
+            continue;
+        };
+        if member != right {
+            findings.push(Finding {
+                link: Link::ClusterId,
+                machine: Some(name.clone()),
+                what: format!("is member {member}, not {right}"),
+                cause: "it advertises another peer URL, or was added again after it lost its disk"
+                    .to_owned(),
+                fix: "compare its --initial-advertise-peer-urls with its SRV record".to_owned(),
+            });
+        }
+    }
+    findings
+}
+
 /// Every member that is on is a voter and knows a leader.
 pub(super) fn every_member_is_healthy(case: &Case<'_>) -> Vec<Finding> {
     case.lanes

@@ -48,6 +48,7 @@ pub fn judge(
     findings.extend(srv::complete(&case));
     let split = cluster::split(&case);
     if split.is_empty() {
+        findings.extend(cluster::members_keep_their_ids(&case));
         findings.extend(cluster::every_member_is_healthy(&case));
         findings.extend(cluster::member_lists_agree(&case));
         findings.extend(cluster::writes_arrive(&case));

@@ -294,6 +294,25 @@ fn a_split_is_decoded_to_the_records_that_each_member_saw() {
 }
 
 #[test]
+fn a_member_that_became_somebody_else() {
+    let mut whole = Whole::new();
+    let cluster_id = whole.expected.cluster_id;
+    whole.retell("n2", |what| match what {
+        What::Identified { .. } => Some(What::Identified {
+            cluster_id,
+            member_id: quorate_etcd::MemberId(7),
+        }),
+        What::Healthy { .. } => Some(What::Healthy {
+            cluster_id,
+            member_id: quorate_etcd::MemberId(7),
+            voters: 3,
+        }),
+        other => Some(other.clone()),
+    });
+    whole.finds(Link::ClusterId, Some("n2"), "is member 7, not ");
+}
+
+#[test]
 fn a_member_that_saw_strangers() {
     let mut whole = Whole::new();
     for name in ["n1", "n2", "n3"] {
