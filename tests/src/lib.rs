@@ -1,1 +1,18 @@
 //! Shared by the test targets of this package.
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("this package is in tests/").into()
+}
+
+/// The text of a file, by its path from the root of the workspace.
+///
+/// # Panics
+/// When the file cannot be read.
+pub fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
