@@ -52,7 +52,9 @@ impl NetNs {
                 Err(error) => panic!("cannot enter a network namespace of our own: {error}"),
             }
         };
-        thread::Builder::new().name(name.into()).spawn(enter_and_work)?;
+        thread::Builder::new()
+            .name(name.into())
+            .spawn(enter_and_work)?;
         Ok(())
     }
 }

@@ -1,0 +1,288 @@
+//! Every scenario file as a test, run by the command line in the world `host`; and what a run
+//! leaves behind: nothing.
+//!
+//! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Set for a child that shall be the command line.
+const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
+
+fn main() -> ExitCode {
+    if quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some() {
+        return quorate::main();
+    }
+    let mut arguments = Arguments::from_args();
+    // A run keeps both cores of a small machine busy, and some stories are about time.
+    arguments.test_threads.get_or_insert(2);
+    let missing = if arguments.list { None } else { what_is_missing() };
+    if let Some(reason) = &missing {
+        eprintln!("not run: {reason}");
+    }
+    let mut trials = Vec::new();
+    for file in story_files() {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        trials.push(Trial::test(name.clone(), move || judge(&name, &file)));
+    }
+    trials.push(Trial::test("an_ordinary_user_needs_no_root", an_ordinary_user_needs_no_root));
+    trials.push(Trial::test("a_run_leaves_nothing", || leaves_nothing(None)));
+    trials.push(Trial::test("a_killed_run_leaves_nothing", || leaves_nothing(Some("KILL"))));
+    trials.push(Trial::test("a_terminated_run_leaves_nothing", || leaves_nothing(Some("TERM"))));
+    trials.push(Trial::test("the_report_has_everything", the_report_has_everything));
+    let is_missing = missing.is_some();
+    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(is_missing)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Why no scenario can run here: no namespaces, or no etcd.
+fn what_is_missing() -> Option<String> {
+    for version in ["3.5", "3.4"] {
+        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
+        if !fetched.status.success() {
+            return Some(text(&fetched.stderr));
+        }
+    }
+    let story = scenarios().join("one-machine.toml");
+    let tried = cli().arg("run").arg(story).output().ok()?;
+    (tried.status.code() == Some(3)).then(|| text(&tried.stderr))
+}
+
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+fn story_files() -> Vec<PathBuf> {
+    let entries = fs::read_dir(scenarios()).expect("the scenarios are in the repository");
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The command line, with a terminal's behaviour off.
+fn cli() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.env(AS_CLI, "1").stdin(Stdio::null());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn run(file: &Path) -> Result<Output, Failed> {
+    Ok(cli().arg("run").arg(file).output()?)
+}
+
+/// The first line of a story that is told to fail; the others end with PASS.
+fn first_line_of_failure(story: &str) -> Option<&'static str> {
+    match story {
+        // The IDs are what etcd's formula makes of these names, so they never change.
+        "gradual-records" => Some(
+            "FAIL cluster-id n1: the cluster split into 3: \
+             b214b580e6756e99 on n1 (saw n1); \
+             97d11626a4215663 on n2 (saw n1 n2); \
+             366158d82220db8a on n3 (saw n1 n2 n3, the right one)",
+        ),
+        _ => None,
+    }
+}
+
+fn judge(name: &str, file: &Path) -> Result<(), Failed> {
+    let output = run(file)?;
+    let (said, noted) = (text(&output.stdout), text(&output.stderr));
+    let told = format!("exit {:?}\n{said}\n{noted}", output.status.code());
+    match first_line_of_failure(name) {
+        Some(line) => {
+            check(output.status.code() == Some(1), "exit code 1", &told)?;
+            check(said.lines().next() == Some(line), line, &told)
+        }
+        None => {
+            check(output.status.code() == Some(0), "exit code 0", &told)?;
+            let last = said.lines().last().unwrap_or_default();
+            check(last.starts_with("PASS"), "a last line that begins with PASS", &told)
+        }
+    }
+}
+
+fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(format!("expected {expected}, got {told}").into()) }
+}
+
+/// The whole chain as `nobody`, with nothing but a cache that it can write to.
+fn an_ordinary_user_needs_no_root() -> Result<(), Failed> {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    if !rustix::process::geteuid().is_root() {
+        // Then every other test here has shown it.
+        return Ok(());
+    }
+    const NOBODY: u32 = 65_534;
+    let home = tempfile::tempdir()?;
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))?;
+    let program = home.path().join("quorate");
+    fs::copy(std::env::current_exe()?, &program)?;
+    let story = home.path().join("three-members.toml");
+    fs::copy(scenarios().join("three-members.toml"), &story)?;
+    let etcd = home.path().join("etcd");
+    let fetched = cli().args(["etcd", "fetch", "3.5", "--format", "json"]).output()?;
+    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
+    fs::copy(fetched["etcd"].as_str().ok_or("no path of etcd")?, &etcd)?;
+    let output = Command::new(&program)
+        .env(AS_CLI, "1")
+        .arg("run")
+        .arg(&story)
+        .arg("--etcd")
+        .arg(&etcd)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()?;
+    let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    check(output.status.code() == Some(0), "exit code 0", &told)
+}
+
+/// After a run no process, mount, interface or file of it is left; whatever ended it.
+fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
+    let temp = tempfile::tempdir()?;
+    let before = Host::look()?;
+    let mut child = cli()
+        .arg("run")
+        .arg(scenarios().join("three-members.toml"))
+        .env("TMPDIR", temp.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // Three etcd processes, their agents and keepers, the servers, and the sandbox.
+    let all = wait_for(Duration::from_secs(20), || {
+        let all = descendants(child.id());
+        (all.len() >= 14 || signal.is_none()).then_some(all)
+    });
+    let all = all.ok_or("the run never came to live")?;
+    if let Some(signal) = signal {
+        Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status()?;
+    }
+    child.wait()?;
+    let gone = wait_for(Duration::from_secs(5), || all.iter().all(|one| !one.lives()).then_some(()));
+    gone.ok_or_else(|| format!("still there: {:?}", all.iter().filter(|one| one.lives()).collect::<Vec<_>>()))?;
+    let after = Host::look()?;
+    check(before.mounts == after.mounts, "the same mounts", &format!("{:?}", after.mounts.difference(&before.mounts)))?;
+    check(before.interfaces == after.interfaces, "the same interfaces", &format!("{after:?}"))?;
+    // An empty directory may be left by a killed run; the next one removes it.
+    if signal == Some("KILL") {
+        run(&scenarios().join("one-machine.toml"))?;
+        cli().arg("run").arg(scenarios().join("one-machine.toml")).env("TMPDIR", temp.path()).output()?;
+    }
+    let files: Vec<_> = fs::read_dir(temp.path())?.filter_map(Result::ok).collect();
+    check(files.is_empty(), "no files", &format!("{files:?}"))
+}
+
+fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        if Instant::now() > end {
+            return None;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// A process, told from later ones with its number by when it started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Process {
+    pid: u32,
+    started: String,
+    name: String,
+}
+
+impl Process {
+    fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (head, tail) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = tail.split_whitespace().collect();
+        // proc(5): state is field 3, starttime field 22.
+        let is_dead = matches!(*fields.first()?, "Z" | "X");
+        let name = head.split_once('(')?.1.to_owned();
+        (!is_dead).then(|| Self { pid, started: fields.get(19).map_or_else(String::new, |s| (*s).to_owned()), name })
+    }
+
+    fn lives(&self) -> bool {
+        Self::of(self.pid).is_some_and(|now| now == *self)
+    }
+}
+
+/// Every process below `root`, which is not among them.
+fn descendants(root: u32) -> Vec<Process> {
+    let mut found = Vec::new();
+    let mut open = vec![root];
+    while let Some(pid) = open.pop() {
+        for child in children(pid) {
+            found.extend(Process::of(child));
+            open.push(child);
+        }
+    }
+    found
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    tasks
+        .filter_map(Result::ok)
+        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// What of this host a run could leave something in.
+#[derive(Debug)]
+struct Host {
+    mounts: BTreeSet<String>,
+    interfaces: BTreeSet<String>,
+}
+
+impl Host {
+    fn look() -> Result<Self, Failed> {
+        let mounts = fs::read_to_string("/proc/self/mounts")?;
+        let interfaces = fs::read_to_string("/proc/self/net/dev")?;
+        let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
+        Ok(Self {
+            mounts: mounts.lines().map(str::to_owned).collect(),
+            interfaces: interfaces.lines().filter_map(name).collect(),
+        })
+    }
+}
+
+fn the_report_has_everything() -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let story = scenarios().join("three-members.toml");
+    let output = cli().arg("run").arg(&story).arg("--report").arg(dir.path()).args(["--format", "json"]).output()?;
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("{error}: {} {}", text(&output.stdout), text(&output.stderr)))?;
+    check(told["verdict"] == "pass", "verdict pass", &told.to_string())?;
+    for file in ["events.jsonl", "capture.pcapng", "leases.json", "zone-history.jsonl", "verdict.json", "scenario.toml"] {
+        let path = dir.path().join(file);
+        let is_there = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        check(is_there, file, "no such file, or an empty one")?;
+    }
+    for machine in ["n1", "n2", "n3"] {
+        let log = fs::read_to_string(dir.path().join("logs").join(machine).join("etcd.service.log"))?;
+        check(log.contains("starting"), "etcd's log", &log)?;
+    }
+    let events = fs::read_to_string(dir.path().join("events.jsonl"))?;
+    let told = |what: &str| events.lines().filter(|line| line.contains(what)).count();
+    check(told("\"healthy\"") >= 3, "three healthy members", &events)
+}
