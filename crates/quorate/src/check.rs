@@ -16,7 +16,11 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
         match Story::load(path) {
             Ok(story) => {
                 if args.format == Format::Human {
-                    println!("{shown}: {} ({} machines)", story.title, story.machines.len());
+                    println!(
+                        "{shown}: {} ({} machines)",
+                        story.title,
+                        story.machines.len()
+                    );
                 }
                 results.push(json!({ "file": shown, "ok": true }));
             }
@@ -32,7 +36,11 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     if args.format == Format::Json {
         println!("{:#}", json!(results));
     }
-    if all_good { ExitCode::SUCCESS } else { exit::bad_input() }
+    if all_good {
+        ExitCode::SUCCESS
+    } else {
+        exit::bad_input()
+    }
 }
 
 fn problems(error: &LoadError) -> Vec<serde_json::Value> {
@@ -41,12 +49,14 @@ fn problems(error: &LoadError) -> Vec<serde_json::Value> {
         LoadError::Story(story) => story
             .problems
             .iter()
-            .map(|problem| json!({
-                "message": problem.message,
-                "help": problem.help,
-                "offset": problem.span.map(|span| span.offset()),
-                "length": problem.span.map(|span| span.len()),
-            }))
+            .map(|problem| {
+                json!({
+                    "message": problem.message,
+                    "help": problem.help,
+                    "offset": problem.span.map(|span| span.offset()),
+                    "length": problem.span.map(|span| span.len()),
+                })
+            })
             .collect(),
     }
 }

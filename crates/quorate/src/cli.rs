@@ -8,9 +8,16 @@ use clap_complete::Shell;
 /// From power-on to quorum: prove that machines which boot knowing only their MAC address
 /// find each other and form one etcd cluster
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 all expectations held, 1 one failed, 2 bad input,\n\
-    3 cannot run here, 4 inconclusive because the host was starved.")]
+#[command(
+    name = "quorate",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes: 0 all expectations held, 1 one failed, 2 bad input,\n\
+    3 cannot run here, 4 inconclusive because the host was starved."
+)]
 pub(crate) struct Cli {
     /// Say more; twice for debugging
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -101,8 +108,10 @@ pub(crate) struct ListArgs {
 
 /// Serve DHCP, DNS with UPDATE, and seeds on real interfaces
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  quorate serve --config /etc/quorate/quorate.toml\n\n\
-    Needs CAP_NET_BIND_SERVICE, and CAP_NET_RAW for DHCP. Stops cleanly on SIGINT and SIGTERM.")]
+#[command(
+    after_help = "Example:\n  quorate serve --config /etc/quorate/quorate.toml\n\n\
+    Needs CAP_NET_BIND_SERVICE, and CAP_NET_RAW for DHCP. Stops cleanly on SIGINT and SIGTERM."
+)]
 pub(crate) struct ServeArgs {
     /// What to serve, and where; TOML, or JSON when its name ends in .json
     #[arg(long, default_value = "/etc/quorate/quorate.toml")]
@@ -140,7 +149,9 @@ pub(crate) enum EtcdVerb {
 
 /// Print the completions of a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  quorate completions bash > ~/.local/share/bash-completion/completions/quorate")]
+#[command(
+    after_help = "Example:\n  quorate completions bash > ~/.local/share/bash-completion/completions/quorate"
+)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: Shell,

@@ -45,20 +45,34 @@ fn fetch(version: Option<&str>, format: Format) -> ExitCode {
         }
     };
     // What is asked for is a copy in the cache, not what happens to be on the machine.
-    let request = Request::new(None, version)
-        .map(|request| Request { environment: None, search_path: None, ..request });
-    let etcd = match request.map_err(fail).and_then(|r| obtain(&r, &Steps).map_err(fail)) {
+    let request = Request::new(None, version).map(|request| Request {
+        environment: None,
+        search_path: None,
+        ..request
+    });
+    let etcd = match request
+        .map_err(fail)
+        .and_then(|r| obtain(&r, &Steps).map_err(fail))
+    {
         Ok(etcd) => etcd,
         Err(code) => return code,
     };
     match format {
-        Format::Human => println!("etcd {} ({})\n{}", etcd.version, etcd.origin, etcd.etcd.display()),
-        Format::Json => println!("{:#}", json!({
-            "version": etcd.version.to_string(),
-            "origin": etcd.origin.to_string(),
-            "etcd": etcd.etcd,
-            "etcdctl": etcd.etcdctl,
-        })),
+        Format::Human => println!(
+            "etcd {} ({})\n{}",
+            etcd.version,
+            etcd.origin,
+            etcd.etcd.display()
+        ),
+        Format::Json => println!(
+            "{:#}",
+            json!({
+                "version": etcd.version.to_string(),
+                "origin": etcd.origin.to_string(),
+                "etcd": etcd.etcd,
+                "etcdctl": etcd.etcdctl,
+            })
+        ),
     }
     ExitCode::SUCCESS
 }
@@ -72,11 +86,13 @@ fn list(format: Format) -> ExitCode {
     if format == Format::Json {
         let rows: Vec<_> = cached
             .iter()
-            .map(|cached| json!({
-                "version": cached.manifest.version.to_string(),
-                "provider": cached.manifest.provider,
-                "etcd": cached.etcd,
-            }))
+            .map(|cached| {
+                json!({
+                    "version": cached.manifest.version.to_string(),
+                    "provider": cached.manifest.provider,
+                    "etcd": cached.etcd,
+                })
+            })
             .collect();
         let offers: serde_json::Map<_, _> = providers
             .iter()
@@ -85,12 +101,20 @@ fn list(format: Format) -> ExitCode {
                 (provider.name().to_owned(), json!(offers))
             })
             .collect();
-        println!("{:#}", json!({ "cache": cache, "cached": rows, "providers": offers }));
+        println!(
+            "{:#}",
+            json!({ "cache": cache, "cached": rows, "providers": offers })
+        );
         return ExitCode::SUCCESS;
     }
     println!("in {}:", cache.display());
     for cached in &cached {
-        println!("  {:8} {:12} {}", cached.manifest.version, cached.manifest.provider, cached.etcd.display());
+        println!(
+            "  {:8} {:12} {}",
+            cached.manifest.version,
+            cached.manifest.provider,
+            cached.etcd.display()
+        );
     }
     if cached.is_empty() {
         println!("  nothing yet");

@@ -103,18 +103,30 @@ fn run(job: &Job) -> Result<ExitCode, Trouble> {
     };
     let mut world = HostWorld::new(&story, &expected, options);
     let mut live = Live::new(&story, live_mode(job));
-    let told = drive(&mut world, &story, &expected, Seed::new(job.seed), |observation, lanes| {
-        live.saw(observation, lanes);
-    });
+    let told = drive(
+        &mut world,
+        &story,
+        &expected,
+        Seed::new(job.seed),
+        |observation, lanes| {
+            live.saw(observation, lanes);
+        },
+    );
     let outcome = block_on(told).map_err(Trouble::World)?;
     live.finish();
     // Stops the switch, which completes the capture.
     drop(world);
-    let dir = artifacts_dir(job, &outcome);
-    if let Some(dir) = &dir {
-        write_artifacts(dir, job, &story, &outcome, &text).map_err(files(dir))?;
+    let artifacts = Artifacts {
+        dir: artifacts_dir(job, &outcome),
+        seed: job.seed,
+        etcd: job.etcd_shown.clone(),
+    };
+    if let Some(dir) = &artifacts.dir {
+        quorate_report::artifacts::write(dir, &story, &outcome, &artifacts, &text)
+            .and_then(|()| copy_files(dir, job, &story))
+            .map_err(files(dir))?;
     }
-    print(job, &story, &outcome, dir);
+    print(job, &story, &outcome, &artifacts);
     Ok(ExitCode::from(outcome.verdict.exit_code()))
 }
 
@@ -123,19 +135,20 @@ fn artifacts_dir(job: &Job, outcome: &Outcome) -> Option<PathBuf> {
     if job.report.is_some() || outcome.verdict == Verdict::Pass {
         return job.report.clone();
     }
-    let name = job.scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let dir = tempfile::Builder::new().prefix(&format!("quorate-failed-{name}-")).tempdir();
+    let name = job
+        .scenario
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let dir = tempfile::Builder::new()
+        .prefix(&format!("quorate-failed-{name}-"))
+        .tempdir();
     dir.ok().map(tempfile::TempDir::keep)
 }
 
-fn write_artifacts(
-    dir: &Path,
-    job: &Job,
-    story: &Story,
-    outcome: &Outcome,
-    text: &str,
-) -> io::Result<()> {
-    quorate_report::artifacts::write(dir, story, outcome, text)?;
+/// What processes and the switch wrote.
+fn copy_files(dir: &Path, job: &Job, story: &Story) -> io::Result<()> {
     fs::copy(job.run_dir.join(CAPTURE), dir.join(CAPTURE))?;
     let logs = dir.join("logs");
     copy_logs(&job.run_dir.join("servers"), &logs.join("servers"))?;
@@ -162,19 +175,31 @@ fn copy_logs(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn print(job: &Job, story: &Story, outcome: &Outcome, dir: Option<PathBuf>) {
-    let artifacts = Artifacts { dir, seed: job.seed, etcd: job.etcd_shown.clone() };
+fn print(job: &Job, story: &Story, outcome: &Outcome, artifacts: &Artifacts) {
     if job.json {
-        println!("{:#}", quorate_report::json::report(story, outcome, &artifacts));
+        println!(
+            "{:#}",
+            quorate_report::json::report(story, outcome, artifacts)
+        );
     } else {
         let terminal = io::stdout().is_terminal();
-        let style = Style { colour: terminal, unicode: terminal, width: width() };
-        print!("{}", quorate_report::human::report(story, outcome, &artifacts, style));
+        let style = Style {
+            colour: terminal,
+            unicode: terminal,
+            width: width(),
+        };
+        print!(
+            "{}",
+            quorate_report::human::report(story, outcome, artifacts, style)
+        );
     }
 }
 
 fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100)
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .unwrap_or(100)
 }
 
 fn live_mode(job: &Job) -> LiveMode {
@@ -183,7 +208,9 @@ fn live_mode(job: &Job) -> LiveMode {
     } else if io::stderr().is_terminal() {
         LiveMode::Terminal
     } else {
-        LiveMode::Plain { verbose: job.verbose }
+        LiveMode::Plain {
+            verbose: job.verbose,
+        }
     }
 }
 

@@ -7,7 +7,11 @@
 //! Two hidden verbs come before everything else, because they make namespaces and so need a
 //! process with one thread: [`quorate_host::machine::HIDDEN_VERB`] is a machine of the world
 //! `host`, [`inside::HIDDEN_VERB`] is a run within its sandbox.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the command line"
+)]
 
 mod check;
 mod cli;
@@ -55,7 +59,12 @@ pub fn main() -> ExitCode {
 /// `quorate` beside it.
 pub fn is_part_of_run() -> bool {
     let verb = std::env::args().nth(1).unwrap_or_default();
-    [quorate_host::machine::HIDDEN_VERB, inside::HIDDEN_VERB, "serve"].contains(&verb.as_str())
+    [
+        quorate_host::machine::HIDDEN_VERB,
+        inside::HIDDEN_VERB,
+        "serve",
+    ]
+    .contains(&verb.as_str())
 }
 
 /// PID 1 of a machine: tells its events on standard output.
@@ -83,7 +92,8 @@ fn logs(verbose: u8) {
         1 => "info",
         _ => "debug",
     };
-    let filter = std::env::var("QUORATE_LOG").unwrap_or_else(|_| format!("quorate={level},{level}"));
+    let filter =
+        std::env::var("QUORATE_LOG").unwrap_or_else(|_| format!("quorate={level},{level}"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -46,7 +46,10 @@ fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
         None => None,
     };
     let dir = RunDir::new(args.keep).map_err(|error| cannot("no run directory", error))?;
-    let scenario = args.scenario.canonicalize().unwrap_or_else(|_| args.scenario.clone());
+    let scenario = args
+        .scenario
+        .canonicalize()
+        .unwrap_or_else(|_| args.scenario.clone());
     let job = Job {
         scenario,
         etcd: etcd.etcd.canonicalize().unwrap_or(etcd.etcd),
@@ -69,7 +72,7 @@ fn make(dir: &PathBuf) -> std::io::Result<PathBuf> {
 }
 
 fn start(job: &Job) -> ExitCode {
-    match spawn(job).and_then(|child| wait(child)) {
+    match spawn(job).and_then(wait) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("cannot start a run: {error}");

@@ -29,7 +29,11 @@ impl RunDir {
             let path = dir.path().to_owned();
             (Some(dir), path)
         };
-        Ok(Self { dir, path, _lock: lock })
+        Ok(Self {
+            dir,
+            path,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -44,9 +48,14 @@ impl RunDir {
 
 /// Removes the empty directories of runs that are no more.
 fn sweep(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
     for entry in entries.filter_map(Result::ok) {
-        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let is_ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
         let is_dead = || File::open(entry.path()).is_ok_and(|dir| dir.try_lock().is_ok());
         if is_ours && is_dead() {
             // Fails on one that is kept, and so not empty, or somebody else's.

@@ -29,7 +29,9 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
         }
     };
     let format = args.format;
-    match runtime.block_on(quorate_serve::run(config, stop(), |line| tell(line, format))) {
+    match runtime.block_on(quorate_serve::run(config, stop(), |line| {
+        tell(line, format)
+    })) {
         Ok(()) => ExitCode::SUCCESS,
         Err(ServeError::Config(error)) => {
             exit::show(error);
@@ -44,9 +46,10 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
 
 /// Completes at the first SIGINT or SIGTERM.
 async fn stop() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -68,16 +71,31 @@ fn human(event: &Event) -> String {
     match event {
         Event::Ready { leases } => format!("ready, {leases} leases"),
         Event::Offered { addr, mac } => format!("offered {addr} to {mac}"),
-        Event::Leased { addr, mac, hostname, kind, .. } => {
+        Event::Leased {
+            addr,
+            mac,
+            hostname,
+            kind,
+            ..
+        } => {
             format!("leased {addr} to {mac} ({hostname}, {kind})")
         }
         Event::LeaseEnded { addr, mac, why } => format!("lease of {addr} to {mac} {why}"),
         Event::Nak { addr, mac, why } => format!("refused {addr} to {mac}: {why}"),
-        Event::Refused { service, source, why } => match source {
+        Event::Refused {
+            service,
+            source,
+            why,
+        } => match source {
             Some(source) => format!("{service}: refused {source}: {why}"),
             None => format!("{service}: {why}"),
         },
-        Event::ZoneChanged { zone, serial, added, removed } => {
+        Event::ZoneChanged {
+            zone,
+            serial,
+            added,
+            removed,
+        } => {
             format!("zone {zone} {serial}: +{} -{}", added.len(), removed.len())
         }
         Event::NamePublished { hostname, addr } => format!("{hostname} leads to {addr}"),
@@ -85,10 +103,16 @@ fn human(event: &Event) -> String {
         Event::NameConflict { hostname, addr } => {
             format!("{hostname} belongs to another client, {addr} stays without a name")
         }
-        Event::GateWaiting { service, have, want } => {
+        Event::GateWaiting {
+            service,
+            have,
+            want,
+        } => {
             format!("{service}: {have} of {want} members are there")
         }
-        Event::GateOpened { service, members } => format!("{service}: complete: {}", members.join(" ")),
+        Event::GateOpened { service, members } => {
+            format!("{service}: complete: {}", members.join(" "))
+        }
         Event::ServicePublished { service, members } => {
             format!("{service}: published {}", members.join(" "))
         }

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn quorate(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_quorate")).args(args).output().expect("the program starts")
+    Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(args)
+        .output()
+        .expect("the program starts")
 }
 
 fn stdout(output: &Output) -> String {
@@ -16,7 +19,10 @@ fn stderr(output: &Output) -> String {
 }
 
 fn scenarios() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../scenarios")
+        .display()
+        .to_string()
 }
 
 /// A file with this text; removed with the directory.
@@ -37,8 +43,14 @@ fn a_broken_scenario_is_exit_2_with_the_span() {
         let output = quorate(&[verb, &path]);
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         let shown = stderr(&output);
-        assert!(shown.contains("broken.toml:3:11"), "no file, line and column in:\n{shown}");
-        assert!(shown.contains("the cluster shall have 2 members, but 3 machines"), "{shown}");
+        assert!(
+            shown.contains("broken.toml:3:11"),
+            "no file, line and column in:\n{shown}"
+        );
+        assert!(
+            shown.contains("the cluster shall have 2 members, but 3 machines"),
+            "{shown}"
+        );
     }
 }
 
@@ -46,7 +58,11 @@ fn a_broken_scenario_is_exit_2_with_the_span() {
 fn a_scenario_that_is_not_there_is_exit_2() {
     let output = quorate(&["run", "nowhere.toml"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("nowhere.toml"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("nowhere.toml"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -65,10 +81,20 @@ fn check_tells_programs_where_the_problem_is() {
 fn list_names_every_scenario() {
     let output = quorate(&["list", &scenarios()]);
     assert!(output.status.success());
-    assert!(stdout(&output).contains("three-members.toml"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("three-members.toml"),
+        "{}",
+        stdout(&output)
+    );
     let output = quorate(&["list", "--format", "json", &scenarios()]);
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(told.as_array().unwrap().iter().all(|row| row["machines"].is_u64()), "{told}");
+    assert!(
+        told.as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["machines"].is_u64()),
+        "{told}"
+    );
 }
 
 #[test]
@@ -83,7 +109,10 @@ fn the_schema_describes_the_keys() {
 fn completions_and_help_exist() {
     assert!(stdout(&quorate(&["completions", "bash"])).contains("_quorate"));
     let help = stdout(&quorate(&["run", "--help"]));
-    assert!(help.contains("Examples:") && help.contains("--report"), "{help}");
+    assert!(
+        help.contains("Examples:") && help.contains("--report"),
+        "{help}"
+    );
 }
 
 #[test]
@@ -92,15 +121,26 @@ fn an_etcd_that_is_none_is_refused_with_the_reason() {
     let story = format!("{}/three-members.toml", scenarios());
     let output = quorate(&["run", &story, "--etcd", &path]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).contains("cannot be used as etcd"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("cannot be used as etcd"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
 fn a_broken_configuration_is_exit_2_with_the_span() {
-    let (_dir, path) = file("quorate.toml", "state_dir = \"/nowhere\"\n[dns]\nlisten = \"here\"\n");
+    let (_dir, path) = file(
+        "quorate.toml",
+        "state_dir = \"/nowhere\"\n[dns]\nlisten = \"here\"\n",
+    );
     let output = quorate(&["serve", "--config", &path]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("quorate.toml:3:10"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("quorate.toml:3:10"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 /// Where user namespaces are forbidden: exit 3, and what to do about it.
@@ -122,7 +162,11 @@ fn without_user_namespaces_it_is_exit_3_with_the_remedy() {
     match output {
         Ok(output) if output.status.code() != Some(77) => {
             assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-            assert!(stderr(&output).contains("max_user_namespaces"), "{}", stderr(&output));
+            assert!(
+                stderr(&output).contains("max_user_namespaces"),
+                "{}",
+                stderr(&output)
+            );
         }
         Ok(_) | Err(_) => println!("not run: user namespaces cannot be forbidden here"),
     }
