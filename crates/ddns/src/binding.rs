@@ -46,13 +46,14 @@ impl Binding {
         is_label.then_some(self).ok_or("not a hostname")
     }
 
-    /// True when the names that `self` puts into the zones are all among those of `next`, so
-    /// that publishing `next` needs no withdrawal before it.
+    /// True when publishing `next` replaces all that `self` put into the zones, so that
+    /// nothing needs to be withdrawn before it. A name that is yet to be claimed may be
+    /// somebody else's, and a PTR to it must not stay.
     pub(crate) fn is_covered_by(&self, next: &Self) -> bool {
         self.addr == next.addr
             && self.hostname == next.hostname
             && self.has_owner_of(next)
-            && (next.forward || !self.forward)
+            && self.forward == next.forward
             && (next.reverse || !self.reverse)
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Change {
     pub(crate) patience: Duration,
     /// When something was last sent for it.
     pub(crate) sent_last: Option<Instant>,
+    /// An earlier registrar may have sent something for it.
+    is_restored: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -48,14 +50,30 @@ pub(crate) struct Flight {
 }
 
 impl Change {
-    pub(crate) fn new(aim: Aim, state: State) -> Self {
+    /// A change whose record is yet to be written.
+    pub(crate) fn new(aim: Aim) -> Self {
         Self {
             aim,
-            state,
+            state: State::Unwritten,
             attempt: 0,
             patience: PATIENCE_MIN,
             sent_last: None,
+            is_restored: false,
         }
+    }
+
+    /// A change that an earlier registrar wrote down.
+    pub(crate) fn restored(aim: Aim) -> Self {
+        Self {
+            state: State::Queued,
+            is_restored: true,
+            ..Self::new(aim)
+        }
+    }
+
+    /// True when nothing of it has been sent, and nothing is about to be.
+    pub(crate) fn is_unsent(&self) -> bool {
+        !self.is_restored && matches!(self.state, State::Unwritten | State::Queued)
     }
 
     /// The next step begins with fresh patience.

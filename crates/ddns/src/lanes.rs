@@ -75,11 +75,6 @@ impl Lanes {
         next
     }
 
-    /// The newest change of this key.
-    pub(crate) fn last(&self, key: &Key) -> Option<u64> {
-        self.queues.get(key)?.back().copied()
-    }
-
     /// The keys of the change rest from its last transmit on.
     pub(crate) fn rest(&mut self, aim: &Aim, sent_last: Instant, now: Instant) {
         while self.by_end.front().is_some_and(|(end, _)| *end <= now) {

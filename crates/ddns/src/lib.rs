@@ -4,7 +4,7 @@
 //! makes the zones say the same, however often servers, wires and it itself fail: every wish
 //! is written down before the first UPDATE of it leaves, and tried until it is acknowledged.
 //!
-//! - [`registrar`]: the engine; `restore`: from records and back
+//! - `registrar`: the engine; `restore`: from records and back
 //! - `step`: the UPDATEs of each change and where their replies lead
 //! - `change`, `lanes`, `flights`: one change under way, what must wait for what, whose reply
 //! - `cohort`: the gate that holds a service's SRV set back until it is whole
@@ -18,9 +18,11 @@ mod event;
 mod flights;
 mod lanes;
 mod record;
-pub mod registrar;
+mod registrar;
 mod restore;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use binding::Binding;
 pub use config::{
@@ -29,4 +31,4 @@ pub use config::{
 };
 pub use event::{Command, Event};
 pub use record::{OutboxRecord, Outcome};
-pub use registrar::Registrar;
+pub use registrar::{Registrar, UDP_PAYLOAD_OCTETS};

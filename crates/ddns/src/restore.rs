@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::Seed;
 
-use crate::change::{Change, State};
+use crate::change::Change;
 use crate::cohort::{Announcement, Standing};
 use crate::registrar::{Held, Registrar, Registration, Start};
 use crate::step::Aim;
@@ -40,7 +40,7 @@ impl Registrar {
         }
         for (number, aim) in aims {
             registrar.lanes.enter(number, &aim);
-            let change = Change::new(aim, State::Queued);
+            let change = Change::restored(aim);
             registrar.changes.insert(number, change);
         }
         registrar
@@ -88,6 +88,7 @@ impl Registrar {
                     binding: binding.clone(),
                     change,
                     standing: Registration::Underway,
+                    is_out: true,
                 };
                 self.held.insert(binding.addr, held);
                 Some(Aim::Publish(binding))
@@ -119,8 +120,15 @@ impl Registrar {
         match aim {
             Aim::Publish(binding) => {
                 let held = self.held.get_mut(&binding.addr);
-                if let Some(held) = held.filter(|held| held.change == change) {
-                    held.standing = Registration::of(outcome);
+                let Some(held) = held.filter(|held| held.change == change) else {
+                    return;
+                };
+                match outcome {
+                    Outcome::Applied => held.standing = Registration::Registered,
+                    Outcome::Conflict => held.standing = Registration::Conflict,
+                    Outcome::Cancelled => {
+                        self.held.remove(&binding.addr);
+                    }
                 }
             }
             Aim::Withdraw(_) => {}

@@ -1,0 +1,176 @@
+//! One change from the head of its lanes to its end.
+
+use quorate_core::{Instant, Now};
+use quorate_dns::ResponseCode;
+
+use super::{Registrar, Registration, Start};
+use crate::change::State;
+use crate::cohort::Standing;
+use crate::lanes::SETTLE;
+use crate::step::{Aim, Step, Verdict};
+use crate::{Binding, Event, OutboxRecord, Outcome};
+
+impl Registrar {
+    /// Starts the change if its record is on disk and nothing older is in its way.
+    pub(super) fn start(&mut self, number: u64, now: Now) {
+        let Some(change) = self.changes.get_mut(&number) else {
+            return;
+        };
+        if !matches!(change.state, State::Queued) || !self.lanes.is_first(number, &change.aim) {
+            return;
+        }
+        let Some(step) = change.aim.first_step(&self.config) else {
+            return self.finish(number, Outcome::Applied, now);
+        };
+        let until = match change.aim {
+            Aim::Publish(_) | Aim::Withdraw(_) => match self.start {
+                Start::Fresh | Start::Resuming => self.lanes.rested_at(&change.aim),
+                Start::Resumed(at) => self.lanes.rested_at(&change.aim).max(at + SETTLE),
+            },
+            // Sets are never changed, so no late copy can change them back.
+            Aim::Announce { .. } => now.instant,
+        };
+        if until > now.instant {
+            self.pause(number, step, until);
+        } else {
+            change.state = State::Ready { step };
+            self.ready.insert(number);
+        }
+    }
+
+    pub(super) fn pause(&mut self, number: u64, step: Step, until: Instant) {
+        if let Some(change) = self.changes.get_mut(&number) {
+            change.state = State::Pausing { step, until };
+            self.timers.insert((until, number));
+        }
+    }
+
+    pub(super) fn settle(&mut self, number: u64, step: Step, rcode: ResponseCode, now: Now) {
+        let verdict = step.judge(rcode);
+        if let State::Flying { flight, .. } = &self.changes[&number].state {
+            self.timers.remove(&(flight.deadline, number));
+            self.flights.land(flight.encoded.id, now.instant);
+        }
+        match verdict {
+            Verdict::Then(next) => {
+                self.acknowledged(number, step);
+                self.advance(number, next, now);
+            }
+            Verdict::Instead(next) => self.advance(number, next, now),
+            Verdict::Applied => {
+                self.acknowledged(number, step);
+                self.finish(number, Outcome::Applied, now);
+            }
+            Verdict::Conflict => self.finish(number, Outcome::Conflict, now),
+            Verdict::Over(next) => self.put_off(number, step, next, rcode, now),
+            Verdict::Again => self.put_off(number, step, step, rcode, now),
+        }
+    }
+
+    pub(super) fn put_off(
+        &mut self,
+        number: u64,
+        step: Step,
+        next: Step,
+        rcode: ResponseCode,
+        now: Now,
+    ) {
+        self.retrying(number, step, format!("{rcode:?}"));
+        if let Some(change) = self.changes.get_mut(&number) {
+            let until = now.instant + change.next_wait(&mut self.random);
+            self.pause(number, next, until);
+        }
+    }
+
+    pub(super) fn advance(&mut self, number: u64, next: Step, now: Now) {
+        let Some(change) = self.changes.get_mut(&number) else {
+            return;
+        };
+        match change.aim.settle(next, &self.config) {
+            Some(step) => {
+                change.progress();
+                change.state = State::Ready { step };
+                self.ready.insert(number);
+            }
+            None => self.finish(number, Outcome::Applied, now),
+        }
+    }
+
+    pub(super) fn acknowledged(&mut self, number: u64, step: Step) {
+        let Aim::Publish(Binding { hostname, addr, .. }) = &self.changes[&number].aim else {
+            return;
+        };
+        let (hostname, addr) = (hostname.clone(), *addr);
+        match step {
+            Step::Claim | Step::Reclaim => {
+                self.queue.event(Event::NamePublished { hostname, addr });
+            }
+            Step::Point => self.queue.event(Event::ReversePublished { hostname, addr }),
+            Step::Release
+            | Step::Forget
+            | Step::Unpoint
+            | Step::Open
+            | Step::Compare
+            | Step::Join => {}
+        }
+    }
+
+    /// The change is over: written down, told, and out of the way of those behind it.
+    pub(super) fn finish(&mut self, number: u64, outcome: Outcome, now: Now) {
+        let Some(change) = self.changes.remove(&number) else {
+            return;
+        };
+        self.queue.write(OutboxRecord::Done {
+            change: number,
+            outcome,
+        });
+        if let Some(sent_last) = change.sent_last
+            && !matches!(change.aim, Aim::Announce { .. })
+        {
+            self.lanes.rest(&change.aim, sent_last, now.instant);
+        }
+        self.record_outcome(number, &change.aim, outcome);
+        for next in self.lanes.leave(number, &change.aim) {
+            self.start(next, now);
+        }
+        if let Aim::Publish(binding) = &change.aim
+            && outcome == Outcome::Applied
+        {
+            self.tell_late(binding);
+        }
+        self.decide_all();
+    }
+
+    pub(super) fn record_outcome(&mut self, number: u64, aim: &Aim, outcome: Outcome) {
+        match aim {
+            Aim::Publish(binding) => {
+                let (hostname, addr) = (binding.hostname.clone(), binding.addr);
+                let held = self.held.get_mut(&addr);
+                if let Some(held) = held.filter(|held| held.change == number) {
+                    held.standing = Registration::of(outcome);
+                }
+                if outcome == Outcome::Conflict {
+                    self.queue.event(Event::Conflict { hostname, addr });
+                }
+            }
+            Aim::Withdraw(binding) => self.queue.event(Event::Withdrawn {
+                hostname: binding.hostname.clone(),
+                addr: binding.addr,
+            }),
+            Aim::Announce { service, members } => {
+                let announcement = self.cohorts[*service].announcements.get_mut(&number);
+                if let Some(announcement) = announcement {
+                    announcement.standing = Standing::of(outcome);
+                }
+                let service = self.config.services[*service].label.clone();
+                self.queue.event(match outcome {
+                    Outcome::Applied | Outcome::Cancelled => Event::ServicePublished {
+                        service,
+                        members: members.clone(),
+                    },
+                    Outcome::Conflict => Event::ServiceConflict { service },
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The registrar against a real authority in memory.
+
+mod faults;
+mod gate;
+mod laws;
+mod names;
+mod nsupdate;
+mod world;
