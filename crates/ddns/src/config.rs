@@ -224,7 +224,7 @@ impl Service {
     }
 
     fn check_members(&self, zone: &Name) -> Result<(), ConfigError> {
-        let members_max = members_max(zone);
+        let members_max = self.members_max(zone);
         if self.members == 0 {
             let service = self.label.clone();
             return Err(ConfigError::NoMembers { service });
@@ -237,6 +237,23 @@ impl Service {
             });
         }
         Ok(())
+    }
+
+    /// How many members' server and client records one UPDATE holds, whatever their hostnames.
+    ///
+    /// Counted without compression: targets have none (RFC 2782), and of owners hickory
+    /// compresses only the first hundred or so.
+    fn members_max(&self, zone: &Name) -> usize {
+        const MESSAGE_LEN_MAX: usize = 65_535;
+        /// Header, zone section, prerequisite, and the longest TSIG.
+        const OVERHEAD_LEN_MAX: usize = 12 + 2 * (255 + 10) + 1_024;
+        /// TYPE, CLASS, TTL, RDLENGTH; priority, weight, port.
+        const FIXED_LEN: usize = 10 + 6;
+        const LABEL_LEN_MAX: usize = 64;
+        let target_len = LABEL_LEN_MAX + zone.len() + 1;
+        let owners_len = self.server_owner.len() + self.client_owner.len() + 2;
+        let member_len = owners_len + 2 * (FIXED_LEN + target_len);
+        (MESSAGE_LEN_MAX - OVERHEAD_LEN_MAX) / member_len
     }
 
     /// The server set of these hosts.
@@ -259,18 +276,6 @@ impl Service {
         let srv = SRV::new(self.raw.priority, self.raw.weight, port, target);
         Record::from_rdata(owner.clone(), self.ttl_secs, RData::SRV(srv))
     }
-}
-
-/// How many members' server and client records one UPDATE holds, whatever their hostnames:
-/// owners are compressed to two octets, targets are not (RFC 2782) and have 63-octet labels.
-fn members_max(zone: &Name) -> usize {
-    const MESSAGE_LEN_MAX: usize = 65_535;
-    /// Header, zone section, prerequisite, both owners in full, and the longest TSIG.
-    const OVERHEAD_LEN_MAX: usize = 12 + 5 * 255 + 512;
-    /// Owner pointer, TYPE, CLASS, TTL, RDLENGTH; priority, weight, port.
-    const RECORD_LEN: usize = 2 + 10 + 6;
-    let target_len = 64 + zone.len();
-    (MESSAGE_LEN_MAX - OVERHEAD_LEN_MAX) / (2 * (RECORD_LEN + target_len))
 }
 
 fn zone(text: &str) -> Result<Name, ConfigError> {

@@ -237,3 +237,60 @@ fn fqdn(hostname: &str, config: &Config) -> Name {
         .fqdn(hostname)
         .expect("only hostnames that fit are taken on")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Again, Applied, Conflict, Instead, Over, Then};
+    use super::*;
+
+    /// Every step and every response code that RFC 2136 §3 has for it.
+    #[test]
+    fn each_reply_leads_where_the_picture_says() {
+        use ResponseCode::{
+            FormErr, NXDomain, NXRRSet, NoError, NotAuth, NotZone, Refused, ServFail, YXDomain,
+            YXRRSet,
+        };
+        let rcodes = [NoError, YXDomain, YXRRSet, NXRRSet, NXDomain];
+        let unpoint = Instead(Step::Unpoint);
+        let forgotten = Then(Step::Unpoint);
+        for (step, verdicts) in [
+            (
+                Step::Claim,
+                [
+                    Then(Step::Point),
+                    Instead(Step::Reclaim),
+                    Again,
+                    Again,
+                    Again,
+                ],
+            ),
+            (
+                Step::Reclaim,
+                [Then(Step::Point), Again, Again, Conflict, Over(Step::Claim)],
+            ),
+            (Step::Point, [Applied, Again, Again, Again, Again]),
+            (
+                Step::Release,
+                [Then(Step::Forget), Again, Again, unpoint, unpoint],
+            ),
+            (
+                Step::Forget,
+                [forgotten, Again, forgotten, unpoint, unpoint],
+            ),
+            (Step::Unpoint, [Applied, Again, Again, Again, Again]),
+            (
+                Step::Open,
+                [Applied, Again, Instead(Step::Compare), Again, Again],
+            ),
+            (Step::Compare, [Applied, Again, Again, Conflict, Again]),
+            (Step::Join, [Applied, Again, Again, Again, Again]),
+        ] {
+            for (rcode, verdict) in rcodes.into_iter().zip(verdicts) {
+                assert_eq!(step.judge(rcode), verdict, "{step:?} {rcode:?}");
+            }
+            for rcode in [FormErr, ServFail, Refused, NotAuth, NotZone] {
+                assert_eq!(step.judge(rcode), Again, "{step:?} {rcode:?}");
+            }
+        }
+    }
+}

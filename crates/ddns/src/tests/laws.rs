@@ -95,7 +95,7 @@ proptest! {
         let mut inputs = life(seed);
         let mut replies: Vec<&mut Vec<u8>> = inputs.iter_mut().filter_map(|input| match input {
             Input::Datagram { payload, .. } => Some(payload),
-            _ => None,
+            Input::Command(_) | Input::Sync | Input::Pass(_) | Input::Sleep(_) => None,
         }).collect();
         for (index, octet) in damage {
             let reply = index.index(replies.len());

@@ -10,7 +10,7 @@ use quorate_core::{
 };
 use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::tsig::Key;
-use quorate_dns::{Authority, Journal, Name, Record, RecordType, text};
+use quorate_dns::{Authority, Journal, Name, RData, Record, RecordType, text};
 
 use crate::{
     Binding, Command, Config, Event, OutboxRecord, RawConfig, RawService, RawSet, Registrar,
@@ -393,10 +393,13 @@ impl World {
     }
 
     fn dangling(&self, added: &[Record]) -> Vec<Name> {
-        let targets = added.iter().filter_map(|record| match &record.data {
-            quorate_dns::RData::SRV(srv) => Some(srv.target.clone()),
-            _ => None,
-        });
+        let target = |record: &Record| {
+            let RData::SRV(srv) = &record.data else {
+                return None;
+            };
+            Some(srv.target.clone())
+        };
+        let targets = added.iter().filter_map(target);
         let has_a = |target: &Name| self.authority.lookup(target, RecordType::A).is_some();
         targets.filter(|target| !has_a(target)).collect()
     }
