@@ -1,4 +1,5 @@
 //! The command line as people meet it: exit codes, errors, output for programs.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,11 +1,10 @@
 //! The boot chain of each machine over time.
 //!
 //! ```text
-//! ms since power-on   discover    ack   name   seed   etcd    srv  cluster-id  voter
-//! n1 ···▒▒▓▓███              4      6     10     12     13     30        2071   2682
+//!    0 to 1.5 s           discover     ack    name    seed     srv    etcd cluster   voter  ms
+//! n1 aeeeeeeeeeeeeccVV          12      16      24      29      78      30    1245    1392
 //! ```
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use quorate_core::Instant;
@@ -20,10 +19,21 @@ const COLUMNS: [Link; 8] = [
     Link::Ack,
     Link::Name,
     Link::Seed,
-    Link::Etcd,
     Link::Srv,
+    Link::Etcd,
     Link::ClusterId,
     Link::Voter,
+];
+
+/// What a machine is at after each link, as the legend says it.
+const STAGES: [(Link, &str); 7] = [
+    (Link::Discover, "asking"),
+    (Link::Ack, "leased"),
+    (Link::Name, "named"),
+    (Link::Seed, "seeded"),
+    (Link::Etcd, "etcd runs"),
+    (Link::ClusterId, "in a cluster"),
+    (Link::Voter, "voter"),
 ];
 
 /// Machines that get a line each; of more, the slowest are shown.
@@ -80,7 +90,18 @@ pub(crate) fn draw(lanes: &Lanes, end: Instant, style: Style) -> String {
     if left_out > 0 {
         let _ = writeln!(text, "and {left_out} faster machines");
     }
+    text.push_str(&legend(style));
     text
+}
+
+/// What the bar's columns mean.
+fn legend(style: Style) -> String {
+    let word = |(link, word): (Link, &str)| {
+        let (ascii, block, colour) = look(Some(link));
+        let glyph = if style.unicode { block } else { ascii };
+        format!("{} {word}", paint(glyph, colour, style))
+    };
+    format!("{}\n", STAGES.map(word).join("  "))
 }
 
 /// All, or of many the slowest, and how many were left out.
@@ -135,12 +156,16 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 /// What the machine was waiting for, column by column.
 fn bar(lane: &Lane, end: Instant, width: usize, style: Style) -> String {
     let end_ns = end.as_nanos().max(1);
-    let steps: BTreeMap<Instant, Link> =
-        lane.reached.iter().map(|(link, at)| (*at, *link)).collect();
     let mut text = String::new();
     for column in 0..width as u64 {
         let until = Instant::from_nanos(end_ns * (column + 1) / width as u64);
-        let link = steps.range(..=until).next_back().map(|(_, link)| *link);
+        // The furthest link, not the latest: an etcd that runs may still wait for its records.
+        let link = lane
+            .reached
+            .iter()
+            .filter(|(_, at)| **at <= until)
+            .map(|(link, _)| *link)
+            .max();
         let (ascii, block, colour) = look(link);
         let glyph = if style.unicode { block } else { ascii };
         text.push_str(&paint(glyph, colour, style));
