@@ -6,13 +6,13 @@ use std::io::{BufRead as _, BufReader};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, ExitCode, Stdio};
+use std::time::Duration;
 
 use quorate_host::machine::{Init, Machine, MachineSpec};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use crate::cases::{self, Case};
-use crate::{Bench, NO_SANDBOX, Trouble};
+use crate::{Bench, NO_SANDBOX, PATIENCE, Trouble, ended_within};
 
 pub(crate) const LIVES: [(&str, Case); 2] = [("linger", linger), ("exit_with_7", exit_with_7)];
 
@@ -122,29 +122,35 @@ fn parents() -> HashMap<Pid, Pid> {
     entries.filter_map(|entry| parent(entry.ok()?)).collect()
 }
 
-/// Waits until all of them have ended.
+/// Waits until all of them have ended. Ends those that have not, and says so.
 fn all_gone(fds: &[OwnedFd]) -> Result<(), Trouble> {
-    let patience = Timespec {
-        tv_sec: 20,
-        tv_nsec: 0,
-    };
+    let mut outlived = Vec::new();
     for (n, fd) in fds.iter().enumerate() {
-        let mut ended = [PollFd::new(fd, PollFlags::IN)];
-        if poll(&mut ended, Some(&patience)).map_err(std::io::Error::from)? == 0 {
-            return Err(Trouble::Failed(format!(
-                "process {n} of the family lives on"
-            )));
+        // One that lives on after the first wait needs no second.
+        let patience = if outlived.is_empty() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        if !ended_within(fd, patience)? {
+            outlived.push(n);
         }
     }
-    Ok(())
+    if outlived.is_empty() {
+        return Ok(());
+    }
+    for n in &outlived {
+        pidfd_send_signal(&fds[*n], Signal::KILL).map_err(std::io::Error::from)?;
+    }
+    Err(Trouble::Failed(format!(
+        "of the family, these lived on: {outlived:?}"
+    )))
 }
 
 fn killed(bench: &Bench, victim: usize) -> Result<(), Trouble> {
     let (mut outer, family, fds) = alive(bench)?;
     kill_process(family[victim], Signal::KILL).map_err(std::io::Error::from)?;
     let gone = all_gone(&fds);
-    // Reaps it, and ends what a failure left.
-    outer.kill()?;
     outer.wait()?;
     gone
 }

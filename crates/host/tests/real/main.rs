@@ -15,13 +15,19 @@ mod deaths;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use quorate_host::{machine, sandbox};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+/// How long a case may take, all in all.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The user that has nothing.
 const NOBODY: u32 = 65_534;
 /// What a case exits with when there can be no sandbox.
@@ -150,7 +156,17 @@ impl Bench {
 
     /// Runs a case to its end, which must be success.
     fn passes(&self, case: &str) -> Result<(), Trouble> {
-        let output = self.command(case)?.output()?;
+        let mut command = self.command(case)?;
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let pid = Pid::from_child(&child);
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from)?;
+        if !ended_within(&pidfd, PATIENCE)? {
+            pidfd_send_signal(&pidfd, Signal::KILL).map_err(io::Error::from)?;
+        }
+        let output = child.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => Ok(()),
@@ -158,4 +174,14 @@ impl Bench {
             _ => Err(Trouble::Failed(format!("{}\n{said}", output.status))),
         }
     }
+}
+
+/// Waits for the process to end; false when it does not.
+fn ended_within(process: &OwnedFd, patience: Duration) -> io::Result<bool> {
+    let patience = Timespec {
+        tv_sec: patience.as_secs().cast_signed(),
+        tv_nsec: 0,
+    };
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    Ok(poll(&mut ended, Some(&patience))? > 0)
 }
