@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hickory_server::Server;
-use quorate_core::{Channel, Datagram, Destination, Seed, StreamId, Transmit};
+use quorate_core::{Channel, Datagram, Destination, Instant, Seed, StreamId, Transmit};
 use quorate_store::{Log, StoreError};
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
@@ -92,8 +92,9 @@ struct Daemon {
     dhcp: Option<DhcpPort>,
     dns: Option<(Server<Door>, mpsc::Receiver<DnsRequest>)>,
     ddns: Option<(UdpSocket, SocketAddr)>,
-    /// Answers that hickory's tasks wait for.
-    waiting: BTreeMap<Waiter, oneshot::Sender<Vec<u8>>>,
+    /// Answers that hickory's tasks wait for, and since when.
+    waiting: BTreeMap<Waiter, (Instant, oneshot::Sender<Vec<u8>>)>,
+    swept: Instant,
     told: mpsc::UnboundedReceiver<Event>,
     asks: mpsc::Receiver<Ask>,
     streams: Replies,
@@ -168,6 +169,7 @@ impl Daemon {
             dns,
             ddns,
             waiting: BTreeMap::new(),
+            swept: now.instant,
             told,
             asks,
             streams: Replies::new(),
@@ -265,10 +267,16 @@ impl Daemon {
     }
 
     fn dns(&mut self, request: DnsRequest) -> Result<(), ServeError> {
+        let now = clock::now();
+        if now.instant - self.swept > ANSWER_MAX {
+            self.swept = now.instant;
+            // What the engine left without an answer gets none.
+            self.waiting
+                .retain(|_, (since, _)| now.instant - *since <= ANSWER_MAX);
+        }
         // A second request under the same key is a retransmission: one answer serves both.
-        self.waiting.retain(|_, reply| !reply.is_closed());
-        self.waiting
-            .insert(Waiter::of_request(&request), request.reply);
+        let waiter = Waiter::of_request(&request);
+        self.waiting.insert(waiter, (now.instant, request.reply));
         let datagram = Datagram {
             source: request.source,
             destination: request.source,
@@ -317,7 +325,7 @@ impl Daemon {
 
     fn answer(&mut self, transmit: Transmit) {
         let waiter = Waiter::of_answer(&transmit);
-        if let Some(reply) = waiter.and_then(|waiter| self.waiting.remove(&waiter)) {
+        if let Some((_, reply)) = waiter.and_then(|waiter| self.waiting.remove(&waiter)) {
             // The asker may have gone meanwhile.
             let _ = reply.send(transmit.payload);
         }
@@ -407,4 +415,6 @@ pub fn control_path(state_dir: &Path) -> std::path::PathBuf {
 /// Messages of one socket taken before the disk is waited for.
 const BATCH_MAX: usize = 256;
 const MESSAGE_OCTETS_MAX: usize = 65_535;
+/// How long a request may wait for the disk, and how often those that waited longer go.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 const REPLIES_WAITING_MAX: usize = 64;
