@@ -21,22 +21,43 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A run keeps both cores of a small machine busy, and some stories are about time.
     arguments.test_threads.get_or_insert(2);
-    let missing = if arguments.list { None } else { what_is_missing() };
+    let missing = if arguments.list {
+        None
+    } else {
+        what_is_missing()
+    };
     if let Some(reason) = &missing {
         eprintln!("not run: {reason}");
     }
     let mut trials = Vec::new();
     for file in story_files() {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         trials.push(Trial::test(name.clone(), move || judge(&name, &file)));
     }
-    trials.push(Trial::test("an_ordinary_user_needs_no_root", an_ordinary_user_needs_no_root));
+    trials.push(Trial::test(
+        "an_ordinary_user_needs_no_root",
+        an_ordinary_user_needs_no_root,
+    ));
     trials.push(Trial::test("a_run_leaves_nothing", || leaves_nothing(None)));
-    trials.push(Trial::test("a_killed_run_leaves_nothing", || leaves_nothing(Some("KILL"))));
-    trials.push(Trial::test("a_terminated_run_leaves_nothing", || leaves_nothing(Some("TERM"))));
-    trials.push(Trial::test("the_report_has_everything", the_report_has_everything));
+    trials.push(Trial::test("a_killed_run_leaves_nothing", || {
+        leaves_nothing(Some("KILL"))
+    }));
+    trials.push(Trial::test("a_terminated_run_leaves_nothing", || {
+        leaves_nothing(Some("TERM"))
+    }));
+    trials.push(Trial::test(
+        "the_report_has_everything",
+        the_report_has_everything,
+    ));
     let is_missing = missing.is_some();
-    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(is_missing)).collect();
+    let trials = trials
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(is_missing))
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -62,7 +83,10 @@ fn story_files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
         .collect();
     files.sort();
     files
@@ -109,13 +133,21 @@ fn judge(name: &str, file: &Path) -> Result<(), Failed> {
         None => {
             check(output.status.code() == Some(0), "exit code 0", &told)?;
             let last = said.lines().last().unwrap_or_default();
-            check(last.starts_with("PASS"), "a last line that begins with PASS", &told)
+            check(
+                last.starts_with("PASS"),
+                "a last line that begins with PASS",
+                &told,
+            )
         }
     }
 }
 
 fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(format!("expected {expected}, got {told}").into()) }
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("expected {expected}, got {told}").into())
+    }
 }
 
 /// The whole chain as `nobody`, with nothing but a cache that it can write to.
@@ -135,7 +167,9 @@ fn an_ordinary_user_needs_no_root() -> Result<(), Failed> {
     let story = home.path().join("three-members.toml");
     fs::copy(scenarios().join("three-members.toml"), &story)?;
     let etcd = home.path().join("etcd");
-    let fetched = cli().args(["etcd", "fetch", "3.5", "--format", "json"]).output()?;
+    let fetched = cli()
+        .args(["etcd", "fetch", "3.5", "--format", "json"])
+        .output()?;
     let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
     fs::copy(fetched["etcd"].as_str().ok_or("no path of etcd")?, &etcd)?;
     let output = Command::new(&program)
@@ -171,18 +205,40 @@ fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
     });
     let all = all.ok_or("the run never came to live")?;
     if let Some(signal) = signal {
-        Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status()?;
+        Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(child.id().to_string())
+            .status()?;
     }
     child.wait()?;
-    let gone = wait_for(Duration::from_secs(5), || all.iter().all(|one| !one.lives()).then_some(()));
-    gone.ok_or_else(|| format!("still there: {:?}", all.iter().filter(|one| one.lives()).collect::<Vec<_>>()))?;
+    let gone = wait_for(Duration::from_secs(5), || {
+        all.iter().all(|one| !one.lives()).then_some(())
+    });
+    gone.ok_or_else(|| {
+        format!(
+            "still there: {:?}",
+            all.iter().filter(|one| one.lives()).collect::<Vec<_>>()
+        )
+    })?;
     let after = Host::look()?;
-    check(before.mounts == after.mounts, "the same mounts", &format!("{:?}", after.mounts.difference(&before.mounts)))?;
-    check(before.interfaces == after.interfaces, "the same interfaces", &format!("{after:?}"))?;
+    check(
+        before.mounts == after.mounts,
+        "the same mounts",
+        &format!("{:?}", after.mounts.difference(&before.mounts)),
+    )?;
+    check(
+        before.interfaces == after.interfaces,
+        "the same interfaces",
+        &format!("{after:?}"),
+    )?;
     // An empty directory may be left by a killed run; the next one removes it.
     if signal == Some("KILL") {
         run(&scenarios().join("one-machine.toml"))?;
-        cli().arg("run").arg(scenarios().join("one-machine.toml")).env("TMPDIR", temp.path()).output()?;
+        cli()
+            .arg("run")
+            .arg(scenarios().join("one-machine.toml"))
+            .env("TMPDIR", temp.path())
+            .output()?;
     }
     let files: Vec<_> = fs::read_dir(temp.path())?.filter_map(Result::ok).collect();
     check(files.is_empty(), "no files", &format!("{files:?}"))
@@ -217,7 +273,11 @@ impl Process {
         // proc(5): state is field 3, starttime field 22.
         let is_dead = matches!(*fields.first()?, "Z" | "X");
         let name = head.split_once('(')?.1.to_owned();
-        (!is_dead).then(|| Self { pid, started: fields.get(19).map_or_else(String::new, |s| (*s).to_owned()), name })
+        (!is_dead).then(|| Self {
+            pid,
+            started: fields.get(19).map_or_else(String::new, |s| (*s).to_owned()),
+            name,
+        })
     }
 
     fn lives(&self) -> bool {
@@ -239,11 +299,17 @@ fn descendants(root: u32) -> Vec<Process> {
 }
 
 fn children(pid: u32) -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
     tasks
         .filter_map(Result::ok)
         .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
         .collect()
 }
 
@@ -269,17 +335,35 @@ impl Host {
 fn the_report_has_everything() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     let story = scenarios().join("three-members.toml");
-    let output = cli().arg("run").arg(&story).arg("--report").arg(dir.path()).args(["--format", "json"]).output()?;
+    let output = cli()
+        .arg("run")
+        .arg(&story)
+        .arg("--report")
+        .arg(dir.path())
+        .args(["--format", "json"])
+        .output()?;
     let told: serde_json::Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{error}: {} {}", text(&output.stdout), text(&output.stderr)))?;
     check(told["verdict"] == "pass", "verdict pass", &told.to_string())?;
-    for file in ["events.jsonl", "capture.pcapng", "leases.json", "zone-history.jsonl", "verdict.json", "scenario.toml"] {
+    for file in [
+        "events.jsonl",
+        "capture.pcapng",
+        "leases.json",
+        "zone-history.jsonl",
+        "verdict.json",
+        "scenario.toml",
+    ] {
         let path = dir.path().join(file);
         let is_there = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
         check(is_there, file, "no such file, or an empty one")?;
     }
     for machine in ["n1", "n2", "n3"] {
-        let log = fs::read_to_string(dir.path().join("logs").join(machine).join("etcd.service.log"))?;
+        let log = fs::read_to_string(
+            dir.path()
+                .join("logs")
+                .join(machine)
+                .join("etcd.service.log"),
+        )?;
         check(log.contains("starting"), "etcd's log", &log)?;
     }
     let events = fs::read_to_string(dir.path().join("events.jsonl"))?;

@@ -1,0 +1,45 @@
+//! What the README tells people to write is what quorate reads.
+
+use quorate_scenario::Story;
+use quorate_serve::{Config, ServeError};
+use quorate_tests::read;
+
+#[test]
+fn its_scenario_is_a_story() {
+    if let Err(error) = Story::parse("README.md", &example("title = ")) {
+        panic!("{:?}", miette::Report::new(error));
+    }
+}
+
+/// All but its sockets: the addresses in it are not this machine's, and that is the first thing
+/// that may be wrong with it.
+#[test]
+fn its_servers_would_run_on_their_machine() {
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    let state = dir.path().join("state").display().to_string();
+    let text = example("state_dir = ").replace("/var/lib/quorate", &state);
+    let text = text.replace("\"eth0\"", "\"no-such-card\"");
+    let path = dir.path().join("quorate.toml");
+    std::fs::write(&path, text).expect("the directory is writable");
+    let config = match Config::load(&path) {
+        Ok(config) => config,
+        Err(error) => panic!("{:?}", miette::Report::new(error)),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let ended = runtime.block_on(quorate_serve::run(config, std::future::pending(), |_| {}));
+    assert!(matches!(ended, Err(ServeError::Socket { .. })), "{ended:?}");
+}
+
+/// The TOML block that begins so.
+fn example(beginning: &str) -> String {
+    let text = read("README.md");
+    let blocks = text.split("```toml\n").skip(1);
+    let mut blocks = blocks.filter_map(|rest| rest.split("```").next());
+    blocks
+        .find(|block| block.starts_with(beginning))
+        .unwrap_or_else(|| panic!("no TOML block of the README begins with {beginning}"))
+        .to_owned()
+}
