@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engines::Engines;
+use quorate_services::Engines;
+
+use crate::disk::Disk;
 
 /// One question to the main loop.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ async fn ask(State(asks): State<Arc<mpsc::Sender<Ask>>>, uri: Uri) -> (StatusCod
 }
 
 /// Answers from what is durable now.
-pub(crate) fn answer(ask: Ask, engines: &Engines) {
+pub(crate) fn answer(ask: Ask, engines: &Engines<Disk>) {
     let value = match ask.what {
         What::Leases => json!(engines.leases().collect::<Vec<_>>()),
         What::Zones => engines

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hickory_server::Server;
 use quorate_core::{Channel, Datagram, Destination, Instant, Seed, StreamId, Transmit};
-use quorate_store::{Log, StoreError};
+use quorate_services::{Directory, Engines, Event, Line, SeedBook, Service, Setup, SetupError};
+use quorate_store::StoreError;
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
@@ -17,11 +18,10 @@ use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::control::{self, Ask};
 use crate::dhcp_port::DhcpPort;
+use crate::disk::Disk;
 use crate::dns_port::{self, DnsRequest, Door};
-use crate::engines::{Engines, Service};
-use crate::event::{Event, Line};
-use crate::seed_port::{self, Directory, SeedServer};
-use crate::setup;
+use crate::keys;
+use crate::seed_port::{self, SeedServer};
 use crate::stream::exchange;
 
 /// The daemons cannot start, or cannot go on.
@@ -35,6 +35,12 @@ pub enum ServeError {
     Record(#[from] serde_json::Error),
     #[error("{what}: {source}")]
     Socket { what: String, source: io::Error },
+}
+
+impl From<SetupError> for ServeError {
+    fn from(error: SetupError) -> Self {
+        Self::Config(error.into())
+    }
 }
 
 /// Serves until `stop` completes. Every event goes to `tell`, the first being
@@ -88,7 +94,7 @@ enum Wake {
 }
 
 struct Daemon {
-    engines: Engines,
+    engines: Engines<Disk>,
     dhcp: Option<DhcpPort>,
     dns: Option<(Server<Door>, mpsc::Receiver<DnsRequest>)>,
     ddns: Option<(UdpSocket, SocketAddr)>,
@@ -103,20 +109,16 @@ struct Daemon {
 
 impl Daemon {
     async fn start(config: Config) -> Result<Self, ServeError> {
-        let dhcp = config.dhcp.as_ref().filter(|section| section.enable);
-        let dns = config.dns.as_ref().filter(|section| section.enable);
-        let ddns = config.ddns.as_ref().filter(|section| section.enable);
-        let seed = config.seed.as_ref().filter(|section| section.enable);
-
+        let Config(config) = config;
         let directory = Directory::default();
-        let log = Log::open(&config.state_dir.join("state"))?;
-        let setup = setup::new(&config)?;
+        let log = Disk::open(&config.state_dir.join("state"))?;
+        let setup = Setup::new(&config, keys::load(&config)?)?;
         let now = clock::now();
         let draw = Seed::new(now.instant.as_nanos() ^ now.wall.as_unix_secs().rotate_left(32));
         let engines = Engines::restore(setup, log, draw, directory.clone(), now)?;
 
         let socket = |what: String| move |source| ServeError::Socket { what, source };
-        let dns = match dns {
+        let dns = match config.dns() {
             Some(dns) => Some(
                 dns_port::listen(&dns.listen)
                     .await
@@ -124,7 +126,7 @@ impl Daemon {
             ),
             None => None,
         };
-        let ddns = match ddns {
+        let ddns = match config.ddns() {
             Some(ddns) => {
                 let any = if ddns.server.is_ipv4() {
                     "0.0.0.0:0"
@@ -139,22 +141,17 @@ impl Daemon {
             None => None,
         };
         let (events, told) = mpsc::unbounded_channel();
-        if let Some(seed) = seed {
+        if let Some(seed) = config.seed() {
             let what = format!("[seed] {}", seed.listen);
             let listener = TcpListener::bind(seed.listen).await.map_err(socket(what))?;
-            let etcd = seed
-                .etcd
-                .as_ref()
-                .map(|etcd| (etcd.class.clone(), etcd.unit.clone()));
             let server = SeedServer {
-                directory,
-                etcd,
+                seeds: SeedBook::new(seed, directory),
                 events,
             };
             tokio::spawn(seed_port::serve(listener, server));
         }
         // DHCP last: what it hands out leads to the others.
-        let dhcp = match dhcp {
+        let dhcp = match config.dhcp() {
             Some(dhcp) => {
                 let what = format!("[dhcp] {}", dhcp.interface);
                 Some(DhcpPort::open(&dhcp.interface, dhcp.server_id).map_err(socket(what))?)

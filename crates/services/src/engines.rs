@@ -1,4 +1,4 @@
-//! The engines of one daemon, and the one log that makes their promises durable.
+//! The engines of one server, and the one log that makes their promises durable.
 //!
 //! ```text
 //!  datagrams ─► engines ─► writes ─► log ─┬─ one sync for all ─► handle_written ─► replies
@@ -9,77 +9,76 @@
 //! publish it are in one batch, so that neither survives a crash without the other.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use quorate_boot::Facts;
 use quorate_core::{Datagram, Deadline, Engine, Now, Output, Seed, Ticket, Transmit};
-use quorate_ddns::{Binding, OutboxRecord, Registrar};
-use quorate_dhcp::{ClientKey, Lease, LeaseRecord, LeaseState, Server};
-use quorate_dns::{Authority, Journal};
-use quorate_store::{Log, StoreError};
-use serde::{Deserialize, Serialize};
+use quorate_ddns::Registrar;
+use quorate_dhcp::{Lease, LeaseRecord, Server};
+use quorate_dns::Authority;
 
 use crate::event::Event;
-use crate::seed_port::Directory;
+use crate::record::{Record, binding, encode, intention};
+use crate::seeds::Directory;
+use crate::setup::{Setup, SubnetFacts};
 use crate::translate;
 
 /// Which engine something belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
+pub enum Service {
     Dhcp,
     Dns,
     Ddns,
 }
 
-/// One durable line of the log.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Record {
-    Lease(LeaseRecord),
-    Zone(Journal),
-    Outbox(OutboxRecord),
-}
+/// Where records become durable: a log on a disk, or a simulated one.
+pub trait Journal {
+    type Error;
 
-/// What every machine of a subnet is told, for its seed.
-#[derive(Clone, Debug)]
-pub(crate) struct SubnetFacts {
-    pub(crate) net: quorate_dhcp::net::Ipv4Net,
-    pub(crate) gateway: Option<Ipv4Addr>,
-    pub(crate) dns: Vec<Ipv4Addr>,
-}
+    /// Adds a record to the batch.
+    ///
+    /// # Errors
+    /// When nothing can be promised any more; likewise for the others.
+    fn append(&mut self, record: &[u8]) -> Result<(), Self::Error>;
 
-/// The validated configurations of the engines that run.
-#[derive(Debug, Default)]
-pub(crate) struct Setup {
-    pub(crate) dhcp: Option<quorate_dhcp::ServerConfig>,
-    pub(crate) dns: Option<quorate_dns::Config>,
-    pub(crate) ddns: Option<quorate_ddns::Config>,
-    pub(crate) subnets: Vec<SubnetFacts>,
+    /// Makes the batch durable.
+    ///
+    /// # Errors
+    /// When it may not be durable.
+    fn sync(&mut self) -> Result<(), Self::Error>;
+
+    /// How large the log is, with the batch.
+    fn len_bytes(&self) -> u64;
+
+    /// Replaces the whole log by `records`, durably and atomically. The batch is dropped.
+    ///
+    /// # Errors
+    /// When the log may still be the old one.
+    fn rewrite(&mut self, records: &[Vec<u8>]) -> Result<(), Self::Error>;
 }
 
 /// The engines, their log, and what they want done.
 #[derive(Debug)]
-pub(crate) struct Engines {
+pub struct Engines<J> {
     dhcp: Option<Server>,
     dns: Option<Authority>,
     ddns: Option<Registrar>,
     subnets: Vec<SubnetFacts>,
     directory: Directory,
-    log: Log,
+    log: J,
     /// Appended to the log and not synced: what to tell which engine then.
     promises: Vec<(Service, Ticket)>,
     compacted_bytes: u64,
     /// Messages that may leave now.
-    pub(crate) transmits: Vec<(Service, Transmit)>,
+    pub transmits: Vec<(Service, Transmit)>,
     /// What happened, in order.
-    pub(crate) events: Vec<Event>,
+    pub events: Vec<Event>,
 }
 
-impl Engines {
+impl<J: Journal> Engines<J> {
     /// Engines that take up where those that wrote `records` to `log` were.
-    pub(crate) fn restore(
+    pub fn restore(
         setup: Setup,
-        (log, records): (Log, Vec<Vec<u8>>),
+        (log, records): (J, Vec<Vec<u8>>),
         seed: Seed,
         directory: Directory,
         now: Now,
@@ -128,12 +127,12 @@ impl Engines {
     }
 
     /// Gives a message to the engine it came for.
-    pub(crate) fn take(
+    pub fn take(
         &mut self,
         service: Service,
         datagram: Datagram<'_>,
         now: Now,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), J::Error> {
         match service {
             Service::Dhcp => self
                 .dhcp
@@ -152,7 +151,7 @@ impl Engines {
     }
 
     /// Lets every engine whose deadline has come act.
-    pub(crate) fn tick(&mut self, now: Now) -> Result<(), StoreError> {
+    pub fn tick(&mut self, now: Now) -> Result<(), J::Error> {
         self.dhcp
             .iter_mut()
             .for_each(|engine| engine.handle_timeout(now));
@@ -166,7 +165,7 @@ impl Engines {
     }
 
     /// Syncs what was written and releases what waited for it.
-    pub(crate) fn commit(&mut self, now: Now) -> Result<(), StoreError> {
+    pub fn commit(&mut self, now: Now) -> Result<(), J::Error> {
         while !self.promises.is_empty() {
             self.log.sync()?;
             for (service, ticket) in std::mem::take(&mut self.promises) {
@@ -195,7 +194,7 @@ impl Engines {
     }
 
     /// The earliest deadline of all engines.
-    pub(crate) fn deadline(&self) -> Option<Deadline> {
+    pub fn deadline(&self) -> Option<Deadline> {
         let dhcp = self.dhcp.as_ref().and_then(Engine::poll_timeout);
         let dns = self.dns.as_ref().and_then(Engine::poll_timeout);
         let ddns = self.ddns.as_ref().and_then(Engine::poll_timeout);
@@ -203,12 +202,12 @@ impl Engines {
     }
 
     /// The active leases.
-    pub(crate) fn leases(&self) -> impl Iterator<Item = &Lease> {
+    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
         self.dhcp.iter().flat_map(Server::leases)
     }
 
     /// Every published zone: name, serial, and records in presentation format.
-    pub(crate) fn zones(&self) -> BTreeMap<String, (u32, Vec<String>)> {
+    pub fn zones(&self) -> BTreeMap<String, (u32, Vec<String>)> {
         let zones = self.dns.iter().flat_map(Authority::zones);
         zones
             .map(|zone| {
@@ -223,7 +222,7 @@ impl Engines {
             .collect()
     }
 
-    fn drain(&mut self, now: Now) -> Result<(), StoreError> {
+    fn drain(&mut self, now: Now) -> Result<(), J::Error> {
         loop {
             if let Some(output) = self.dhcp.as_mut().and_then(Engine::poll) {
                 self.take_dhcp(output, now)?;
@@ -253,7 +252,7 @@ impl Engines {
         &mut self,
         output: Output<quorate_dhcp::server::Event, LeaseRecord>,
         now: Now,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), J::Error> {
         match output {
             Output::Transmit(transmit) => self.transmits.push((Service::Dhcp, transmit)),
             Output::Write { ticket, write } => {
@@ -282,14 +281,14 @@ impl Engines {
         service: Service,
         ticket: Ticket,
         record: &Record,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), J::Error> {
         self.log.append(&encode(record))?;
         self.promises.push((service, ticket));
         Ok(())
     }
 
     /// Replaces the log by what is true now.
-    fn compact(&mut self) -> Result<(), StoreError> {
+    fn compact(&mut self) -> Result<(), J::Error> {
         let leases = self
             .dhcp
             .iter()
@@ -335,50 +334,6 @@ impl Engines {
     }
 }
 
-fn encode(record: &Record) -> Vec<u8> {
-    serde_json::to_vec(record).expect("records have string keys and no failing parts")
-}
-
-/// What a lease record means for the DNS.
-fn intention(record: &LeaseRecord) -> quorate_ddns::Command {
-    match record.state {
-        LeaseState::Bound => quorate_ddns::Command::Bound(binding(&record.lease)),
-        LeaseState::Released | LeaseState::Expired | LeaseState::Declined | LeaseState::Revoked => {
-            quorate_ddns::Command::Ended {
-                addr: record.lease.addr,
-            }
-        }
-    }
-}
-
-fn binding(lease: &Lease) -> Binding {
-    let (dhcid_kind, dhcid_id) = dhcid(&lease.client);
-    Binding {
-        addr: lease.addr,
-        hostname: lease.hostname.clone(),
-        class: lease.class.clone(),
-        dhcid_kind,
-        dhcid_id,
-        forward: lease.updates.forward,
-        reverse: lease.updates.reverse,
-    }
-}
-
-/// The identifier type and identifier of a client (RFC 4701 §3.3).
-fn dhcid(client: &ClientKey) -> (u16, Vec<u8>) {
-    match client {
-        ClientKey::Mac(mac) => {
-            let mut identifier = vec![HTYPE_ETHERNET];
-            identifier.extend(mac.0);
-            (0, identifier)
-        }
-        // RFC 4361 §6.1: type 255, four octets of IAID, then the DUID.
-        ClientKey::Id(id) if id.first() == Some(&255) && id.len() > 5 => (2, id[5..].to_vec()),
-        ClientKey::Id(id) => (1, id.clone()),
-    }
-}
-
-const HTYPE_ETHERNET: u8 = 1;
 /// A log smaller than this is not worth rewriting.
 const COMPACTION_BYTES_MIN: u64 = 16 << 20;
 /// Rewritten when it has grown to this many times what was worth keeping.

@@ -1,4 +1,4 @@
-//! What the daemons tell, one JSON line each on standard output.
+//! What the services tell; daemons write it as one JSON line each.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,0 +1,73 @@
+//! The TSIG keys of the daemons: read, or made.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use quorate_dns::tsig::{Key, parse_key_file};
+use quorate_services::setup::OWN_KEY_LEN;
+use quorate_services::{Config, Keys};
+
+use crate::config::ConfigError;
+
+/// Reads the key files that `config` names, and makes the key that it does without.
+pub(crate) fn load(config: &Config) -> Result<Keys, ConfigError> {
+    let mut keys = Keys::default();
+    if let Some(dns) = &config.dns {
+        for path in &dns.key_files {
+            keys.dns.extend(read(path)?);
+        }
+    }
+    let Some(ddns) = config.ddns() else {
+        return Ok(keys);
+    };
+    keys.ddns = match (&ddns.key_file, &config.dns) {
+        (Some(path), _) => read(path)?.into_iter().next(),
+        (None, Some(dns)) if dns.enable => {
+            keys.made = true;
+            Some(own_key(&config.state_dir.join("ddns.key"))?)
+        }
+        (None, _) => None,
+    };
+    Ok(keys)
+}
+
+fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
+    let fail = |message: String| ConfigError::Key {
+        path: path.display().to_string(),
+        message,
+    };
+    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    parse_key_file(&text).map_err(|error| fail(error.to_string()))
+}
+
+/// The key in `path`; made at the first start, readable by its owner only.
+fn own_key(path: &Path) -> Result<Key, ConfigError> {
+    let fail = |message: String| ConfigError::Key {
+        path: path.display().to_string(),
+        message,
+    };
+    if let Ok(keys) = read(path)
+        && let Some(key) = keys.into_iter().next()
+    {
+        return Ok(key);
+    }
+    let mut secret = vec![0; OWN_KEY_LEN];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut secret))
+        .map_err(|error| fail(error.to_string()))?;
+    let key = quorate_services::setup::own_key(secret).map_err(|e| fail(e.to_string()))?;
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(key.to_file().as_bytes())?;
+            file.sync_all()
+        })
+        .map_err(|error| fail(error.to_string()))?;
+    Ok(key)
+}

@@ -1,0 +1,28 @@
+//! The services of one server: DHCP, DDNS, DNS and seeds, behind one log.
+//!
+//! `quorate serve` puts them on sockets and a disk, the simulator on virtual ones; what lies
+//! between the doors is this, so that both show the same. Nothing here opens a socket or a file.
+//!
+//! - [`config`]: the sections of `quorate.toml`; [`setup`]: validated, with what they need of
+//!   each other
+//! - [`engines`]: the engines, and the [`Journal`] that makes their promises durable
+//! - [`seeds`]: what an HTTP request for a seed is answered
+//! - [`event`]: what the services tell
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+pub mod config;
+pub mod engines;
+pub mod event;
+mod record;
+pub mod seeds;
+pub mod setup;
+mod translate;
+
+pub use config::Config;
+pub use engines::{Engines, Journal, Service};
+pub use event::{Event, Line};
+pub use seeds::{Directory, SeedAnswer, SeedBook};
+pub use setup::{Keys, Setup, SetupError};

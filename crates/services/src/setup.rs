@@ -1,0 +1,139 @@
+//! From the configuration to engines' configurations, with what its sections need of each
+//! other: TSIG keys, and grants for them.
+
+use std::net::Ipv4Addr;
+
+use quorate_dns::policy::{RawGrant, RawNames};
+use quorate_dns::tsig::{Algorithm, Key, KeyError};
+use thiserror::Error;
+
+use crate::config::{Config, Ddns, Dhcp, Dns};
+
+/// The validated configurations of the engines that run.
+#[derive(Debug, Default)]
+pub struct Setup {
+    pub(crate) dhcp: Option<quorate_dhcp::ServerConfig>,
+    pub(crate) dns: Option<quorate_dns::Config>,
+    pub(crate) ddns: Option<quorate_ddns::Config>,
+    pub(crate) subnets: Vec<SubnetFacts>,
+}
+
+/// What every machine of a subnet is told, for its seed.
+#[derive(Clone, Debug)]
+pub(crate) struct SubnetFacts {
+    pub(crate) net: quorate_dhcp::net::Ipv4Net,
+    pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) dns: Vec<Ipv4Addr>,
+}
+
+/// The TSIG keys of one server.
+#[derive(Debug, Default)]
+pub struct Keys {
+    /// What others sign with.
+    pub dns: Vec<Key>,
+    /// What our UPDATEs are signed with.
+    pub ddns: Option<Key>,
+    /// True when `ddns` is ours alone, so that our DNS server must learn it.
+    pub made: bool,
+}
+
+/// A section does not configure a service.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    #[error("[dhcp]: {0}")]
+    Dhcp(#[from] quorate_dhcp::ConfigError),
+    #[error("[dns]: {0}")]
+    Dns(#[from] quorate_dns::ConfigError),
+    #[error("[ddns]: {0}")]
+    Ddns(#[from] quorate_ddns::ConfigError),
+}
+
+impl Setup {
+    /// Validates every section that is enabled.
+    ///
+    /// # Errors
+    /// With the first section that configures nothing that could run.
+    pub fn new(config: &Config, keys: Keys) -> Result<Self, SetupError> {
+        let mut setup = Self::default();
+        if let Some(dhcp) = config.dhcp() {
+            setup.dhcp = Some(quorate_dhcp::ServerConfig::validate(dhcp.server())?);
+            setup.subnets = subnets(dhcp);
+        }
+        if let Some(dns) = config.dns() {
+            let raw = zones(dns, config.ddns(), keys.ddns.as_ref());
+            setup.dns = Some(quorate_dns::Config::new(&raw, keys.all())?);
+        }
+        if let Some(ddns) = config.ddns() {
+            setup.ddns = Some(quorate_ddns::Config::new(&registrar(ddns), keys.ddns)?);
+        }
+        Ok(setup)
+    }
+}
+
+impl Keys {
+    /// Every key that the DNS server accepts.
+    fn all(&self) -> Vec<Key> {
+        let own = self.ddns.iter().filter(|_| self.made).cloned();
+        self.dns.iter().cloned().chain(own).collect()
+    }
+}
+
+/// The key between our registrar and our DNS server, when the configuration names none. `secret`
+/// must have [`OWN_KEY_LEN`] octets that nobody can guess.
+///
+/// # Errors
+/// When the secret is too short.
+pub fn own_key(secret: Vec<u8>) -> Result<Key, KeyError> {
+    let name = quorate_dns::text::parse_name(OWN_KEY_NAME, &quorate_dns::Name::root())
+        .expect("the constant is a name");
+    Key::new(&name, OWN_KEY_ALGORITHM, secret)
+}
+
+/// The DNS configuration, with the grants that our own registrar needs.
+fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorate_dns::RawConfig {
+    let mut raw = quorate_dns::RawConfig {
+        zones: dns.zones.clone(),
+        update: dns.update.clone(),
+        transfer: dns.transfer.clone(),
+        ..quorate_dns::RawConfig::default()
+    };
+    let own = ddns.filter(|ddns| ddns.key_file.is_none());
+    if let (Some(ddns), Some(key)) = (own, key) {
+        let zones = std::iter::once(&ddns.forward_zone).chain(&ddns.reverse_zones);
+        raw.update.extend(zones.map(|zone| RawGrant {
+            key: Some(quorate_dns::text::name(key.name())),
+            sources: Vec::new(),
+            names: RawNames::Subdomain(zone.clone()),
+            types: ["A", "PTR", "DHCID", "SRV"].map(str::to_owned).to_vec(),
+        }));
+    }
+    raw
+}
+
+/// The registrar's configuration.
+fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
+    quorate_ddns::RawConfig {
+        server: ddns.server,
+        forward_zone: ddns.forward_zone.clone(),
+        reverse_zones: ddns.reverse_zones.clone(),
+        ttl_secs: ddns.ttl_secs,
+        services: ddns.services.clone(),
+    }
+}
+
+/// What the seeds of each subnet's machines say about their network.
+fn subnets(dhcp: &Dhcp) -> Vec<SubnetFacts> {
+    dhcp.subnets
+        .iter()
+        .map(|subnet| SubnetFacts {
+            net: subnet.net,
+            gateway: subnet.routers.first().copied(),
+            dns: subnet.dns.clone(),
+        })
+        .collect()
+}
+
+const OWN_KEY_NAME: &str = "quorate-ddns.";
+const OWN_KEY_ALGORITHM: Algorithm = Algorithm::HmacSha256;
+/// As long as the algorithm's output (RFC 2104 §3).
+pub const OWN_KEY_LEN: usize = OWN_KEY_ALGORITHM.mac_len();
