@@ -11,8 +11,8 @@ use quorate_tests::{read, root};
 use serde_json::Value;
 
 /// Crates that do nothing but compute: no socket, clock, task, thread or ambient random number.
-const PURE: [&str; 9] = [
-    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "node", "scenario",
+const PURE: [&str; 10] = [
+    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "node", "scenario", "services",
 ];
 
 /// What a pure crate could do more with.
