@@ -75,6 +75,11 @@ impl Lanes {
         next
     }
 
+    /// The changes of this key, oldest first.
+    pub(crate) fn waiting(&self, key: &Key) -> impl Iterator<Item = u64> + '_ {
+        self.queues.get(key).into_iter().flatten().copied()
+    }
+
     /// The keys of the change rest from its last transmit on.
     pub(crate) fn rest(&mut self, aim: &Aim, sent_last: Instant, now: Instant) {
         while self.by_end.front().is_some_and(|(end, _)| *end <= now) {

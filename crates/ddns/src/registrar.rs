@@ -118,10 +118,7 @@ impl Registrar {
             return;
         }
         if held.binding.is_covered_by(&binding) {
-            let former = held.change;
-            let is_out = held.is_out || !self.is_unsent(former);
-            self.publish(binding, is_out);
-            self.cancel(former, now);
+            self.replace(binding, now);
         } else {
             self.end(binding.addr, now);
             self.publish(binding, false);
@@ -139,23 +136,31 @@ impl Registrar {
         self.held.insert(held.binding.addr, held);
     }
 
+    /// Publishes the binding in place of the one that its address has, which it covers.
+    fn replace(&mut self, binding: Binding, now: Now) {
+        let Some(former) = self.held.get(&binding.addr).cloned() else {
+            return;
+        };
+        let is_out = former.is_out || !self.is_unsent(former.change);
+        self.publish(binding, is_out);
+        self.cancel(former.change, now);
+    }
+
     fn end(&mut self, addr: Ipv4Addr, now: Now) {
         let Some(gone) = self.held.remove(&addr) else {
             return;
         };
-        let is_out = gone.is_out || !self.is_unsent(gone.change);
-        if is_out {
+        if gone.is_out || !self.is_unsent(gone.change) {
             self.admit(Aim::Withdraw(gone.binding.clone()));
         }
+        self.appoint_heir(&gone.binding, gone.change, now);
         self.cancel(gone.change, now);
-        if is_out {
-            self.appoint_heir(&gone.binding, gone.change);
-        }
     }
 
     /// A client with two leases is found at the newer one; when that ends, at the older, which
-    /// `before` tells from those that took the name over since.
-    fn appoint_heir(&mut self, gone: &Binding, before: u64) {
+    /// `before` tells from those that took the name over since. Even a lease that never came
+    /// into the zones has an heir: those before it may have been withdrawn counting on it.
+    fn appoint_heir(&mut self, gone: &Binding, before: u64, now: Now) {
         let shares_name = |held: &&Held| {
             held.binding.hostname == gone.hostname
                 && held.binding.has_owner_of(gone)
@@ -164,8 +169,9 @@ impl Registrar {
         };
         let heir = self.held.values().filter(shares_name);
         let heir = heir.max_by_key(|held| held.change);
-        if let Some(heir) = heir.filter(|heir| heir.change < before && gone.forward) {
-            self.publish(heir.binding.clone(), true);
+        let heir = heir.filter(|heir| gone.forward && heir.change < before);
+        if let Some(heir) = heir.map(|heir| heir.binding.clone()) {
+            self.replace(heir, now);
         }
     }
 
@@ -236,7 +242,7 @@ impl Registrar {
             .collect();
         // The crash may have come between the record of an end and that of its heir.
         for (number, binding) in withdrawn {
-            self.appoint_heir(&binding, number);
+            self.appoint_heir(&binding, number, now);
         }
         let numbers: Vec<u64> = self.changes.keys().copied().collect();
         for number in numbers {

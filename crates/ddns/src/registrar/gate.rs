@@ -1,10 +1,8 @@
 //! What the registrar does when the members of a service change.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-
 use super::{Held, Registrar, Registration};
 use crate::cohort::{Announcement, Decision, Standing};
+use crate::lanes::Key;
 use crate::step::Aim;
 use crate::{Binding, Event};
 
@@ -16,7 +14,7 @@ impl Registrar {
             if self.cohorts[place].is_closed(service) {
                 continue;
             }
-            let ready = ready_members(&self.held, &service.class);
+            let ready = self.ready_members(&service.class);
             let label = service.label.clone();
             let (want, is_gated) = (service.members, service.gate);
             match self.cohorts[place].decide(service, &ready) {
@@ -67,16 +65,28 @@ impl Registrar {
             }
         }
     }
-}
 
-/// Hostnames of the class whose names are acknowledged, in the order they were asked for.
-fn ready_members(held: &BTreeMap<Ipv4Addr, Held>, class: &str) -> Vec<String> {
-    let is_ready = |held: &&Held| {
-        held.standing == Registration::Registered
-            && held.binding.forward
-            && held.binding.class.as_deref() == Some(class)
-    };
-    let mut ready: Vec<&Held> = held.values().filter(is_ready).collect();
-    ready.sort_unstable_by_key(|held| held.change);
-    ready.iter().map(|h| h.binding.hostname.clone()).collect()
+    /// Hostnames of the class whose names are acknowledged and about to stay, in the order
+    /// they were asked for.
+    fn ready_members(&self, class: &str) -> Vec<String> {
+        let is_ready = |held: &&Held| {
+            held.standing == Registration::Registered
+                && held.binding.forward
+                && held.binding.class.as_deref() == Some(class)
+                && self.is_at_rest(&held.binding.hostname)
+        };
+        let mut ready: Vec<&Held> = self.held.values().filter(is_ready).collect();
+        ready.sort_unstable_by_key(|held| held.change);
+        ready.iter().map(|h| h.binding.hostname.clone()).collect()
+    }
+
+    /// True when no change of the name is under way. (Another lease of the same client may
+    /// have taken it over, and be about to give it back.)
+    fn is_at_rest(&self, hostname: &str) -> bool {
+        let mut changes = self.lanes.waiting(&Key::Host(hostname.to_owned()));
+        changes.all(|number| {
+            let change = self.changes.get(&number);
+            change.is_none_or(|change| matches!(change.aim, Aim::Announce { .. }))
+        })
+    }
 }

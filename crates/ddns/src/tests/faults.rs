@@ -80,6 +80,7 @@ proptest! {
             world.pass(Duration::from_millis(gap_millis));
         }
         world.is_server_up = true;
+        world.faults.drop_percent = 0;
         world.settle();
         world.faults = CALM;
         // What is still on the wire arrives, and changes nothing any more.

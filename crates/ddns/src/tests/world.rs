@@ -227,8 +227,8 @@ impl World {
         while !self.registrar.is_settled() {
             assert!(
                 self.step(end),
-                "not settled after ten minutes: {:#?}",
-                self.registrar
+                "not settled after ten minutes: {:?}",
+                self.registrar.checkpoint()
             );
         }
     }
