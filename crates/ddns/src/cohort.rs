@@ -4,7 +4,7 @@
 //! cluster for good, so the set is held back until it is whole, goes out in one UPDATE, and is
 //! never touched again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::config::Service;
 
@@ -55,7 +55,8 @@ impl Cohort {
         }
     }
 
-    /// `ready` are the hostnames of the class whose names are in the zones, longest first.
+    /// `ready` are the distinct hostnames of the class whose names are in the zones, those that
+    /// have been there longest first.
     pub(crate) fn decide(&mut self, service: &Service, ready: &[String]) -> Decision {
         if self.is_closed(service) {
             return Decision::Nothing;
@@ -72,22 +73,16 @@ impl Cohort {
                 Decision::Announce(fresh)
             };
         }
-        let distinct: BTreeSet<&String> = ready.iter().collect();
-        if distinct.len() >= service.members {
-            let mut members = Vec::new();
-            for hostname in ready {
-                if members.len() < service.members && !members.contains(hostname) {
-                    members.push(hostname.clone());
-                }
-            }
+        if ready.len() >= service.members {
+            let mut members = ready[..service.members].to_vec();
             members.sort_unstable();
             return Decision::Announce(members);
         }
-        if distinct.len() == self.have_reported {
+        if ready.len() == self.have_reported {
             return Decision::Nothing;
         }
-        self.have_reported = distinct.len();
-        Decision::Wait(distinct.len())
+        self.have_reported = ready.len();
+        Decision::Wait(ready.len())
     }
 
     fn announced(&self) -> impl Iterator<Item = &String> {

@@ -66,8 +66,8 @@ impl Registrar {
         }
     }
 
-    /// Hostnames of the class whose names are acknowledged and about to stay, in the order
-    /// they were asked for.
+    /// Hostnames of the class whose names are acknowledged and about to stay, each once, in the
+    /// order they were asked for.
     fn ready_members(&self, class: &str) -> Vec<String> {
         let is_ready = |held: &&Held| {
             held.standing == Registration::Registered
@@ -77,7 +77,13 @@ impl Registrar {
         };
         let mut ready: Vec<&Held> = self.held.values().filter(is_ready).collect();
         ready.sort_unstable_by_key(|held| held.change);
-        ready.iter().map(|h| h.binding.hostname.clone()).collect()
+        let mut hostnames: Vec<String> = Vec::with_capacity(ready.len());
+        for held in ready {
+            if !hostnames.contains(&held.binding.hostname) {
+                hostnames.push(held.binding.hostname.clone());
+            }
+        }
+        hostnames
     }
 
     /// True when no change of the name is under way. (Another lease of the same client may
