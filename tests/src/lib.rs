@@ -1,5 +1,9 @@
 //! Shared by the test targets of this package.
 
+pub mod dns_tools;
+pub mod lab;
+pub mod sandboxed;
+
 use std::path::{Path, PathBuf};
 
 /// The root of the workspace.

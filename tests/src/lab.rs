@@ -1,0 +1,284 @@
+//! A small network for foreign programs: one switch, `quorate serve` at 10.77.0.1, and stations
+//! that are namespaces with one cable. Made in a sandbox, and ends with it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use quorate_core::{MacAddr, Seed};
+use quorate_host::lan::{Lan, LanOptions, MACHINE_INTERFACE, Port};
+use quorate_host::netns::NetNs;
+use quorate_netlink::Netlink;
+use quorate_serve::{Event, Line, control_path};
+use serde_json::Value;
+
+use crate::sandboxed::program;
+
+/// Where the daemons are.
+pub const SERVER: Ipv4Addr = addr(1);
+
+/// 10.77.0.`host`, in the one subnet there is.
+pub const fn addr(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, 0, host)
+}
+
+/// The hardware address of the station with this number.
+pub const fn mac(host: u8) -> MacAddr {
+    MacAddr([2, 0, 0, 0x77, 0, host])
+}
+
+/// The network, with the namespace of its server.
+#[derive(Debug)]
+pub struct Lab {
+    dir: PathBuf,
+    server: Station,
+    lan: Lan,
+}
+
+impl Lab {
+    /// A network whose files go to `dir`.
+    ///
+    /// # Panics
+    /// Like everything here, when the kernel refuses: then the test cannot go on.
+    pub fn new(dir: &Path) -> Self {
+        let lan = Lan::start(LanOptions {
+            capture: None,
+            seed: Seed::new(1),
+        })
+        .expect("a switch starts");
+        let server = plug(&lan, 1);
+        server.set_address(SERVER);
+        Self {
+            dir: dir.to_owned(),
+            server,
+            lan,
+        }
+    }
+
+    /// A station whose link is up and that has no address.
+    pub fn station(&self, host: u8) -> Station {
+        plug(&self.lan, host)
+    }
+
+    /// A station with the address [`addr`]`(host)`.
+    pub fn addressed(&self, host: u8) -> Station {
+        let station = self.station(host);
+        station.set_address(addr(host));
+        station
+    }
+
+    /// Where the test may write.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The directory that a daemon's `state_dir` should be.
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    /// Starts `quorate serve` with this configuration, and waits until it answers.
+    pub fn serve(&self, config: &Value) -> Daemon {
+        let file = self.dir.join("quorate.json");
+        fs::write(&file, config.to_string()).expect("the test's directory is writable");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.join("serve.log"))
+            .expect("the test's directory is writable");
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["serve", "--format", "json", "--config"]);
+        command.arg(&file).stdout(Stdio::piped()).stderr(log);
+        let mut child = self.server.spawn(&mut command);
+        let stdout = child.stdout.take().expect("it is piped");
+        let (tell, events) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let line: Line = serde_json::from_str(&line).expect("events are JSON");
+                // The test may have heard enough.
+                let _ = tell.send(line.event);
+            }
+        });
+        let mut daemon = Daemon {
+            child,
+            events,
+            state_dir: self.state_dir(),
+            log: self.dir.join("serve.log"),
+        };
+        daemon.wait_for("ready", |event| matches!(event, Event::Ready { .. }));
+        daemon
+    }
+}
+
+/// A namespace with one interface at the switch.
+#[derive(Debug)]
+pub struct Station {
+    pub ns: NetNs,
+    pub mac: MacAddr,
+}
+
+impl Station {
+    /// Gives the interface an address of the subnet.
+    pub fn set_address(&self, addr: Ipv4Addr) {
+        self.with_link(|netlink, index| netlink.add_address(index, addr, PREFIX_LEN));
+    }
+
+    /// Runs a foreign program to its end.
+    pub fn run(&self, name: &str, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Said {
+        self.run_with_input(name, arguments, "")
+    }
+
+    /// The same, with text on its standard input.
+    pub fn run_with_input(
+        &self,
+        name: &str,
+        arguments: impl IntoIterator<Item: AsRef<OsStr>>,
+        input: &str,
+    ) -> Said {
+        let mut command = foreign(name);
+        command.args(arguments).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.spawn(&mut command);
+        let mut stdin = child.stdin.take().expect("it is piped");
+        // A program that reads nothing has closed it.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().expect("it was started");
+        Said {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Starts a program here.
+    pub fn spawn(&self, command: &mut Command) -> Child {
+        let started = self.ns.run(|| command.spawn());
+        let started = started.expect("the namespace is there");
+        started.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    fn with_link(&self, work: impl FnOnce(&mut Netlink, u32) -> std::io::Result<()> + Send) {
+        let work = || {
+            let mut netlink = Netlink::open()?;
+            let index = netlink.link_index(MACHINE_INTERFACE)?;
+            work(&mut netlink, index)
+        };
+        let done = self.ns.run(work).expect("the namespace is there");
+        done.expect("the kernel configures its interface");
+    }
+}
+
+/// What a program said until it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A running `quorate serve`. Killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    events: Receiver<Event>,
+    state_dir: PathBuf,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Waits for an event; those before it are forgotten.
+    pub fn wait_for(&mut self, what: &str, is_it: impl Fn(&Event) -> bool) -> Event {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) if is_it(&event) => return event,
+                Ok(_) => {}
+                Err(error) => {
+                    let log = fs::read_to_string(&self.log).unwrap_or_default();
+                    panic!("waited for {what}: {error}\n{log}");
+                }
+            }
+        }
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        // It may have ended already, which the test then finds out.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// `GET path` on the control socket.
+    pub fn ask(&self, path: &str) -> Value {
+        let mut stream =
+            UnixStream::connect(control_path(&self.state_dir)).expect("the daemon runs");
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: quorate\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("HTTP has a head");
+        serde_json::from_str(body).expect("it answers JSON")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Looks again and again, until there is something to see.
+///
+/// # Panics
+/// When there is nothing after [`PATIENCE`].
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// The same with a patience of its own.
+pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < end, "waited {patience:?} for {what}");
+        thread::park_timeout(LOOK_AGAIN);
+    }
+}
+
+/// A command for a program whose need the case declared.
+pub fn foreign(name: &str) -> Command {
+    let path = program(name).unwrap_or_else(|| panic!("the case does not say that it needs {name}"));
+    let mut command = Command::new(path);
+    command.env("LC_ALL", "C");
+    command
+}
+
+fn plug(lan: &Lan, host: u8) -> Station {
+    let ns = NetNs::new().expect("the kernel has network namespaces");
+    let mac = mac(host);
+    let name = format!("s{host}");
+    lan.plug(Port {
+        name: &name,
+        mac,
+        ns: &ns,
+    })
+    .expect("the switch has a port");
+    let station = Station { ns, mac };
+    station.with_link(|netlink, index| netlink.link_up(index));
+    station
+}
+
+/// No test waits longer for anything, unless it says so.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const PREFIX_LEN: u8 = 24;
