@@ -141,20 +141,22 @@ impl Registrar {
         let Some(former) = self.held.get(&binding.addr).cloned() else {
             return;
         };
-        let is_out = former.is_out || !self.is_unsent(former.change);
+        let retracted = self.retract(former.change);
+        let is_out = former.is_out || retracted.is_none();
         self.publish(binding, is_out);
-        self.cancel(former.change, now);
+        self.cancel(former.change, retracted, now);
     }
 
     fn end(&mut self, addr: Ipv4Addr, now: Now) {
         let Some(gone) = self.held.remove(&addr) else {
             return;
         };
-        if gone.is_out || !self.is_unsent(gone.change) {
+        let retracted = self.retract(gone.change);
+        if gone.is_out || retracted.is_none() {
             self.admit(Aim::Withdraw(gone.binding.clone()));
         }
         self.appoint_heir(&gone.binding, gone.change, now);
-        self.cancel(gone.change, now);
+        self.cancel(gone.change, retracted, now);
     }
 
     /// A client with two leases is found at the newer one; when that ends, at the older, which
@@ -175,25 +177,24 @@ impl Registrar {
         }
     }
 
-    fn is_unsent(&self, number: u64) -> bool {
-        self.changes.get(&number).is_some_and(Change::is_unsent)
+    /// Takes a change back if nothing of it was ever sent, so that leases that come and go
+    /// while the server is away do not pile up. Answers those that stand behind it now.
+    fn retract(&mut self, number: u64) -> Option<Vec<u64>> {
+        let change = self.changes.get(&number).filter(|c| c.is_unsent())?;
+        let behind = self.lanes.leave(number, &change.aim);
+        self.changes.remove(&number);
+        Some(behind)
     }
 
-    /// Takes back a change if nothing of it was ever sent, so that leases that come and go
-    /// while the server is away do not pile up. Whatever takes its place is written down
-    /// first: a crash between the two must not forget names that are in the zones.
-    fn cancel(&mut self, number: u64, now: Now) {
-        if !self.is_unsent(number) {
-            return;
-        }
-        let Some(change) = self.changes.remove(&number) else {
+    /// Writes down that a change was retracted. Whatever takes its place is written down
+    /// before: a crash between the two must not forget names that are in the zones.
+    fn cancel(&mut self, change: u64, retracted: Option<Vec<u64>>, now: Now) {
+        let Some(behind) = retracted else {
             return;
         };
-        self.queue.write(OutboxRecord::Done {
-            change: number,
-            outcome: Outcome::Cancelled,
-        });
-        for next in self.lanes.leave(number, &change.aim) {
+        let outcome = Outcome::Cancelled;
+        self.queue.write(OutboxRecord::Done { change, outcome });
+        for next in behind {
             self.start(next, now);
         }
     }
