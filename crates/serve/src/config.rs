@@ -39,7 +39,8 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads TOML, or JSON when the name ends so, and validates every section.
+    /// Reads TOML, or JSON when the name ends so. What sections mean is checked by
+    /// [`run`](crate::run) before anything is served.
     ///
     /// # Errors
     /// With the place in the file where there is one.

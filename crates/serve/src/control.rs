@@ -1,7 +1,7 @@
-//! What runs, for whoever may enter the state directory: HTTP on a Unix socket.
+//! What runs, for whoever may enter its directory: HTTP on a Unix socket.
 //!
-//! `GET /leases` and `GET /zones` answer JSON. The directory is 0700, which is the access
-//! control.
+//! `GET /leases` and `GET /zones` answer JSON. The directory is the log's and 0700, which is
+//! the access control.
 
 use std::io;
 use std::path::Path;

@@ -406,9 +406,11 @@ fn message_id(payload: &[u8]) -> [u8; 2] {
 
 /// Where [`control`] listens, within the state directory.
 pub fn control_path(state_dir: &Path) -> std::path::PathBuf {
-    state_dir.join("control.sock")
+    state_dir.join(STATE).join("control.sock")
 }
 
+/// The log, its lock and the control socket; 0700.
+const STATE: &str = "state";
 /// Messages of one socket taken before the disk is waited for.
 const BATCH_MAX: usize = 256;
 const MESSAGE_OCTETS_MAX: usize = 65_535;
