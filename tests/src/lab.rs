@@ -257,7 +257,8 @@ pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Optio
 
 /// A command for a program whose need the case declared.
 pub fn foreign(name: &str) -> Command {
-    let path = program(name).unwrap_or_else(|| panic!("the case does not say that it needs {name}"));
+    let path =
+        program(name).unwrap_or_else(|| panic!("the case does not say that it needs {name}"));
     let mut command = Command::new(path);
     command.env("LC_ALL", "C");
     command

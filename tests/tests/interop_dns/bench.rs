@@ -24,7 +24,7 @@ pub(crate) const SECRETS: [&str; 3] = [
 pub(crate) struct Bench {
     pub(crate) trusted: Station,
     pub(crate) stranger: Station,
-    pub(crate) daemon: Daemon,
+    _daemon: Daemon,
     pub(crate) lab: Lab,
 }
 
@@ -36,9 +36,7 @@ impl Bench {
             .iter()
             .map(|(name, algorithm, secret)| key_file(&lab, name, algorithm, secret))
             .collect();
-        let everything = |key: &str| {
-            json!({ "key": key, "names": { "subdomain": "lab.test" }, "types": ["ANY"] })
-        };
+        let everything = |key: &str| json!({ "key": key, "names": { "subdomain": "lab.test" }, "types": ["ANY"] });
         let trusted_source = format!("{}/32", addr(2));
         let daemon = lab.serve(&json!({
             "state_dir": lab.state_dir(),
@@ -76,7 +74,7 @@ impl Bench {
         Self {
             trusted,
             stranger,
-            daemon,
+            _daemon: daemon,
             lab,
         }
     }
@@ -88,6 +86,10 @@ impl Bench {
 
     /// `-k` with the file of a key.
     pub(crate) fn key_path(&self, name: &str) -> String {
-        self.lab.dir().join(format!("{name}.key")).display().to_string()
+        self.lab
+            .dir()
+            .join(format!("{name}.key"))
+            .display()
+            .to_string()
     }
 }
