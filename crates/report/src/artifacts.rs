@@ -1,62 +1,59 @@
-//! The directory that a run leaves behind.
+//! The files that let somebody look into a run later.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `report.txt` | the report for people |
+//! | `verdict.json` | the report for programs: see [`json`](crate::json) |
+//! | `scenario.toml` | the story as it was written |
+//! | `events.jsonl` | every observation, one a line, in order of time |
+//! | `zone-history.jsonl` | those of them that changed a zone |
+//! | `leases.json` | the active leases at the end |
+//! | `names.json` | what the DNS answered for them |
+//! | `evidence.json` | all evidence: leases, names, SRV records, members, writes |
+//!
+//! A world adds its processes' logs and the capture.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use quorate_scenario::{Observation, Outcome, Story, What};
-use serde::Serialize;
+use serde_json::json;
 
-use crate::human::{self, Artifacts, Style};
+use crate::human::Style;
+use crate::{human, json};
 
-/// Writes what was observed and judged into `dir`, which exists:
-///
-/// | file | holds |
-/// | --- | --- |
-/// | `events.jsonl` | one observation a line, in order of time |
-/// | `zone-history.jsonl` | those among them that changed a zone |
-/// | `leases.json` | the server's lease database at the end |
-/// | `evidence.json` | everything that the oracles looked at |
-/// | `verdict.json` | what came of it |
-/// | `report.txt` | the same for people |
-/// | `scenario.toml` | the story as it was run |
-///
-/// Worlds add what is theirs: `capture.pcapng`, and `logs/` of every process.
+/// Writes the files to `dir`, which is made when it is not there. `story_text` is the file that
+/// `story` was read from.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write(
-    dir: &Path,
-    story: &Story,
-    outcome: &Outcome,
-    artifacts: &Artifacts,
-    text: &str,
-) -> io::Result<()> {
-    let changes = |observation: &&Observation| matches!(observation.what, What::ZoneChanged { .. });
-    let zones = outcome.observations.iter().filter(changes);
-    write_lines(&dir.join("events.jsonl"), outcome.observations.iter())?;
-    write_lines(&dir.join("zone-history.jsonl"), zones)?;
-    write_json(&dir.join("leases.json"), &outcome.evidence.leases)?;
-    write_json(&dir.join("evidence.json"), &outcome.evidence)?;
-    write_json(&dir.join("verdict.json"), &outcome.verdict)?;
-    fs::write(
-        dir.join("report.txt"),
-        human::report(story, outcome, artifacts, Style::PLAIN),
-    )?;
-    fs::write(dir.join("scenario.toml"), text)
+pub fn write(dir: &Path, story: &Story, outcome: &Outcome, story_text: &str) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let report = human::whole(story, outcome, None, Style::PLAIN);
+    fs::write(dir.join("report.txt"), report)?;
+    fs::write(dir.join("scenario.toml"), story_text)?;
+    pretty(&dir.join("verdict.json"), &json::verdict(story, outcome))?;
+    let evidence = &outcome.evidence;
+    pretty(&dir.join("leases.json"), &json!(evidence.leases))?;
+    pretty(&dir.join("names.json"), &json!(evidence.names))?;
+    pretty(&dir.join("evidence.json"), &json!(evidence))?;
+    let all = outcome.observations.iter();
+    lines(&dir.join("events.jsonl"), all.clone())?;
+    let zones = all.filter(|observation| matches!(observation.what, What::ZoneChanged { .. }));
+    lines(&dir.join("zone-history.jsonl"), zones)
 }
 
-fn write_lines<'a>(path: &Path, rows: impl Iterator<Item = &'a Observation>) -> io::Result<()> {
+fn pretty(path: &Path, value: &serde_json::Value) -> io::Result<()> {
+    fs::write(path, format!("{value:#}\n"))
+}
+
+fn lines<'a>(path: &Path, all: impl Iterator<Item = &'a Observation>) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    for row in rows {
-        serde_json::to_writer(&mut file, row)?;
+    for observation in all {
+        serde_json::to_writer(&mut file, observation)?;
         file.write_all(b"\n")?;
     }
     file.flush()
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(value)?;
-    text.push('\n');
-    fs::write(path, text)
-}

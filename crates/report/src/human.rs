@@ -1,156 +1,222 @@
-//! Verdict and waterfall for people.
+//! The report for people.
+//!
+//! A failure begins with three lines that name the first broken link, the cause and the fix; a
+//! success ends with the line that says so. Between them is the boot chain of each machine.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_scenario::{Finding, Link, Outcome, Story, Verdict};
+use quorate_scenario::{Finding, Outcome, Story, Verdict};
 
-use crate::waterfall;
+use crate::milestones::{self, Progress, Row};
+use crate::waterfall::{self, DIM};
+use crate::{table, text};
 
-/// How text may look.
+/// What a reader needs to look closer, or to do it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifacts {
+    /// Where the run's files are, when they were written.
+    pub dir: Option<PathBuf>,
+    pub seed: u64,
+    /// The version of etcd and where it came from.
+    pub etcd: String,
+}
+
+/// What the reader's device can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     pub colour: bool,
+    /// More than ASCII.
     pub unicode: bool,
-    /// Columns.
+    /// In columns. What others said is never cut to it: one can search for it.
     pub width: usize,
 }
 
 impl Style {
-    /// For files and pipes.
+    /// A text file.
     pub const PLAIN: Self = Self {
         colour: false,
         unicode: false,
         width: 100,
     };
+
+    /// `text` in the colour of an SGR code (ECMA-48 §8.3.117).
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    pub(crate) const fn ellipsis(self) -> char {
+        if self.unicode { '…' } else { '~' }
+    }
+
+    pub(crate) const fn fill(self) -> char {
+        if self.unicode { '█' } else { '=' }
+    }
+
+    pub(crate) const fn dot(self) -> char {
+        if self.unicode { '·' } else { '.' }
+    }
 }
 
-/// What a run used, and where it left what it wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifacts {
-    /// `None` when nothing was kept.
-    pub dir: Option<PathBuf>,
-    pub seed: u64,
-    /// Version and origin.
-    pub etcd: String,
-}
-
-/// The whole report. A failure begins with its first broken link, in three lines: what, cause,
-/// fix. A pass ends with the line that says so.
+/// Everything, ending with a line break.
 pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts, style: Style) -> String {
-    let mut text = String::new();
+    whole(story, outcome, Some(artifacts), style)
+}
+
+/// The same, without where the files are when it is itself one of them.
+pub(crate) fn whole(
+    story: &Story,
+    outcome: &Outcome,
+    artifacts: Option<&Artifacts>,
+    style: Style,
+) -> String {
     let verdict = verdict(story, outcome, style);
-    if outcome.verdict != Verdict::Pass {
-        text.push_str(&verdict);
-        text.push('\n');
+    let chain = chain(story, outcome, style);
+    let footer = artifacts.map_or_else(String::new, |artifacts| footer(artifacts, style));
+    match outcome.verdict {
+        Verdict::Pass => format!("{chain}{footer}\n{verdict}"),
+        Verdict::Fail { .. } | Verdict::Inconclusive { .. } => {
+            format!("{verdict}\n{chain}{footer}")
+        }
     }
-    text.push_str(&waterfall::draw(&outcome.lanes, outcome.ended_at, style));
-    text.push('\n');
-    text.push_str(&facts(outcome, artifacts));
-    if outcome.verdict == Verdict::Pass {
-        text.push_str(&verdict);
-    }
-    text
 }
 
-/// The verdict: one line when all held, three for each broken link otherwise.
+/// What came of it: one line for a success, else three lines on the first broken link and one
+/// on each other finding.
 pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
-    let mut text = String::new();
     match &outcome.verdict {
-        Verdict::Pass => {
-            let formed = outcome.formed_at.map_or_else(String::new, |at| {
-                format!(", formed in {}", seconds(at - Instant::ZERO))
-            });
-            let members = &outcome.evidence.members;
-            let cluster = members.first().map_or_else(String::new, |member| {
-                format!(
-                    ": {} members, cluster {}{formed}",
-                    members.len(),
-                    member.cluster_id
-                )
-            });
-            let _ = writeln!(
-                text,
-                "{} {}{cluster}",
-                paint("PASS", GREEN, style),
-                story.title
-            );
+        Verdict::Pass => passed(story, outcome, style),
+        Verdict::Fail { findings } => {
+            let word = style.paint(FAIL, "FAIL");
+            let Some((first, others)) = findings.split_first() else {
+                return format!("{word} {}\n", text::one_line(&story.title));
+            };
+            format!("{word} {}\n{}", found(first), explained(first, others, style))
         }
-        Verdict::Fail { findings } => tell(&mut text, findings, paint("FAIL", RED, style)),
         Verdict::Inconclusive { why, findings } => {
-            let word = paint("INCONCLUSIVE", YELLOW, style);
-            let _ = writeln!(text, "{word} this host was starved: {why}");
-            tell(&mut text, findings, paint("found", YELLOW, style));
+            let word = style.paint(INCONCLUSIVE, "INCONCLUSIVE");
+            let mut out = format!("{word} {}\n", text::one_line(why));
+            if let Some((first, others)) = findings.split_first() {
+                let _ = writeln!(out, "  {} {}", style.paint(DIM, "seen: "), found(first));
+                out.push_str(&explained(first, others, style));
+            }
+            out
         }
     }
-    text
 }
 
-fn tell(text: &mut String, findings: &[Finding], word: String) {
-    let mut findings = findings.iter();
-    if let Some(first) = findings.next() {
-        let _ = writeln!(text, "{word} {}: {}", place(first), first.what);
-        let _ = writeln!(text, "  cause: {}", first.cause);
-        let _ = writeln!(text, "  fix:   {}", first.fix);
+fn passed(story: &Story, outcome: &Outcome, style: Style) -> String {
+    let mut facts = Vec::new();
+    if story.etcd.members > 0 {
+        facts.push(text::count(story.etcd.members, "member"));
     }
-    for finding in findings {
-        let _ = writeln!(
-            text,
-            "  also {}: {} ({})",
-            place(finding),
-            finding.what,
-            finding.cause
-        );
+    let identity = outcome.lanes.members().find_map(|lane| lane.identity);
+    if let Some((cluster, _)) = identity {
+        facts.push(format!("cluster {cluster}"));
     }
+    if let Some(formed) = outcome.formed_at {
+        let took = text::duration(formed.since(Instant::ZERO));
+        facts.push(format!("formed in {took}"));
+    }
+    let word = style.paint(PASS, "PASS");
+    format!("{word} {}: {}\n", text::one_line(&story.title), facts.join(", "))
 }
 
-/// `cluster-id n1`, or the link alone.
-fn place(finding: &Finding) -> String {
-    match &finding.machine {
-        Some(machine) => format!("{} {machine}", finding.link),
-        None => finding.link.to_string(),
-    }
+/// `cluster-id n1: the cluster split into 3`
+fn found(finding: &Finding) -> String {
+    let machine = finding.machine.as_deref().unwrap_or_default();
+    let place = format!("{} {}", finding.link, text::one_line(machine));
+    format!("{}: {}", place.trim_end(), text::one_line(&finding.what))
 }
 
-fn facts(outcome: &Outcome, artifacts: &Artifacts) -> String {
-    let mut text = String::new();
-    let first_exec = outcome
-        .lanes
-        .members()
-        .filter_map(|lane| lane.reached.get(&Link::Etcd))
-        .min();
-    if let Some(at) = first_exec {
-        let _ = writeln!(text, "first etcd exec  {}", seconds(*at - Instant::ZERO));
+fn explained(first: &Finding, others: &[Finding], style: Style) -> String {
+    let mut out = String::new();
+    for (label, said) in [("cause:", &first.cause), ("fix:  ", &first.fix)] {
+        let label = style.paint(DIM, label);
+        let _ = writeln!(out, "  {label} {}", text::one_line(said));
     }
-    let _ = writeln!(text, "etcd             {}", artifacts.etcd);
-    let _ = writeln!(text, "seed             {}", artifacts.seed);
-    match &artifacts.dir {
-        Some(dir) => {
-            let _ = writeln!(text, "artifacts        {}", dir.display());
-        }
-        None => text.push_str("artifacts        none kept; --report DIR keeps them\n"),
+    for other in others.iter().take(OTHERS_MAX) {
+        let label = style.paint(DIM, "also: ");
+        let _ = writeln!(out, "  {label} {}", found(other));
     }
-    text
+    if others.len() > OTHERS_MAX {
+        let left = text::count(others.len() - OTHERS_MAX, "more finding");
+        let _ = writeln!(out, "         and {left}: see verdict.json");
+    }
+    out
 }
 
-/// `2.115 s`
-pub(crate) fn seconds(duration: Duration) -> String {
-    format!("{:.3} s", duration.as_secs_f64())
-}
-
-pub(crate) fn paint(text: &str, colour: u8, style: Style) -> String {
-    if style.colour {
-        format!("\x1b[1;{colour}m{text}\x1b[0m")
+/// The headline, the waterfall and the table.
+fn chain(story: &Story, outcome: &Outcome, style: Style) -> String {
+    let rows = milestones::rows(story, outcome);
+    let (shown, left_out) = milestones::shown(&rows);
+    let mut out = waterfall::draw(&shown, outcome, style);
+    if out.is_empty() {
+        out.push_str("no machine was switched on\n");
     } else {
-        text.to_owned()
+        let _ = write!(out, "\n{}", table::draw(&shown, &rows, style));
+    }
+    if left_out > 0 {
+        out.push_str(&summary(&rows, shown.len()));
+    }
+    let _ = writeln!(out, "\n{}", headline(&rows, outcome));
+    out
+}
+
+/// What the machines that are not shown would have shown.
+fn summary(rows: &[Row<'_>], shown: usize) -> String {
+    let stuck = rows.iter().filter(|row| row.is_stuck()).count();
+    let mut complete: Vec<_> = rows.iter().filter_map(completed).collect();
+    complete.sort_unstable();
+    let times = match (complete.first(), complete.last()) {
+        (Some(first), Some(last)) => format!(
+            "; {} came to the end of the chain in {} to {}",
+            complete.len(),
+            text::duration(*first),
+            text::duration(*last),
+        ),
+        (_, None) | (None, _) => String::new(),
+    };
+    let all = rows.len();
+    format!("the slowest {shown} of {all} machines; {stuck} never came to the end{times}\n")
+}
+
+const fn completed(row: &Row<'_>) -> Option<std::time::Duration> {
+    match row.progress {
+        Progress::Complete(took) => Some(took),
+        Progress::NeverOn | Progress::Stuck(_) => None,
     }
 }
 
-pub(crate) const RED: u8 = 31;
-pub(crate) const GREEN: u8 = 32;
-pub(crate) const YELLOW: u8 = 33;
+fn headline(rows: &[Row<'_>], outcome: &Outcome) -> String {
+    let since_start = |at: Instant| text::duration(at.since(Instant::ZERO));
+    let exec = match milestones::first_exec(rows) {
+        Some(at) => format!("first etcd exec after {:.0} ms", at.as_nanos() as f64 / 1e6),
+        None => "etcd was never started".to_owned(),
+    };
+    let formed = match outcome.formed_at {
+        Some(at) => format!("formed after {}", since_start(at)),
+        None => format!("not formed after {}", since_start(outcome.ended_at)),
+    };
+    format!("{exec}, {formed}")
+}
 
-#[cfg(test)]
-mod tests;
+fn footer(artifacts: &Artifacts, style: Style) -> String {
+    let mut out = format!("seed {}, etcd {}\n", artifacts.seed, text::one_line(&artifacts.etcd));
+    if let Some(dir) = &artifacts.dir {
+        let _ = writeln!(out, "artifacts: {}", dir.display());
+    }
+    if style.colour { out.lines().map(|line| style.paint(DIM, line) + "\n").collect() } else { out }
+}
+
+const PASS: &str = "1;32";
+const FAIL: &str = "1;31";
+const INCONCLUSIVE: &str = "1;33";
+/// Findings told beside the first one.
+const OTHERS_MAX: usize = 20;
+

@@ -1,51 +1,92 @@
-//! One run for programs.
+//! The report for programs.
+//!
+//! One object. Times are nanoseconds since the story began; IDs are hexadecimal strings, as etcd
+//! writes them; what is not known is `null`. Keys are never renamed or taken away while
+//! `schema` stays the same; a program must bear new ones.
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `schema` | [`SCHEMA`] |
+//! | `title` | of the story |
+//! | `verdict` | `pass`, `fail` or `inconclusive` |
+//! | `why` | why a run is inconclusive, else `null` |
+//! | `findings` | array of `{link, machine, what, cause, fix}`, the first broken link first; `machine` is `null` when it concerns all |
+//! | `cluster` | `{size, id, members}`: voters wanted, the ID that members agree on (else `null`), and what each member answered at the end: `{machine, cluster_id, member_id, voters}` |
+//! | `first_exec_at` | when the first etcd was started |
+//! | `formed_at` | when the cluster had formed the first time |
+//! | `duration` | when the story ended |
+//! | `lanes` | array in the order of the story of `{machine, class, reached, starts, cluster_id, member_id, voters, last_words}`; `class` is `etcd` or `plain`, `reached` has a time for each link that the machine reached |
+//! | `seed` | of the run's random draws; not in `verdict.json` |
+//! | `etcd` | version and origin of etcd, for people; not in `verdict.json` |
+//! | `artifacts` | directory of the run's files; not in `verdict.json`, which is in it |
+//!
+//! Links: `power`, `discover`, `ack`, `name`, `seed`, `srv`, `etcd`, `cluster-id`, `voter`,
+//! `quorum`, `writes`.
 
-use quorate_scenario::{Lane, Link, Outcome, Story, Verdict};
+use quorate_scenario::{Lane, Outcome, Story, Verdict};
 use serde_json::{Value, json};
 
 use crate::human::Artifacts;
+use crate::milestones;
 
-/// The report of `--format json`:
-///
-/// ```json
-/// { "title": "…", "verdict": "pass", "why": null, "findings": [],
-///   "cluster_id": "366158d82220db8a", "members": 3,
-///   "formed_ns": 2100000000, "ended_ns": 2150000000, "seed": 1,
-///   "etcd": "3.5.16 (cache, from debian)", "artifacts": "out",
-///   "lanes": [{ "machine": "n1", "reached_ns": { "power": 100, "ack": 6000000 }, "starts": 1 }] }
-/// ```
-///
-/// Times are nanoseconds since the story began; `verdict` is `pass`, `fail` or `inconclusive`;
-/// a finding has `link`, `machine`, `what`, `cause` and `fix`.
+/// The version of the keys and their meaning.
+pub const SCHEMA: u32 = 1;
+
+/// Everything.
 pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Value {
-    let (verdict, why) = match &outcome.verdict {
+    let mut report = verdict(story, outcome);
+    report["seed"] = json!(artifacts.seed);
+    report["etcd"] = json!(artifacts.etcd);
+    report["artifacts"] = json!(artifacts.dir.as_ref().map(|dir| dir.to_string_lossy()));
+    report
+}
+
+/// Everything that does not depend on where and how the run was started.
+pub fn verdict(story: &Story, outcome: &Outcome) -> Value {
+    let (word, why) = match &outcome.verdict {
         Verdict::Pass => ("pass", None),
         Verdict::Fail { .. } => ("fail", None),
         Verdict::Inconclusive { why, .. } => ("inconclusive", Some(why)),
     };
-    let cluster_id = outcome
-        .evidence
-        .members
-        .first()
-        .map(|member| member.cluster_id.to_string());
+    let first_exec_at = milestones::first_exec(&milestones::rows(story, outcome));
+    let lanes: Vec<Value> = outcome.lanes.iter().map(lane).collect();
     json!({
+        "schema": SCHEMA,
         "title": story.title,
-        "verdict": verdict,
+        "verdict": word,
         "why": why,
         "findings": outcome.verdict.findings(),
-        "cluster_id": cluster_id,
-        "members": story.etcd.members,
-        "formed_ns": outcome.formed_at,
-        "ended_ns": outcome.ended_at,
-        "seed": artifacts.seed,
-        "etcd": artifacts.etcd,
-        "artifacts": artifacts.dir,
-        "lanes": outcome.lanes.iter().map(lane).collect::<Vec<_>>(),
+        "cluster": {
+            "size": story.etcd.members,
+            "id": cluster_id(outcome),
+            "members": outcome.evidence.members,
+        },
+        "first_exec_at": first_exec_at,
+        "formed_at": outcome.formed_at,
+        "duration": outcome.ended_at,
+        "lanes": lanes,
     })
 }
 
-fn lane(lane: &Lane) -> Value {
-    let reached = |(link, at): (&Link, _)| (link.to_string(), json!(at));
-    let reached: serde_json::Map<_, _> = lane.reached.iter().map(reached).collect();
-    json!({ "machine": lane.machine, "reached_ns": reached, "starts": lane.starts })
+/// The one ID of all members that have one.
+fn cluster_id(outcome: &Outcome) -> Value {
+    let mut ids = outcome.lanes.members().filter_map(|lane| lane.identity);
+    let Some((first, _)) = ids.next() else {
+        return Value::Null;
+    };
+    if ids.all(|(id, _)| id == first) { json!(first) } else { Value::Null }
 }
+
+fn lane(lane: &Lane) -> Value {
+    json!({
+        "machine": lane.machine,
+        "class": lane.class,
+        "reached": lane.reached,
+        "starts": lane.starts,
+        "cluster_id": lane.identity.map(|(cluster, _)| cluster),
+        "member_id": lane.identity.map(|(_, member)| member),
+        "voters": lane.voters,
+        "last_words": lane.last_words,
+    })
+}
+

@@ -1,10 +1,12 @@
-//! What people read of a run. Values in, text out; nothing here prints.
+//! What people and programs read when a story has been told.
 //!
-//! - [`human`]: verdict and waterfall for a terminal
-//! - [`json`]: the same for programs
-//! - [`artifacts`]: the directory with everything
+//! Values in, text out; nothing here prints. [`human`] is for a terminal or a log, [`json`] for
+//! programs, [`artifacts`] for the directory that lets somebody else look into a run later.
 
 pub mod artifacts;
 pub mod human;
 pub mod json;
+mod milestones;
+mod table;
+mod text;
 mod waterfall;

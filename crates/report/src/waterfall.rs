@@ -1,20 +1,204 @@
-//! The boot chain of each machine over time.
+//! The boot chain as bars: one lane a machine, all on one time axis.
 //!
 //! ```text
-//!    0 to 1.5 s           discover     ack    name    seed     srv    etcd cluster   voter  ms
-//! n1 aeeeeeeeeeeeeccVV          12      16      24      29      78      30    1245    1392
+//!      |0           |500 ms      |1000 ms     |1500 ms
+//! n1   da==s==r=e=========c=========v                      1.18 s
 //! ```
+//! A segment is the time until the link whose letter it begins with. Where several links fit
+//! into one column, the one that took most of it is drawn; the table has the rest.
 
 use std::fmt::Write as _;
 
 use quorate_core::Instant;
-use quorate_scenario::lane::Lanes;
-use quorate_scenario::{Lane, Link};
+use quorate_scenario::{Link, Outcome};
 
-use crate::human::{Style, paint};
+use crate::human::Style;
+use crate::milestones::{Progress, Row};
+use crate::text;
 
-/// The links that have a column, in the order in which a machine reaches them.
-const COLUMNS: [Link; 8] = [
+/// The axis, a bar for each of `rows`, and the legend; empty when nothing was ever switched on.
+pub(crate) fn draw(rows: &[Row<'_>], outcome: &Outcome, style: Style) -> String {
+    let Some(axis) = Axis::new(rows, outcome, style) else {
+        return String::new();
+    };
+    let mut out = format!("{:name$} {}\n", "", axis.labels(), name = axis.name_width);
+    for row in rows {
+        let name = text::cut(row.machine, axis.name_width, style.ellipsis());
+        let bar = axis.bar(row, style);
+        let end = end(row, style);
+        let line = format!("{name:width$} {bar} {end}", width = axis.name_width);
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    let _ = writeln!(out, "{:name$} {}", "", legend(style), name = axis.name_width);
+    out
+}
+
+/// From the start of the story to the end of the drawing, over so many columns.
+struct Axis {
+    end_ns: u64,
+    columns: usize,
+    name_width: usize,
+}
+
+/// The time from one link to the next.
+struct Segment {
+    from_ns: u64,
+    to_ns: u64,
+    /// What it leads to; `None` when it never came.
+    link: Option<Link>,
+}
+
+impl Axis {
+    fn new(rows: &[Row<'_>], outcome: &Outcome, style: Style) -> Option<Self> {
+        let last = rows.iter().filter_map(Row::last).max()?;
+        let is_cut_short = rows.iter().any(Row::is_stuck);
+        let end = if is_cut_short {
+            // Waiting in vain may have taken long; it must not squeeze what happened.
+            let twice = Instant::from_nanos(last.as_nanos().saturating_mul(2));
+            outcome.ended_at.min(twice).max(last)
+        } else {
+            last
+        };
+        let names = rows.iter().map(|row| row.machine.chars().count());
+        let name_width = names.max().unwrap_or(0).clamp(NAME_MIN, NAME_MAX);
+        let columns = style.width.saturating_sub(name_width + 2 + END_WIDTH);
+        Some(Self {
+            end_ns: end.as_nanos().max(1),
+            columns: columns.max(COLUMNS_MIN),
+            name_width,
+        })
+    }
+
+    /// The time at which column `column` begins.
+    fn at(&self, column: usize) -> u64 {
+        let at = u128::from(self.end_ns) * column as u128 / self.columns as u128;
+        u64::try_from(at).unwrap_or(u64::MAX)
+    }
+
+    fn labels(&self) -> String {
+        let step = self.step();
+        let mut line = String::new();
+        for tick in 0.. {
+            let at = step * tick;
+            let column = u128::from(at) * self.columns as u128 / u128::from(self.end_ns);
+            let column = usize::try_from(column).unwrap_or(usize::MAX);
+            let label = format!("|{}", tick_label(at, step));
+            if column.saturating_add(label.len()) > self.columns {
+                break;
+            }
+            let _ = write!(line, "{:gap$}{label}", "", gap = column - line.len());
+        }
+        line
+    }
+
+    /// The shortest of 1, 2, 5, 10, … that leaves room for a label.
+    fn step(&self) -> u64 {
+        let room = u128::from(self.end_ns) * TICK_COLUMNS_MIN as u128 / self.columns as u128;
+        let mut decade = TICK_NS_MIN;
+        loop {
+            for step in [decade, 2 * decade, 5 * decade] {
+                if u128::from(step) >= room {
+                    return step;
+                }
+            }
+            decade = match decade.checked_mul(10) {
+                Some(decade) if decade <= u64::MAX / 10 => decade,
+                Some(_) | None => return decade,
+            };
+        }
+    }
+
+    fn bar(&self, row: &Row<'_>, style: Style) -> String {
+        let segments = segments(row, self.end_ns);
+        let mut bar = String::new();
+        let mut drawn = None;
+        let mut columns = 0..self.columns;
+        while let Some(column) = columns.next() {
+            let most = self.most(&segments, column);
+            let Some(index) = most else {
+                bar.push(' ');
+                continue;
+            };
+            let same = columns
+                .clone()
+                .take_while(|&next| self.most(&segments, next) == most)
+                .count();
+            columns.by_ref().take(same).for_each(drop);
+            let is_first = drawn != Some(index);
+            drawn = Some(index);
+            bar.push_str(&stretch(&segments[index], 1 + same, is_first, style));
+        }
+        bar
+    }
+
+    /// The segment that takes most of a column.
+    fn most(&self, segments: &[Segment], column: usize) -> Option<usize> {
+        let (from, to) = (self.at(column), self.at(column + 1));
+        let share = |segment: &Segment| {
+            let end = segment.to_ns.min(to);
+            end.saturating_sub(segment.from_ns.max(from))
+        };
+        let shares = segments.iter().map(share).enumerate();
+        // The first of equals, hence the comparison by hand.
+        let most = shares.fold((None, 0), |(most, max), (index, share)| {
+            if share > max { (Some(index), share) } else { (most, max) }
+        });
+        most.0
+    }
+}
+
+/// A stretch of one colour, its letter first.
+fn stretch(segment: &Segment, columns: usize, is_first: bool, style: Style) -> String {
+    let Some(link) = segment.link else {
+        let dots = String::from(style.dot()).repeat(columns);
+        return style.paint(DIM, &dots);
+    };
+    let mut text = String::new();
+    if is_first {
+        text.push(letter(link));
+    }
+    let rest = columns - usize::from(is_first);
+    text.extend(std::iter::repeat_n(style.fill(), rest));
+    style.paint(colour(link), &text)
+}
+
+fn segments(row: &Row<'_>, end_ns: u64) -> Vec<Segment> {
+    let steps = row.reached.windows(2).map(|pair| Segment {
+        from_ns: pair[0].1.as_nanos(),
+        to_ns: pair[1].1.as_nanos(),
+        link: Some(pair[1].0),
+    });
+    let mut segments: Vec<_> = steps.collect();
+    if let (true, Some(last)) = (row.is_stuck(), row.last()) {
+        segments.push(Segment {
+            from_ns: last.as_nanos(),
+            to_ns: end_ns,
+            link: None,
+        });
+    }
+    segments
+}
+
+/// What stands behind the bar.
+fn end(row: &Row<'_>, style: Style) -> String {
+    match (row.progress, row.broken) {
+        (Progress::NeverOn, _) => "never on".to_owned(),
+        (Progress::Stuck(link), _) => style.paint(RED, &format!("no {link}")),
+        (Progress::Complete(_), Some(link)) => style.paint(RED, &format!("bad {link}")),
+        (Progress::Complete(took), None) => text::duration(took),
+    }
+}
+
+fn legend(style: Style) -> String {
+    let links = SEGMENTS.map(|link| {
+        let letter = style.paint(colour(link), &letter(link).to_string());
+        format!("{letter} {link}")
+    });
+    links.join("  ")
+}
+
+/// What follows power-on.
+const SEGMENTS: [Link; 8] = [
     Link::Discover,
     Link::Ack,
     Link::Name,
@@ -25,180 +209,55 @@ const COLUMNS: [Link; 8] = [
     Link::Voter,
 ];
 
-/// What a machine is at after each link, as the legend says it.
-const STAGES: [(Link, &str); 7] = [
-    (Link::Discover, "asking"),
-    (Link::Ack, "leased"),
-    (Link::Name, "named"),
-    (Link::Seed, "seeded"),
-    (Link::Etcd, "etcd runs"),
-    (Link::ClusterId, "in a cluster"),
-    (Link::Voter, "voter"),
-];
-
-/// Machines that get a line each; of more, the slowest are shown.
-const LANES_MAX: usize = 30;
-const SLOWEST_SHOWN: usize = 10;
-const NAME_WIDTH_MAX: usize = 16;
-const CELL_WIDTH: usize = 8;
-const BAR_WIDTH_MIN: usize = 10;
-const BAR_WIDTH_MAX: usize = 48;
-
-/// One line a machine: a bar over the time of the whole story, then milliseconds from its own
-/// power-on to each link.
-pub(crate) fn draw(lanes: &Lanes, end: Instant, style: Style) -> String {
-    let all: Vec<&Lane> = lanes.iter().collect();
-    let (shown, left_out) = choose(all);
-    let name_width = shown
-        .iter()
-        .map(|lane| lane.machine.len())
-        .max()
-        .unwrap_or(0)
-        .min(NAME_WIDTH_MAX);
-    let table_width = CELL_WIDTH * COLUMNS.len();
-    let bar_width = style
-        .width
-        .saturating_sub(name_width + 2 + table_width)
-        .clamp(BAR_WIDTH_MIN, BAR_WIDTH_MAX);
-    let mut text = String::new();
-    let scale = format!("0 to {:.1} s", end.as_nanos() as f64 / 1e9);
-    let _ = write!(text, "{:name_width$} {scale:bar_width$}", "");
-    for link in COLUMNS {
-        let _ = write!(text, "{:>CELL_WIDTH$}", heading(link));
-    }
-    text.push_str("  ms\n");
-    for lane in &shown {
-        let name: String = lane.machine.chars().take(name_width).collect();
-        let _ = write!(
-            text,
-            "{name:name_width$} {}",
-            bar(lane, end, bar_width, style)
-        );
-        cells(&mut text, |link| since_power(lane, link));
-    }
-    if shown.len() > 1 {
-        let _ = write!(text, "{:name_width$} {:>bar_width$}", "", "median");
-        cells(&mut text, |link| {
-            median(
-                shown
-                    .iter()
-                    .filter_map(|lane| since_power(lane, link))
-                    .collect(),
-            )
-        });
-    }
-    if left_out > 0 {
-        let _ = writeln!(text, "and {left_out} faster machines");
-    }
-    text.push_str(&legend(style));
-    text
-}
-
-/// What the bar's columns mean.
-fn legend(style: Style) -> String {
-    let word = |(link, word): (Link, &str)| {
-        let (ascii, block, colour) = look(Some(link));
-        let glyph = if style.unicode { block } else { ascii };
-        format!("{} {word}", paint(glyph, colour, style))
-    };
-    format!("{}\n", STAGES.map(word).join("  "))
-}
-
-/// All, or of many the slowest, and how many were left out.
-fn choose(mut lanes: Vec<&Lane>) -> (Vec<&Lane>, usize) {
-    let count = lanes.len();
-    if count <= LANES_MAX {
-        return (lanes, 0);
-    }
-    let took = |lane: &&Lane| {
-        let last = lane.reached.values().max().copied().unwrap_or_default();
-        let power = lane.reached.get(&Link::Power).copied().unwrap_or_default();
-        // A machine that stopped half-way is slower than any that did not.
-        (
-            lane.reached.contains_key(&Link::Voter),
-            std::cmp::Reverse(last - power),
-        )
-    };
-    lanes.sort_by_key(took);
-    lanes.truncate(SLOWEST_SHOWN);
-    (lanes, count - SLOWEST_SHOWN)
-}
-
-fn cells(text: &mut String, value: impl Fn(Link) -> Option<f64>) {
-    for link in COLUMNS {
-        match value(link) {
-            Some(ms) if ms < 10.0 => {
-                let _ = write!(text, "{ms:>CELL_WIDTH$.1}");
-            }
-            Some(ms) => {
-                let _ = write!(text, "{ms:>CELL_WIDTH$.0}");
-            }
-            None => {
-                let _ = write!(text, "{:>CELL_WIDTH$}", "-");
-            }
-        }
-    }
-    text.push('\n');
-}
-
-/// Milliseconds from the machine's power-on until it reached `link`. Zero when it was there
-/// before, as an SRV set can be.
-fn since_power(lane: &Lane, link: Link) -> Option<f64> {
-    let (power, at) = (lane.reached.get(&Link::Power)?, lane.reached.get(&link)?);
-    Some((*at - *power).as_secs_f64() * 1e3)
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-/// What the machine was waiting for, column by column.
-fn bar(lane: &Lane, end: Instant, width: usize, style: Style) -> String {
-    let end_ns = end.as_nanos().max(1);
-    let mut text = String::new();
-    for column in 0..width as u64 {
-        let until = Instant::from_nanos(end_ns * (column + 1) / width as u64);
-        // The furthest link, not the latest: an etcd that runs may still wait for its records.
-        let link = lane
-            .reached
-            .iter()
-            .filter(|(_, at)| **at <= until)
-            .map(|(link, _)| *link)
-            .max();
-        let (ascii, block, colour) = look(link);
-        let glyph = if style.unicode { block } else { ascii };
-        text.push_str(&paint(glyph, colour, style));
-    }
-    text
-}
-
-/// How a column looks in which `link` was the last that held.
-const fn look(link: Option<Link>) -> (&'static str, &'static str, u8) {
+const fn letter(link: Link) -> char {
     match link {
-        None => (" ", " ", 0),
-        Some(Link::Power | Link::Discover) => ("d", "░", 90),
-        Some(Link::Ack) => ("a", "▒", 34),
-        Some(Link::Name) => ("n", "▒", 36),
-        Some(Link::Seed | Link::Srv) => ("s", "▓", 35),
-        Some(Link::Etcd) => ("e", "▓", 33),
-        Some(Link::ClusterId) => ("c", "█", 33),
-        Some(Link::Voter | Link::Quorum | Link::Writes) => ("V", "█", 32),
+        Link::Power => 'p',
+        Link::Discover => 'd',
+        Link::Ack => 'a',
+        Link::Name => 'n',
+        Link::Seed => 's',
+        Link::Srv => 'r',
+        Link::Etcd => 'e',
+        Link::ClusterId => 'c',
+        Link::Voter => 'v',
+        Link::Quorum => 'q',
+        Link::Writes => 'w',
     }
 }
 
-const fn heading(link: Link) -> &'static str {
+/// The SGR code of a link's colour; neighbours differ.
+const fn colour(link: Link) -> &'static str {
     match link {
-        Link::Power => "power",
-        Link::Discover => "discover",
-        Link::Ack => "ack",
-        Link::Name => "name",
-        Link::Seed => "seed",
-        Link::Srv => "srv",
-        Link::Etcd => "etcd",
-        Link::ClusterId => "cluster",
-        Link::Voter => "voter",
-        Link::Quorum => "quorum",
-        Link::Writes => "writes",
+        Link::Power | Link::Quorum | Link::Writes => DIM,
+        Link::Discover => "35",
+        Link::Ack => "34",
+        Link::Name => "36",
+        Link::Seed => "33",
+        Link::Srv => "94",
+        Link::Etcd => "95",
+        Link::ClusterId => "93",
+        Link::Voter => "32",
     }
 }
+
+fn tick_label(at_ns: u64, step_ns: u64) -> String {
+    let at = at_ns as f64;
+    match step_ns {
+        _ if at_ns == 0 => "0".to_owned(),
+        0..1_000_000 => format!("{:.1} ms", at / 1e6),
+        1_000_000..1_000_000_000 => format!("{:.0} ms", at / 1e6),
+        _ => format!("{:.0} s", at / 1e9),
+    }
+}
+
+pub(crate) const DIM: &str = "2";
+pub(crate) const RED: &str = "31";
+
+const NAME_MIN: usize = 2;
+const NAME_MAX: usize = 16;
+/// `bad cluster-id`
+const END_WIDTH: usize = 14;
+const COLUMNS_MIN: usize = 20;
+/// `|1500 ms` and a gap.
+const TICK_COLUMNS_MIN: usize = 11;
+const TICK_NS_MIN: u64 = 100_000;

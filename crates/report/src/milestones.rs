@@ -1,0 +1,170 @@
+//! When each machine reached each link, counted from its own power-on.
+
+use std::time::Duration;
+
+use quorate_core::Instant;
+use quorate_scenario::story::Class;
+use quorate_scenario::{Lane, Link, Outcome, Story};
+
+/// The links whose times are shown. Quorum comes with the voter, and writes have no time.
+pub(crate) const CHAIN: [Link; 9] = [
+    Link::Power,
+    Link::Discover,
+    Link::Ack,
+    Link::Name,
+    Link::Seed,
+    Link::Srv,
+    Link::Etcd,
+    Link::ClusterId,
+    Link::Voter,
+];
+
+/// One machine's way.
+#[derive(Clone, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) machine: &'a str,
+    pub(crate) progress: Progress,
+    /// Each link that it reached, in order of time.
+    pub(crate) reached: Vec<(Link, Instant)>,
+    /// The first link of this machine that an oracle found broken.
+    pub(crate) broken: Option<Link>,
+}
+
+/// How far a machine came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It was never switched on.
+    NeverOn,
+    /// It came to the end of its chain, this long after power-on.
+    Complete(Duration),
+    /// It never reached this link.
+    Stuck(Link),
+}
+
+impl<'a> Row<'a> {
+    fn new(lane: &'a Lane, outcome: &Outcome) -> Self {
+        let mut reached: Vec<_> = CHAIN
+            .into_iter()
+            .filter_map(|link| Some((link, *lane.reached.get(&link)?)))
+            .collect();
+        reached.sort_by_key(|(_, at)| *at);
+        let findings = outcome.verdict.findings();
+        let broken = findings
+            .iter()
+            .find(|finding| finding.machine.as_deref() == Some(&lane.machine))
+            .map(|finding| finding.link);
+        Self {
+            machine: &lane.machine,
+            progress: progress(lane),
+            reached,
+            broken,
+        }
+    }
+
+    /// When it was first switched on.
+    pub(crate) fn on(&self) -> Option<Instant> {
+        self.at(Link::Power)
+    }
+
+    pub(crate) fn at(&self, link: Link) -> Option<Instant> {
+        self.reached
+            .iter()
+            .find(|(reached, _)| *reached == link)
+            .map(|(_, at)| *at)
+    }
+
+    /// From power-on to `link`.
+    pub(crate) fn took(&self, link: Link) -> Option<Duration> {
+        Some(self.at(link)? - self.on()?)
+    }
+
+    /// When it reached the last thing that it reached.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        self.reached.last().map(|(_, at)| *at)
+    }
+
+    pub(crate) const fn is_stuck(&self) -> bool {
+        matches!(self.progress, Progress::Stuck(_))
+    }
+
+    /// Greater for what a reader wants to see first: stuck machines, then slow ones.
+    fn slowness(&self) -> (bool, Duration) {
+        match self.progress {
+            Progress::NeverOn => (false, Duration::ZERO),
+            Progress::Complete(took) => (false, took),
+            Progress::Stuck(_) => (true, Duration::ZERO),
+        }
+    }
+}
+
+/// The end of the chain of a machine of this class.
+const fn end_of_chain(class: Class) -> Link {
+    match class {
+        Class::Etcd => Link::Voter,
+        Class::Plain => Link::Name,
+    }
+}
+
+fn progress(lane: &Lane) -> Progress {
+    let end = end_of_chain(lane.class);
+    let at = |link: Link| lane.reached.get(&link).copied();
+    match (at(Link::Power), at(end)) {
+        (None, _) => Progress::NeverOn,
+        (Some(on), Some(done)) => Progress::Complete(done - on),
+        (Some(_), None) => {
+            let missing = CHAIN.into_iter().find(|link| at(*link).is_none());
+            Progress::Stuck(missing.unwrap_or(end))
+        }
+    }
+}
+
+/// Every machine, in the order of the story.
+pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Row<'a>> {
+    let rows: Vec<_> = outcome
+        .lanes
+        .iter()
+        .map(|lane| Row::new(lane, outcome))
+        .collect();
+    assert_eq!(
+        rows.len(),
+        story.machines.len(),
+        "the lanes are those of the story"
+    );
+    rows
+}
+
+/// The rows worth showing, in the order of the story, and how many are left out: all of a small
+/// story, the slowest of a big one.
+pub(crate) fn shown<'a>(rows: &[Row<'a>]) -> (Vec<Row<'a>>, usize) {
+    if rows.len() <= SHOWN_ALL_MAX {
+        return (rows.to_vec(), 0);
+    }
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(rows[index].slowness()));
+    order.truncate(SHOWN_SLOWEST);
+    order.sort_unstable();
+    let shown = order.iter().map(|&index| rows[index].clone()).collect();
+    (shown, rows.len() - SHOWN_SLOWEST)
+}
+
+/// The median of the times from power-on to `link` of those machines that reached it.
+pub(crate) fn median(rows: &[Row<'_>], link: Link) -> Option<Duration> {
+    let mut times: Vec<_> = rows.iter().filter_map(|row| row.took(link)).collect();
+    times.sort_unstable();
+    let middle = times.len() / 2;
+    let upper = *times.get(middle)?;
+    if times.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some((times[middle - 1] + upper) / 2)
+}
+
+/// When the first etcd was started, in time since the story began.
+pub(crate) fn first_exec(rows: &[Row<'_>]) -> Option<Instant> {
+    rows.iter().filter_map(|row| row.at(Link::Etcd)).min()
+}
+
+/// Stories of up to this many machines are shown whole.
+const SHOWN_ALL_MAX: usize = 30;
+/// Of bigger ones, this many.
+const SHOWN_SLOWEST: usize = 10;

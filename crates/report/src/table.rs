@@ -1,0 +1,72 @@
+//! The times of each machine as numbers.
+
+use std::fmt::Write as _;
+
+use quorate_scenario::Link;
+
+use crate::human::Style;
+use crate::milestones::{self, CHAIN, Row};
+use crate::text;
+
+/// Milliseconds from each machine's power-on to each link, the median over `all` last; power-on
+/// itself in milliseconds since the story began.
+pub(crate) fn draw(shown: &[Row<'_>], all: &[Row<'_>], style: Style) -> String {
+    let mut lines = vec![head()];
+    lines.extend(shown.iter().map(|row| line(row, style)));
+    if all.len() > 1 {
+        lines.push(medians(all));
+    }
+    let widths: Vec<usize> = (0..lines[0].len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max())
+        .map(|width| width.unwrap_or(0))
+        .collect();
+    let total: usize = widths.iter().sum();
+    let gap = if total + 2 * widths.len() <= style.width { 2 } else { 1 };
+    let mut out = String::new();
+    for line in &lines {
+        let mut text = format!("{:width$}", line[0], width = widths[0]);
+        for (cell, width) in line.iter().zip(&widths).skip(1) {
+            let _ = write!(text, "{:gap$}{cell:>width$}", "");
+        }
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+    out
+}
+
+fn head() -> Vec<String> {
+    let links = CHAIN.iter().map(Link::to_string);
+    [String::from("ms")].into_iter().chain(links).collect()
+}
+
+fn line(row: &Row<'_>, style: Style) -> Vec<String> {
+    let mut cells = vec![text::cut(row.machine, NAME_MAX, style.ellipsis())];
+    cells.extend(CHAIN.iter().map(|&link| {
+        let time = match link {
+            Link::Power => row.on().map(|on| on.since(quorate_core::Instant::ZERO)),
+            Link::Discover
+            | Link::Ack
+            | Link::Name
+            | Link::Seed
+            | Link::Srv
+            | Link::Etcd
+            | Link::ClusterId
+            | Link::Voter
+            | Link::Quorum
+            | Link::Writes => row.took(link),
+        };
+        time.map_or_else(|| "-".to_owned(), text::millis)
+    }));
+    cells
+}
+
+/// Power-on has none: when machines are switched on is up to the story.
+fn medians(all: &[Row<'_>]) -> Vec<String> {
+    let mut cells = vec!["median".to_owned(), String::new()];
+    cells.extend(CHAIN.iter().skip(1).map(|&link| {
+        let median = milestones::median(all, link);
+        median.map_or_else(|| "-".to_owned(), text::millis)
+    }));
+    cells
+}
+
+const NAME_MAX: usize = 16;
