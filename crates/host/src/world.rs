@@ -32,6 +32,7 @@ use quorate_fabric::PortId;
 use quorate_scenario::drive::Expected;
 use quorate_scenario::story::{Action, Class, Machine as Role, Story};
 use quorate_scenario::{Evidence, Observation, What, World, WorldError};
+use quorate_stage::servers::ETCD_INSIDE;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::lan::{Lan, LanOptions, Port};
@@ -302,8 +303,6 @@ fn monotonic_ns() -> u64 {
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
-/// Where machines find etcd.
-const ETCD_INSIDE: &str = "/opt/etcd/etcd";
 /// Locally administered, and none of the machines'.
 const SERVER_MAC: MacAddr = MacAddr([0x02, 0x71, 0xff, 0xff, 0xff, 0xfe]);
 /// The first DHCP retransmission. RFC 2131 §4.1 has 4 s, for 10 Mb/s networks of its day.

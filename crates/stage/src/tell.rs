@@ -1,0 +1,170 @@
+//! What servers and machines tell, as observations.
+
+use std::net::Ipv4Addr;
+
+use quorate_node::event::{Event as NodeEvent, ExitStatus, Step};
+use quorate_scenario::What;
+use quorate_services::Event;
+
+/// What an event of the servers shows, and of which machine.
+pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
+    Some(match event {
+        Event::Ready { .. } => (None, What::ServersReady),
+        Event::NamePublished { hostname, addr } => (Some(hostname), What::NamePublished { addr }),
+        Event::ReversePublished { hostname, addr } => {
+            (Some(hostname), What::ReversePublished { addr })
+        }
+        Event::ZoneChanged {
+            zone,
+            serial,
+            added,
+            removed,
+        } => (
+            None,
+            What::ZoneChanged {
+                zone,
+                serial,
+                added,
+                removed,
+            },
+        ),
+        Event::GateWaiting { have, want, .. } => (None, What::GateWaiting { have, want }),
+        Event::GateOpened { members, .. } => (None, What::GateOpened { members }),
+        Event::ServicePublished { members, .. } => (None, What::SrvPublished { members }),
+        Event::Nak { addr, mac, why } => {
+            let why = format!("{addr} to {mac}: {why}");
+            (
+                None,
+                What::Refused {
+                    by: "dhcp".to_owned(),
+                    why,
+                },
+            )
+        }
+        Event::Refused {
+            service,
+            source,
+            why,
+        } => {
+            let from = source.map_or_else(String::new, |source| format!("{source}: "));
+            (
+                None,
+                What::Refused {
+                    by: service,
+                    why: format!("{from}{why}"),
+                },
+            )
+        }
+        Event::NameConflict { hostname, addr } => {
+            let why = format!("{hostname} at {addr}: the name is another client's");
+            (
+                Some(hostname),
+                What::Refused {
+                    by: "ddns".to_owned(),
+                    why,
+                },
+            )
+        }
+        Event::Late { service, hostname } => {
+            let text = format!("came after the SRV set of {service} was frozen");
+            (Some(hostname), What::Note { text })
+        }
+        Event::UpdateRetried { what, attempt, why } => {
+            let text = format!("UPDATE of {what} sent again ({attempt}): {why}");
+            (None, What::Note { text })
+        }
+        // The machines tell their leases and seeds themselves.
+        Event::Offered { .. }
+        | Event::Leased { .. }
+        | Event::LeaseEnded { .. }
+        | Event::SeedServed { .. } => return None,
+    })
+}
+
+/// Reads what one machine tells; remembers the lease, which a renewal does not repeat.
+#[derive(Clone, Debug, Default)]
+pub struct MachineTeller {
+    leased: Option<(Ipv4Addr, Option<String>)>,
+}
+
+impl MachineTeller {
+    /// What an event of the machine shows. `last_words` is what the service's log ends with.
+    pub fn what(
+        &mut self,
+        event: NodeEvent,
+        last_words: impl FnOnce() -> Option<String>,
+    ) -> Option<What> {
+        let note = |text: String| What::Note { text };
+        Some(match event {
+            NodeEvent::DhcpSent { message, attempt } => What::DhcpSent { message, attempt },
+            NodeEvent::Leased(lease) => {
+                self.leased = Some((lease.addr, lease.hostname.clone()));
+                What::Leased {
+                    addr: lease.addr,
+                    hostname: lease.hostname,
+                    lease_secs: lease.lease_secs,
+                    renewed: false,
+                }
+            }
+            NodeEvent::LeaseRenewed { lease_secs } => {
+                let (addr, hostname) = self.leased.clone()?;
+                What::Leased {
+                    addr,
+                    hostname,
+                    lease_secs,
+                    renewed: true,
+                }
+            }
+            NodeEvent::LeaseLost { reason } => What::LeaseLost { reason },
+            NodeEvent::SeedApplied { .. } => What::Seeded,
+            NodeEvent::StartUnit {
+                step: Step::Main,
+                attempt,
+                ..
+            } => What::ServiceStarted { attempt },
+            NodeEvent::UnitExited {
+                step: Step::Main,
+                status,
+                ..
+            } => What::ServiceExited {
+                status: shown(&status),
+                last_words: last_words(),
+            },
+            NodeEvent::Declined { addr } => note(format!("declined {addr}: somebody else uses it")),
+            NodeEvent::SeedRetry { url, why, .. } => note(format!("{url}: {why}")),
+            NodeEvent::NoSeed {
+                boot_file: Some(file),
+            } => note(format!("{file} names no seed")),
+            NodeEvent::UnitGaveUp { unit, why } => note(format!("{unit} stays down: {why}")),
+            NodeEvent::Unsupported { what } => note(format!("left out of the seed: {what}")),
+            NodeEvent::Trouble { what } => note(what),
+            NodeEvent::PoweredOn
+            | NodeEvent::PoweredOff
+            | NodeEvent::DhcpDropped { .. }
+            | NodeEvent::Probe { .. }
+            | NodeEvent::Configure { .. }
+            | NodeEvent::SetHostname { .. }
+            | NodeEvent::FetchSeed { .. }
+            | NodeEvent::NoSeed { boot_file: None }
+            | NodeEvent::InstallFile { .. }
+            | NodeEvent::StartUnit {
+                step: Step::Pre { .. },
+                ..
+            }
+            | NodeEvent::UnitExited {
+                step: Step::Pre { .. },
+                ..
+            }
+            | NodeEvent::UnitUp { .. }
+            | NodeEvent::StopUnit { .. } => return None,
+        })
+    }
+}
+
+fn shown(status: &ExitStatus) -> String {
+    match status {
+        ExitStatus::Code { code } => format!("exit status {code}"),
+        ExitStatus::Signal { signal } => format!("signal {signal}"),
+        ExitStatus::NotStarted { why } => format!("not started: {why}"),
+    }
+}
