@@ -107,8 +107,13 @@ fn wait(mut child: Child) -> std::io::Result<ExitCode> {
     });
     let status = child.wait()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
+    if code == Some(INTERRUPTED) {
+        eprintln!("interrupted; nothing is left of the run");
+    }
     Ok(code.map_or(ExitCode::from(KILLED), ExitCode::from))
 }
 
+/// What shells answer for a process that SIGINT ended.
+const INTERRUPTED: u8 = 130;
 /// What shells answer for a process that SIGKILL ended.
 const KILLED: u8 = 137;
