@@ -151,27 +151,36 @@ impl Rules {
     }
 }
 
-/// True when the frame is an IPv4 packet of this protocol that shows its ports (not a later
-/// fragment) and one of them is `port`.
+/// True when the frame is of this protocol and one of its ports is `port`.
 fn has_port(frame: &[u8], protocol: u8, port: u16) -> bool {
-    let read = || {
-        let packet = frame.get(ETHERNET_HEADER_LEN..)?;
-        let ipv4 = frame.get(12..14)? == ETHERTYPE_IPV4 && packet.first()? >> 4 == 4;
-        let later_fragment = packet.get(6)? & 0x1f != 0 || *packet.get(7)? != 0;
-        if !ipv4 || later_fragment || *packet.get(9)? != protocol {
-            return None;
-        }
-        let ports = packet.get(usize::from(packet[0] & 0x0f) * 4..)?;
-        let port = port.to_be_bytes();
-        Some(ports.get(..2)? == port || ports.get(2..4)? == port)
-    };
-    read().unwrap_or(false)
+    ports(frame, protocol)
+        .is_some_and(|(source, destination)| port == source || port == destination)
+}
+
+/// True for what DHCP clients send to servers (RFC 2131 §4.1).
+pub(crate) fn is_to_dhcp_server(frame: &[u8]) -> bool {
+    ports(frame, IP_PROTOCOL_UDP).is_some_and(|(_, destination)| destination == DHCP_SERVER_PORT)
+}
+
+/// The source and the destination port of an IPv4 packet of this protocol that shows its ports:
+/// not a later fragment.
+fn ports(frame: &[u8], protocol: u8) -> Option<(u16, u16)> {
+    let packet = frame.get(ETHERNET_HEADER_LEN..)?;
+    let ipv4 = frame.get(12..14)? == ETHERTYPE_IPV4 && packet.first()? >> 4 == 4;
+    let later_fragment = packet.get(6)? & 0x1f != 0 || *packet.get(7)? != 0;
+    if !ipv4 || later_fragment || *packet.get(9)? != protocol {
+        return None;
+    }
+    let ports = packet.get(usize::from(packet[0] & 0x0f) * 4..)?;
+    let port = |at: usize| Some(u16::from_be_bytes([*ports.get(at)?, *ports.get(at + 1)?]));
+    Some((port(0)?, port(2)?))
 }
 
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 const IP_PROTOCOL_TCP: u8 = 6;
 const IP_PROTOCOL_UDP: u8 = 17;
+const DHCP_SERVER_PORT: u16 = 67;
 
 #[cfg(test)]
 mod tests {

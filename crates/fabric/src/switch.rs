@@ -14,7 +14,7 @@
 
 mod flight;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use quorate_core::{Deadline, Instant, MacAddr, Seed};
 
 use crate::frame;
 use crate::link::{Faults, Pipe, Transit};
-use crate::rule::{Rule, RuleId, Rules, Verdict};
+use crate::rule::{self, Rule, RuleId, Rules, Verdict};
 use flight::{Body, Flights, Leg, Stage};
 
 /// One port of one switch, numbered from zero in the order they were added.
@@ -103,6 +103,8 @@ pub struct Switch {
     stations: BTreeMap<MacAddr, Station>,
     rules: Rules,
     rule_pipes: BTreeMap<(RuleId, PortId, PortId), Pipe>,
+    /// Where DHCP servers are, when only they hear DHCP clients.
+    dhcp_servers: Option<BTreeSet<PortId>>,
     flights: Flights,
     ready: VecDeque<(PortId, Arc<[u8]>)>,
     counters: Counters,
@@ -131,6 +133,7 @@ impl Switch {
             stations: BTreeMap::new(),
             rules: Rules::default(),
             rule_pipes: BTreeMap::new(),
+            dhcp_servers: None,
             flights: Flights::default(),
             ready: VecDeque::new(),
             counters: Counters::default(),
@@ -186,6 +189,12 @@ impl Switch {
     pub fn clear_rules(&mut self) {
         self.rule_pipes.clear();
         self.rules.clear();
+    }
+
+    /// Sends what DHCP clients broadcast to these ports only, as a switch with DHCP snooping
+    /// does: n machines that all ask at once cost n frames and not n².
+    pub fn snoop_dhcp(&mut self, servers: impl IntoIterator<Item = PortId>) {
+        self.dhcp_servers = Some(servers.into_iter().collect());
     }
 
     /// Takes a frame that arrived at a port. All that comes of it comes out of
@@ -339,10 +348,16 @@ impl Switch {
         }
     }
 
-    /// Sends to every port that is up, but the one it came from.
+    /// Sends to every port that is up and may hear it, but the one it came from.
     fn flood(&mut self, leg: &Leg<'_>, now: Instant, passage: &mut Passage) {
+        let ports: Vec<PortId> = match &self.dhcp_servers {
+            Some(servers) if rule::is_to_dhcp_server(leg.body.bytes()) => {
+                servers.iter().copied().collect()
+            }
+            Some(_) | None => self.ports().collect(),
+        };
         let mut targets = 0;
-        for to in self.ports() {
+        for to in ports {
             if to != leg.from && self.ports[to.0 as usize].up {
                 targets += 1;
                 self.cross(leg.clone(), to, now, passage);

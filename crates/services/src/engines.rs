@@ -193,6 +193,17 @@ impl<J: Journal> Engines<J> {
         Ok(())
     }
 
+    /// True while something that was promised is not durable: [`commit`](Self::commit) has
+    /// to wait for the disk.
+    pub fn awaits_disk(&self) -> bool {
+        !self.promises.is_empty()
+    }
+
+    /// Ends the engines. What the journal does not hold is forgotten.
+    pub fn into_journal(self) -> J {
+        self.log
+    }
+
     /// The earliest deadline of all engines.
     pub fn deadline(&self) -> Option<Deadline> {
         let dhcp = self.dhcp.as_ref().and_then(Engine::poll_timeout);

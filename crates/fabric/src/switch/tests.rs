@@ -379,3 +379,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn with_snooping_only_dhcp_servers_hear_what_clients_broadcast() {
+    let udp = |source: &str, destination: &str| {
+        let (source, destination) = (source.parse().unwrap(), destination.parse().unwrap());
+        frame::udp_frame(mac(0), MacAddr::BROADCAST, source, destination, b"dhcp")
+    };
+    let to = |from: u32, frame: &[u8]| -> Vec<u32> {
+        let mut switch = switch(4);
+        switch.snoop_dhcp([PortId(2)]);
+        switch.handle_frame(PortId(from), frame, Instant::ZERO);
+        let counters = switch.counters();
+        let ports: Vec<u32> = drain(&mut switch).iter().map(|(port, _)| *port).collect();
+        assert_eq!(counters.received + counters.copied, ports.len() as u64);
+        ports
+    };
+    let discover = udp("0.0.0.0:68", "255.255.255.255:67");
+    let offer = udp("10.0.0.2:67", "255.255.255.255:68");
+    assert_eq!(to(0, &discover), [2]);
+    assert_eq!(to(2, &offer), [0, 1, 3]);
+    assert_eq!(to(0, &numbered(mac(0), MacAddr::BROADCAST, 1)), [1, 2, 3]);
+}
