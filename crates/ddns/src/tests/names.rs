@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use quorate_core::{Channel, Datagram, Destination, Engine, Instant, Now, Output, Seed, laws};
+use quorate_core::{
+    Channel, Datagram, Destination, Engine, Instant, Now, Output, Seed, StreamId, laws,
+};
 use quorate_dns::{DHCID, RecordType};
 
 use super::world::{World, key, member, raw_config};
@@ -485,4 +487,68 @@ fn what_is_no_hostname_is_dropped() {
             .all(|event| matches!(event, Event::Dropped { .. }))
     );
     assert!(world.registrar.is_settled());
+}
+
+#[test]
+fn a_reply_counts_only_from_the_server_by_the_way_it_was_asked() {
+    let config = Config::new(&raw_config(), None).unwrap();
+    let mut registrar = Registrar::new(config, Seed::new(1));
+    let now = Now::new(Instant::ZERO, laws::WALL_EPOCH);
+    registrar.command(Command::Bound(member(1)), now);
+    let Some(Output::Write { ticket, .. }) = registrar.poll() else {
+        panic!("the record comes first");
+    };
+    registrar.handle_written(ticket, now);
+    let Some(Output::Transmit(transmit)) = registrar.poll() else {
+        panic!("then the UPDATE");
+    };
+    let mut reply = transmit.payload[..12].to_vec();
+    reply[2] |= 0x80;
+    reply[4..].fill(0);
+    let mut other_id = reply.clone();
+    other_id[0] ^= 1;
+    let server = super::world::SERVER;
+    let stream = Channel::Stream(StreamId(1));
+    for (source, channel, payload, is_believed) in [
+        ("127.0.0.66:53", Channel::Udp, &reply, false),
+        ("127.0.0.53:54", Channel::Udp, &reply, false),
+        (server, stream, &reply, false),
+        (server, Channel::Udp, &other_id, false),
+        (server, Channel::Udp, &transmit.payload, false),
+        (server, Channel::Udp, &reply, true),
+        (server, Channel::Udp, &reply, false),
+    ] {
+        let datagram = Datagram {
+            source: source.parse().unwrap(),
+            destination: "127.0.0.1:40000".parse().unwrap(),
+            channel,
+            payload,
+        };
+        registrar.handle_datagram(datagram, now);
+        let first = registrar.poll();
+        let is_dropped = matches!(first, Some(Output::Event(Event::Dropped { .. })));
+        assert_eq!(is_dropped, !is_believed, "{source} {channel:?}: {first:?}");
+        while registrar.poll().is_some() {}
+    }
+}
+
+#[test]
+fn a_crash_between_an_end_and_its_heir_loses_neither() {
+    let mut world = World::plain();
+    world.bind(member(1));
+    world.settle();
+    let newer = Binding {
+        addr: at(2),
+        ..member(1)
+    };
+    world.bind(newer);
+    world.settle();
+    world.pass(Duration::from_secs(1));
+    world.end(at(2));
+    assert_eq!(world.registrar_disk.waiting.len(), 2);
+    world.registrar_disk.sync_one();
+    world.crash_registrar([member(1)].iter());
+    world.settle();
+    assert_eq!(a(&world, "n1"), ["10.77.0.1"]);
+    assert!(ptr(&world, 2).is_empty());
 }

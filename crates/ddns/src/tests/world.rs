@@ -438,7 +438,7 @@ impl<W> Default for Disk<W> {
 }
 
 impl<W> Disk<W> {
-    fn sync_one(&mut self) -> Option<Ticket> {
+    pub(super) fn sync_one(&mut self) -> Option<Ticket> {
         if self.waiting.is_empty() {
             return None;
         }
