@@ -13,6 +13,11 @@ use crate::{Config, OutboxRecord, Outcome};
 impl Registrar {
     /// Continues every change that the records introduce and do not end.
     ///
+    /// A crash may have swallowed commands whose records were not on disk yet: the owner says
+    /// [`Bound`](crate::Command::Bound) again for all that it leases, and
+    /// [`Ended`](crate::Command::Ended) for those of [`bindings`](Self::bindings) that it does
+    /// not. What is known already costs nothing.
+    ///
     /// Records of services that are no longer configured are skipped. A record that is there
     /// twice, because it was written both by [`checkpoint`](Self::checkpoint) and after it,
     /// counts once.
