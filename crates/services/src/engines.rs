@@ -8,7 +8,7 @@
 //! Whatever arrived while the disk was busy shares the next sync. A lease and the intention to
 //! publish it are in one batch, so that neither survives a crash without the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_boot::Facts;
 use quorate_core::{Datagram, Deadline, Engine, Now, Output, Seed, Ticket, Transmit};
@@ -111,18 +111,29 @@ impl<J: Journal> Engines<J> {
         Ok(engines)
     }
 
-    /// What the leases say is published, whatever the outbox remembers.
+    /// What the leases say is published, whatever the outbox remembers: a crash may have lost
+    /// an intention, never a lease.
     fn reconcile(&mut self, now: Now) {
         let leases: Vec<Lease> = self
             .dhcp
             .iter()
             .flat_map(|dhcp| dhcp.leases().cloned())
             .collect();
-        for lease in leases {
-            self.directory.insert(self.facts(&lease));
-            if let Some(ddns) = &mut self.ddns {
-                ddns.command(quorate_ddns::Command::Bound(binding(&lease)), now);
+        for lease in &leases {
+            self.directory.insert(self.facts(lease));
+        }
+        let Some(ddns) = &mut self.ddns else { return };
+        // With no DHCP server here nobody says which leases are gone.
+        if self.dhcp.is_some() {
+            let leased: BTreeSet<_> = leases.iter().map(|lease| lease.addr).collect();
+            let registered = ddns.bindings().map(|binding| binding.addr);
+            let gone: Vec<_> = registered.filter(|addr| !leased.contains(addr)).collect();
+            for addr in gone {
+                ddns.command(quorate_ddns::Command::Ended { addr }, now);
             }
+        }
+        for lease in &leases {
+            ddns.command(quorate_ddns::Command::Bound(binding(lease)), now);
         }
     }
 
