@@ -103,6 +103,13 @@ impl HostWorld {
         }
     }
 
+    /// The network namespace of a machine, for whoever wants to look at the world from there.
+    /// `None` before the world is deployed, and for a name that the story does not have.
+    pub fn net(&self, machine: &str) -> Option<&NetNs> {
+        let slot = self.slots.iter().find(|slot| slot.role.name == machine);
+        slot.map(|slot| &slot.ns)
+    }
+
     fn build(&mut self) -> io::Result<()> {
         let lan = Lan::start(LanOptions {
             capture: self.options.capture.clone(),
