@@ -133,7 +133,7 @@ struct Steps;
 
 impl Progress for Steps {
     fn step(&self, what: &str) {
-        eprintln!("getting {what}");
+        eprintln!("  {what} ...");
     }
 
     fn line(&self, text: &str) {
