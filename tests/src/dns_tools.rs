@@ -1,7 +1,7 @@
 //! `nsupdate` and `dig`, and what they said.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::lab::{Lab, SERVER, Said, Station};
 
@@ -121,12 +121,8 @@ pub fn serial(station: &Station, zone: &str) -> u32 {
 /// Writes a key file as BIND's tsig-keygen does.
 pub fn key_file(lab: &Lab, name: &str, algorithm: &str, secret: &str) -> PathBuf {
     let path = lab.dir().join(format!("{name}.key"));
-    write_key(&path, name, algorithm, secret);
-    path
-}
-
-fn write_key(path: &Path, name: &str, algorithm: &str, secret: &str) {
     let text =
         format!("key \"{name}\" {{\n\talgorithm {algorithm};\n\tsecret \"{secret}\";\n}};\n");
-    fs::write(path, text).expect("the test's directory is writable");
+    fs::write(&path, text).expect("the test's directory is writable");
+    path
 }

@@ -2,7 +2,7 @@
 //! somebody who sends UPDATEs.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -174,14 +174,13 @@ impl Updater {
         while Instant::now() < end {
             let was_gone = is_gone.load(Ordering::Relaxed);
             match receive(&self.socket, LAST_ANSWER) {
-                Some(bytes) => match read_reply(&bytes, &request, None) {
-                    Ok(rcode) => {
+                Some(bytes) => {
+                    // What is not the reply to this request is late.
+                    if let Ok(rcode) = read_reply(&bytes, &request, None) {
                         assert_eq!(rcode, ResponseCode::NoError, "{owner}");
                         return true;
                     }
-                    // Late, and to another request.
-                    Err(_) => {}
-                },
+                }
                 None if was_gone => return false,
                 None => {}
             }
@@ -193,13 +192,11 @@ impl Updater {
     pub(crate) fn serial(&mut self) -> u32 {
         let zone = name("lab.test");
         let answer = self.ask(&zone, RecordType::SOA);
-        let serial = answer
-            .data(&zone, RecordType::SOA)
-            .find_map(|data| match data {
-                RData::SOA(soa) => Some(soa.serial),
-                _ => None,
-            });
-        serial.expect("the zone has a SOA")
+        let data = answer.data(&zone, RecordType::SOA).next();
+        let Some(RData::SOA(soa)) = data else {
+            panic!("the zone has a SOA");
+        };
+        soa.serial
     }
 
     /// True when the record of [`add`](Self::add) is there.
@@ -211,12 +208,11 @@ impl Updater {
     pub(crate) fn address(&mut self, owner: &str) -> Option<Ipv4Addr> {
         let owner = name(owner);
         let answer = self.ask(&owner, RecordType::A);
-        answer
-            .data(&owner, RecordType::A)
-            .find_map(|data| match data {
-                RData::A(addr) => Some(addr.0),
-                _ => None,
-            })
+        let data = answer.data(&owner, RecordType::A).next()?;
+        data.ip_addr().and_then(|addr| match addr {
+            IpAddr::V4(addr) => Some(addr),
+            IpAddr::V6(_) => None,
+        })
     }
 
     fn ask(&mut self, owner: &Name, kind: RecordType) -> Answer {

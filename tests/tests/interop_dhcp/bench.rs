@@ -74,15 +74,16 @@ impl Bench {
             &what,
             |event| matches!(event, Event::Leased { kind: is, .. } if is == kind),
         );
-        match event {
-            Event::Leased {
-                addr,
-                mac,
-                hostname,
-                ..
-            } => (addr, mac, hostname),
-            other => unreachable!("{other:?}"),
-        }
+        let Event::Leased {
+            addr,
+            mac,
+            hostname,
+            ..
+        } = event
+        else {
+            unreachable!("it was waited for");
+        };
+        (addr, mac, hostname)
     }
 
     /// Waits until name and address lead to each other, as everybody sees it.
