@@ -57,3 +57,5 @@ fn lines<'a>(path: &Path, all: impl Iterator<Item = &'a Observation>) -> io::Res
     file.flush()
 }
 
+#[cfg(test)]
+mod tests;

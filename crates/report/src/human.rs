@@ -96,7 +96,11 @@ pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
             let Some((first, others)) = findings.split_first() else {
                 return format!("{word} {}\n", text::one_line(&story.title));
             };
-            format!("{word} {}\n{}", found(first), explained(first, others, style))
+            format!(
+                "{word} {}\n{}",
+                found(first),
+                explained(first, others, style)
+            )
         }
         Verdict::Inconclusive { why, findings } => {
             let word = style.paint(INCONCLUSIVE, "INCONCLUSIVE");
@@ -124,7 +128,11 @@ fn passed(story: &Story, outcome: &Outcome, style: Style) -> String {
         facts.push(format!("formed in {took}"));
     }
     let word = style.paint(PASS, "PASS");
-    format!("{word} {}: {}\n", text::one_line(&story.title), facts.join(", "))
+    let title = text::one_line(&story.title);
+    if facts.is_empty() {
+        return format!("{word} {title}\n");
+    }
+    format!("{word} {title}: {}\n", facts.join(", "))
 }
 
 /// `cluster-id n1: the cluster split into 3`
@@ -207,11 +215,24 @@ fn headline(rows: &[Row<'_>], outcome: &Outcome) -> String {
 }
 
 fn footer(artifacts: &Artifacts, style: Style) -> String {
-    let mut out = format!("seed {}, etcd {}\n", artifacts.seed, text::one_line(&artifacts.etcd));
-    if let Some(dir) = &artifacts.dir {
-        let _ = writeln!(out, "artifacts: {}", dir.display());
+    let mut out = format!(
+        "seed {}, etcd {}\n",
+        artifacts.seed,
+        text::one_line(&artifacts.etcd)
+    );
+    match &artifacts.dir {
+        Some(dir) => {
+            let _ = writeln!(out, "artifacts: {}", dir.display());
+        }
+        None => out.push_str("artifacts: none kept; --report DIR keeps them\n"),
     }
-    if style.colour { out.lines().map(|line| style.paint(DIM, line) + "\n").collect() } else { out }
+    if style.colour {
+        out.lines()
+            .map(|line| style.paint(DIM, line) + "\n")
+            .collect()
+    } else {
+        out
+    }
 }
 
 const PASS: &str = "1;32";
@@ -220,3 +241,5 @@ const INCONCLUSIVE: &str = "1;33";
 /// Findings told beside the first one.
 const OTHERS_MAX: usize = 20;
 
+#[cfg(test)]
+mod tests;

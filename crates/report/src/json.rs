@@ -74,7 +74,11 @@ fn cluster_id(outcome: &Outcome) -> Value {
     let Some((first, _)) = ids.next() else {
         return Value::Null;
     };
-    if ids.all(|(id, _)| id == first) { json!(first) } else { Value::Null }
+    if ids.all(|(id, _)| id == first) {
+        json!(first)
+    } else {
+        Value::Null
+    }
 }
 
 fn lane(lane: &Lane) -> Value {
@@ -90,3 +94,5 @@ fn lane(lane: &Lane) -> Value {
     })
 }
 
+#[cfg(test)]
+mod tests;

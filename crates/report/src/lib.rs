@@ -4,6 +4,8 @@
 //! programs, [`artifacts`] for the directory that lets somebody else look into a run later.
 
 pub mod artifacts;
+#[cfg(test)]
+mod fixture;
 pub mod human;
 pub mod json;
 mod milestones;

@@ -21,7 +21,11 @@ pub(crate) fn draw(shown: &[Row<'_>], all: &[Row<'_>], style: Style) -> String {
         .map(|width| width.unwrap_or(0))
         .collect();
     let total: usize = widths.iter().sum();
-    let gap = if total + 2 * widths.len() <= style.width { 2 } else { 1 };
+    let gap = if total + 2 * widths.len() <= style.width {
+        2
+    } else {
+        1
+    };
     let mut out = String::new();
     for line in &lines {
         let mut text = format!("{:width$}", line[0], width = widths[0]);

@@ -29,7 +29,7 @@ pub(crate) fn draw(rows: &[Row<'_>], outcome: &Outcome, style: Style) -> String 
         let line = format!("{name:width$} {bar} {end}", width = axis.name_width);
         let _ = writeln!(out, "{}", line.trim_end());
     }
-    let _ = writeln!(out, "{:name$} {}", "", legend(style), name = axis.name_width);
+    let _ = writeln!(out, "{}", legend(style));
     out
 }
 
@@ -141,7 +141,11 @@ impl Axis {
         let shares = segments.iter().map(share).enumerate();
         // The first of equals, hence the comparison by hand.
         let most = shares.fold((None, 0), |(most, max), (index, share)| {
-            if share > max { (Some(index), share) } else { (most, max) }
+            if share > max {
+                (Some(index), share)
+            } else {
+                (most, max)
+            }
         });
         most.0
     }

@@ -1,119 +1,29 @@
-use quorate_etcd::{ClusterId, MemberId};
-use quorate_scenario::drive::Expected;
-use quorate_scenario::evidence::{Evidence, Member};
-use quorate_scenario::lane::Lanes;
-use quorate_scenario::{Observation, What};
+use std::time::Duration;
+
+use quorate_core::Instant;
+use quorate_etcd::ClusterId;
+use quorate_scenario::{Finding, Link, Verdict, What};
 
 use super::*;
-
-const STORY: &str =
-    "title = \"three machines\"\n[etcd]\n[[machines]]\nname = \"n\"\ncount = 3\nclass = \"etcd\"\n";
-
-fn at(ms: u64) -> Instant {
-    Instant::from_nanos(ms * 1_000_000)
-}
-
-/// Three machines that reach each link one after the other; `n3` only as far as `last`.
-fn outcome(story: &Story, last: Link, verdict: Verdict) -> Outcome {
-    let cluster_id = Expected::new(story, 3, 5).cluster_id;
-    let member_id = MemberId(1);
-    let mut lanes = Lanes::new(story);
-    let mut observations = Vec::new();
-    let addr = [10, 77, 0, 10].into();
-    let members: Vec<String> = story
-        .machines
-        .iter()
-        .map(|machine| machine.name.clone())
-        .collect();
-    for (index, name) in members.iter().enumerate() {
-        let steps = [
-            (Link::Power, 0, What::PoweredOn),
-            (
-                Link::Discover,
-                4,
-                What::DhcpSent {
-                    message: "DISCOVER".to_owned(),
-                    attempt: 1,
-                },
-            ),
-            (
-                Link::Ack,
-                6,
-                What::Leased {
-                    addr,
-                    hostname: None,
-                    lease_secs: 60,
-                    renewed: false,
-                },
-            ),
-            (Link::Name, 9, What::ReversePublished { addr }),
-            (Link::Seed, 12, What::Seeded),
-            (
-                Link::Srv,
-                30,
-                What::SrvPublished {
-                    members: vec![name.clone()],
-                },
-            ),
-            (Link::Etcd, 13, What::ServiceStarted { attempt: 1 }),
-            (
-                Link::ClusterId,
-                1000,
-                What::Identified {
-                    cluster_id,
-                    member_id,
-                },
-            ),
-            (
-                Link::Voter,
-                2000,
-                What::Healthy {
-                    cluster_id,
-                    member_id,
-                    voters: 3,
-                },
-            ),
-        ];
-        for (link, ms, what) in steps {
-            if index < 2 || link <= last {
-                let machine = Some(name.clone());
-                observations.push(Observation {
-                    at: at(ms + 10 * index as u64),
-                    machine,
-                    what,
-                });
-            }
-        }
-    }
-    for observation in &observations {
-        lanes.take(observation);
-    }
-    let voters = members.clone();
-    let member = |machine: &String| Member {
-        machine: machine.clone(),
-        cluster_id,
-        member_id,
-        voters: voters.clone(),
-    };
-    Outcome {
-        verdict,
-        evidence: Evidence {
-            members: members.iter().map(member).collect(),
-            ..Evidence::default()
-        },
-        observations,
-        lanes,
-        formed_at: Some(at(2020)),
-        ended_at: at(2100),
-    }
-}
+use crate::fixture::{Run, at};
 
 fn artifacts() -> Artifacts {
     Artifacts {
-        dir: None,
+        dir: Some("out/run-1".into()),
         seed: 1,
         etcd: "3.5.16 (cache, from debian)".to_owned(),
     }
+}
+
+fn wide(width: usize) -> Style {
+    Style {
+        width,
+        ..Style::PLAIN
+    }
+}
+
+fn told(run: &Run, outcome: &Outcome, style: Style) -> String {
+    report(&run.story, outcome, &artifacts(), style)
 }
 
 fn finding(link: Link, machine: &str, what: &str) -> Finding {
@@ -126,116 +36,283 @@ fn finding(link: Link, machine: &str, what: &str) -> Finding {
     }
 }
 
+/// The machines a second apart, without a gate: each in a cluster of those before it.
+fn split() -> Run {
+    let mut run = Run::new(3);
+    run.ended_at = at(4_500);
+    for index in 0..3 {
+        let ids = (0..=index).map(|member| {
+            let url = run.expected.peers[member].1.as_str();
+            quorate_etcd::member_id(&[url], &run.expected.token)
+        });
+        let id: ClusterId = quorate_etcd::cluster_id(ids);
+        let mut steps = run.boot(index);
+        // Only the last one finds all records; none gets the votes of three.
+        steps.pop();
+        if let Some((_, What::Identified { cluster_id, .. })) = steps.last_mut() {
+            *cluster_id = id;
+        }
+        run.saw(index, 300 + 1_000 * index as u64, steps);
+        run.is_well(index);
+    }
+    run
+}
+
+/// `n3` asks and asks; the others find no quorum.
+fn without_a_lease() -> Run {
+    let mut run = Run::new(3);
+    run.ended_at = at(30_000);
+    for index in 0..2 {
+        let mut steps = run.boot(index);
+        steps.truncate(6);
+        run.saw(index, 300, steps);
+        run.is_well(index);
+    }
+    let mut steps = run.boot(2);
+    steps.truncate(2);
+    run.saw(2, 300, steps);
+    run
+}
+
 #[test]
 fn a_pass_ends_with_the_line_that_says_so() {
-    let story = Story::parse("story.toml", STORY).unwrap();
-    let outcome = outcome(&story, Link::Voter, Verdict::Pass);
-    insta::assert_snapshot!(report(&story, &outcome, &artifacts(), Style::PLAIN), @"
-       0 to 2.1 s                      discover     ack    name    seed     srv    etcd cluster   voter  ms
-    n1 eeeeeeeeeeeeeeecccccccccccccccVV     4.0     6.0     9.0      12      30      13    1000    2000
-    n2 eeeeeeeeeeeeeeecccccccccccccccVV     4.0     6.0     9.0      12      30      13    1000    2000
-    n3 eeeeeeeeeeeeeeecccccccccccccccVV     4.0     6.0     9.0      12      30      13    1000    2000
-                                 median     4.0     6.0     9.0      12      30      13    1000    2000
-    d asking  a leased  n named  s seeded  e etcd runs  c in a cluster  V voter
+    let run = Run::well(3, 100);
+    let outcome = run.outcome(Verdict::Pass);
+    insta::assert_snapshot!(told(&run, &outcome, wide(80)), @r"
+       |0          |500 ms     |1000 ms     |1500 ms    |2000 ms
+    n1        a=ns=er=c================v=========================     2.00 s
+    n2          dan=se=rc=================v========================   2.00 s
+    n3             a=ns=er=c================v======================== 2.00 s
+    d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
 
-    first etcd exec  0.013 s
-    etcd             3.5.16 (cache, from debian)
-    seed             1
-    artifacts        none kept; --report DIR keeps them
-    PASS three machines: 3 members, cluster 366158d82220db8a, formed in 2.020 s
+    ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
+    n1        300       4.0   60   120   180  300   240        1000   2000
+    n2        400       4.0   60   120   180  300   240        1000   2000
+    n3        500       4.0   60   120   180  300   240        1000   2000
+    median              4.0   60   120   180  300   240        1000   2000
+
+    first etcd exec after 540 ms, formed after 2.50 s
+    seed 1, etcd 3.5.16 (cache, from debian)
+    artifacts: out/run-1
+
+    PASS machines form a cluster: 3 members, cluster 366158d82220db8a, formed in 2.50 s
     ");
 }
 
 #[test]
-fn a_failure_begins_with_what_where_why_and_the_remedy() {
-    let story = Story::parse("story.toml", STORY).unwrap();
-    let findings = vec![
-        finding(
-            Link::Etcd,
-            "n3",
-            "etcd was started 9 times and never bootstrapped",
-        ),
-        finding(Link::Writes, "n1", "a value was not read"),
-    ];
-    let outcome = outcome(&story, Link::Etcd, Verdict::Fail { findings });
-    let style = Style {
-        width: 80,
-        ..Style::PLAIN
+fn a_split_begins_with_who_saw_what() {
+    let run = split();
+    insta::assert_snapshot!(told(&run, &run.judged(), wide(120)), @r"
+    FAIL cluster-id n1: the cluster split into 3: b214b580e6756e99 on n1 (saw n1); 97d11626a4215663 on n2 (saw n1 n2); 366158d82220db8a on n3 (saw n1 n2 n3, the right one)
+      cause: the members read different SRV sets; etcd reads the set once, at its first start, and never again
+      fix:   publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal
+
+       |0         |500 ms    |1000 ms    |1500 ms   |2000 ms   |2500 ms    |3000 ms   |3500 ms   |4000 ms
+    n1       a=n=ser=c==============......................................................................... no voter
+    n2                              a=ns=erc===============.................................................. no voter
+    n3                                                     an=se=rc===============........................... no voter
+    d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+
+    ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
+    n1        300       4.0   60   120   180  300   240        1000      -
+    n2       1300       4.0   60   120   180  300   240        1000      -
+    n3       2300       4.0   60   120   180  300   240        1000      -
+    median              4.0   60   120   180  300   240        1000      -
+
+    first etcd exec after 540 ms, not formed after 4.50 s
+    seed 1, etcd 3.5.16 (cache, from debian)
+    artifacts: out/run-1
+    ");
+}
+
+#[test]
+fn a_machine_without_a_lease_is_drawn_waiting() {
+    let run = without_a_lease();
+    insta::assert_snapshot!(told(&run, &run.judged(), wide(80)), @r"
+    FAIL ack n3: asked for an address and has no lease
+      cause: the server did not answer it
+      fix:   look for its MAC address in the server's log and in the capture
+      also:  etcd n1: etcd was started 1 times and never bootstrapped
+      also:  etcd n2: etcd was started 1 times and never bootstrapped
+
+       |0         |200 ms    |400 ms     |600 ms    |800 ms
+    n1                  a===n==s===e==............................... no srv
+    n2                  a===n==s===e==............................... no srv
+    n3                  ............................................. no ack
+    d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+
+    ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
+    n1        300       4.0   60   120   180    -   240           -      -
+    n2        300       4.0   60   120   180    -   240           -      -
+    n3        300       4.0    -     -     -    -     -           -      -
+    median              4.0   60   120   180    -   240           -      -
+
+    first etcd exec after 540 ms, not formed after 30.0 s
+    seed 1, etcd 3.5.16 (cache, from debian)
+    artifacts: out/run-1
+    ");
+}
+
+#[test]
+fn on_a_terminal_there_are_blocks_and_the_same_words() {
+    let run = without_a_lease();
+    let outcome = run.judged();
+    let unicode = Style {
+        unicode: true,
+        ..wide(80)
     };
-    insta::assert_snapshot!(report(&story, &outcome, &artifacts(), style), @"
-    FAIL etcd n3: etcd was started 9 times and never bootstrapped
-      cause: the reason
-      fix:   the remedy
-      also writes n1: a value was not read (the reason)
-
-       0 to 2.1 s  discover     ack    name    seed     srv    etcd cluster   voter  ms
-    n1 eeeeeccccccV     4.0     6.0     9.0      12      30      13    1000    2000
-    n2 eeeeeccccccV     4.0     6.0     9.0      12      30      13    1000    2000
-    n3 eeeeeeeeeeee     4.0     6.0     9.0      12      30      13       -       -
-             median     4.0     6.0     9.0      12      30      13    1000    2000
-    d asking  a leased  n named  s seeded  e etcd runs  c in a cluster  V voter
-
-    first etcd exec  0.013 s
-    etcd             3.5.16 (cache, from debian)
-    seed             1
-    artifacts        none kept; --report DIR keeps them
-    ");
-}
-
-#[test]
-fn a_starved_host_is_named_before_anything_else() {
-    let story = Story::parse("story.toml", STORY).unwrap();
-    let findings = vec![finding(Link::Quorum, "n2", "knows no leader")];
-    let why = "the switch lost 3 frames".to_owned();
-    let outcome = outcome(&story, Link::Voter, Verdict::Inconclusive { why, findings });
-    let text = verdict(&story, &outcome, Style::PLAIN);
-    assert!(
-        text.starts_with("INCONCLUSIVE this host was starved: the switch lost 3 frames\n"),
-        "{text}"
-    );
-    assert!(text.contains("found quorum n2: knows no leader"), "{text}");
+    let text = told(&run, &outcome, unicode);
+    let as_ascii = text.replace('█', "=").replace('·', ".");
+    assert_ne!(text, as_ascii);
+    assert_eq!(as_ascii, told(&run, &outcome, wide(80)));
 }
 
 #[test]
 fn colour_is_only_added() {
-    let story = Story::parse("story.toml", STORY).unwrap();
-    let outcome = outcome(&story, Link::Voter, Verdict::Pass);
-    let plain = verdict(&story, &outcome, Style::PLAIN);
-    let colour = verdict(
-        &story,
-        &outcome,
-        Style {
-            colour: true,
-            ..Style::PLAIN
-        },
+    let colour = Style {
+        colour: true,
+        ..wide(80)
+    };
+    for (run, outcome) in [
+        (split(), split().judged()),
+        (Run::well(3, 0), Run::well(3, 0).outcome(Verdict::Pass)),
+    ] {
+        let text = told(&run, &outcome, colour);
+        assert_ne!(text, told(&run, &outcome, wide(80)));
+        assert_eq!(without_colour(&text), told(&run, &outcome, wide(80)));
+    }
+}
+
+/// `text` without its SGR sequences.
+fn without_colour(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let mut plain = parts.next().unwrap().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once('m').unwrap().1);
+    }
+    plain
+}
+
+#[test]
+fn no_line_of_the_waterfall_is_wider_than_the_terminal() {
+    let mut run = without_a_lease();
+    run.story.machines[0].name = "rack-17-slot-03-left-of-the-door".to_owned();
+    let name = run.story.machines[0].name.clone();
+    for observation in &mut run.observations {
+        if observation.machine.as_deref() == Some("n1") {
+            observation.machine = Some(name.clone());
+        }
+    }
+    for width in [80, 100, 120, 200] {
+        let chain = chain(&run.story, &run.outcome(Verdict::Pass), wide(width));
+        let widest = chain.lines().map(|line| line.chars().count()).max();
+        assert!(widest.unwrap() <= width, "{width}:\n{chain}");
+        assert!(chain.contains("rack-17-slot-03~"), "{chain}");
+    }
+}
+
+#[test]
+fn one_machine_has_no_median() {
+    let run = Run::well(1, 0);
+    let text = told(&run, &run.outcome(Verdict::Pass), wide(80));
+    assert!(!text.contains("median"), "{text}");
+    assert!(
+        text.contains("PASS machines form a cluster: 1 member, cluster "),
+        "{text}"
     );
-    assert_eq!(
-        colour.replace("\x1b[1;32m", "").replace("\x1b[0m", ""),
-        plain
-    );
-    assert_ne!(colour, plain);
 }
 
 #[test]
 fn of_many_machines_the_slowest_are_shown() {
-    let text = STORY.replace("count = 3", "count = 40");
-    let story = Story::parse("story.toml", &text).unwrap();
-    let mut outcome = outcome(&story, Link::Voter, Verdict::Pass);
-    let stuck = Lanes::new(&story);
-    outcome.lanes = stuck;
-    let text = report(&story, &outcome, &artifacts(), Style::PLAIN);
-    assert!(text.contains("and 30 faster machines"), "{text}");
+    let mut run = Run::new(41);
+    for index in 0..41 {
+        let mut steps = run.boot(index);
+        steps[8].0 += index as u64;
+        if index == 7 {
+            steps.truncate(8);
+        }
+        run.saw(index, 300, steps);
+    }
+    let text = told(&run, &run.outcome(Verdict::Pass), wide(100));
+    for name in ["n8 ", "n33 ", "n41 "] {
+        assert!(text.contains(&format!("\n{name}")), "no {name}in\n{text}");
+    }
+    for name in ["n1 ", "n7 ", "n32 "] {
+        assert!(!text.contains(&format!("\n{name}")), "{name}in\n{text}");
+    }
+    let summary = "the slowest 10 of 41 machines; 1 never came to the end; \
+        40 came to the end of the chain in 2.00 s to 2.04 s\n";
+    assert!(text.contains(summary), "{text}");
 }
 
 #[test]
-fn programs_get_every_number() {
-    let story = Story::parse("story.toml", STORY).unwrap();
-    let outcome = outcome(&story, Link::Voter, Verdict::Pass);
-    let told = crate::json::report(&story, &outcome, &artifacts());
-    assert_eq!(told["verdict"], "pass");
-    assert_eq!(told["lanes"][1]["reached_ns"]["voter"], 2_010_000_000u64);
+fn a_story_in_which_nothing_was_switched_on_says_so() {
+    let run = Run::new(2);
+    let text = told(&run, &run.outcome(Verdict::Pass), wide(80));
+    assert!(text.starts_with("no machine was switched on\n"), "{text}");
+    assert!(
+        text.contains("etcd was never started, not formed after 2.50 s"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_unfair_run_says_why_and_what_was_seen() {
+    let run = Run::well(3, 0);
+    let findings = vec![finding(Link::Quorum, "n2", "knows no leader")];
+    let why = "the switch lost 3 frames".to_owned();
+    let outcome = run.outcome(Verdict::Inconclusive { why, findings });
+    insta::assert_snapshot!(verdict(&run.story, &outcome, Style::PLAIN), @r"
+    INCONCLUSIVE the switch lost 3 frames
+      seen:  quorum n2: knows no leader
+      cause: the reason
+      fix:   the remedy
+    ");
+}
+
+#[test]
+fn findings_after_the_first_have_one_line_each_up_to_a_limit() {
+    let run = Run::well(3, 0);
+    let findings: Vec<_> = (0..24)
+        .map(|n| finding(Link::Ack, &format!("m{n}"), "has no lease"))
+        .collect();
+    let outcome = run.outcome(Verdict::Fail { findings });
+    let text = verdict(&run.story, &outcome, Style::PLAIN);
+    assert_eq!(text.matches("also:").count(), 20);
+    assert!(text.contains("  also:  ack m1: has no lease\n"), "{text}");
+    assert!(
+        text.ends_with("and 3 more findings: see verdict.json\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_a_machine_said_cannot_break_the_first_three_lines() {
+    let run = Run::well(3, 0);
+    let mut evil = finding(Link::Etcd, "n1\nPASS", "died\n  fix:   rm -rf");
+    evil.cause = "\x1b[2Jpanic\r".to_owned();
+    let findings = vec![evil];
+    let outcome = run.outcome(Verdict::Fail { findings });
+    let text = verdict(&run.story, &outcome, Style::PLAIN);
     assert_eq!(
-        told["cluster_id"],
-        ClusterId(0x3661_58d8_2220_db8a).to_string()
+        text,
+        "FAIL etcd n1 PASS: died   fix:   rm -rf\n  cause: [2Jpanic\n  fix:   the remedy\n"
+    );
+}
+
+#[test]
+fn the_median_of_an_even_number_is_between_the_two() {
+    let mut run = Run::new(2);
+    let mut steps = run.boot(0);
+    steps[2].0 = 100;
+    run.saw(0, 300, steps);
+    run.saw(1, 900, run.boot(1));
+    let outcome = run.outcome(Verdict::Pass);
+    let rows = milestones::rows(&run.story, &outcome);
+    let median = milestones::median(&rows, Link::Ack);
+    assert_eq!(median, Some(Duration::from_millis(80)));
+    assert_eq!(
+        milestones::first_exec(&rows),
+        Some(Instant::from_nanos(540_000_000))
     );
 }
