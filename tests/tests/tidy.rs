@@ -11,8 +11,9 @@ use quorate_tests::{read, root};
 use serde_json::Value;
 
 /// Crates that do nothing but compute: no socket, clock, task, thread or ambient random number.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "node", "scenario", "services",
+    "stage",
 ];
 
 /// What a pure crate could do more with.
