@@ -53,8 +53,9 @@ pub fn decode(body: &[u8]) -> Result<Body, Corrupt> {
         offset = record.end;
     }
     // The damaged record's own length cannot be trusted, so each later byte may begin a batch.
-    let later_batch = (offset + 1..body.len())
-        .any(|at| record_at(body, at).is_some_and(|record| record.starts_batch));
+    // The flag is looked at first: it spares the checksums of most offsets.
+    let later_batch =
+        (offset + 1..body.len()).any(|at| starts_batch(body, at) && record_at(body, at).is_some());
     if later_batch {
         return Err(Corrupt { offset });
     }
@@ -66,8 +67,13 @@ pub fn decode(body: &[u8]) -> Result<Body, Corrupt> {
 
 struct Record<'a> {
     payload: &'a [u8],
-    starts_batch: bool,
     end: usize,
+}
+
+/// Whether a record at this offset would be the first of its batch.
+fn starts_batch(body: &[u8], offset: usize) -> bool {
+    let head = body.get(offset..).and_then(|rest| rest.first_chunk::<4>());
+    head.is_some_and(|head| u32::from_le_bytes(*head) & BATCH_START != 0)
 }
 
 fn record_at(body: &[u8], offset: usize) -> Option<Record<'_>> {
@@ -82,7 +88,6 @@ fn record_at(body: &[u8], offset: usize) -> Option<Record<'_>> {
     let payload = body.get(start..start + len)?;
     (checksum(*head, payload).to_le_bytes() == crc).then_some(Record {
         payload,
-        starts_batch: word & BATCH_START != 0,
         end: start + len,
     })
 }
