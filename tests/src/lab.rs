@@ -95,7 +95,11 @@ impl Lab {
             .expect("the test's directory is writable");
         let mut command = Command::new("/proc/self/exe");
         command.args(["serve", "--format", "json", "--config"]);
-        command.arg(&file).stdout(Stdio::piped()).stderr(log);
+        command
+            .env("QUORATE_LOG", "debug")
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .stderr(log);
         let mut child = self.server.spawn(&mut command);
         let stdout = child.stdout.take().expect("it is piped");
         let (tell, events) = channel();
@@ -202,12 +206,14 @@ impl Daemon {
             match self.events.recv_timeout(left) {
                 Ok(event) if is_it(&event) => return event,
                 Ok(_) => {}
-                Err(error) => {
-                    let log = fs::read_to_string(&self.log).unwrap_or_default();
-                    panic!("waited for {what}: {error}\n{log}");
-                }
+                Err(error) => panic!("waited for {what}: {error}"),
             }
         }
+    }
+
+    /// What it wrote to standard error.
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// kill -9.
@@ -230,8 +236,12 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
+    #[expect(clippy::print_stderr, reason = "the harness shows it with the panic")]
     fn drop(&mut self) {
         self.kill();
+        if thread::panicking() {
+            eprintln!("quorate serve said: {}", self.said());
+        }
     }
 }
 

@@ -48,16 +48,19 @@ impl Relay {
         addr
     }
 
-    /// The same for many, all asked before the first answer is read.
+    /// The same for many, all asked before the first answer is read. Answers may overtake each
+    /// other while the kernels resolve addresses.
     pub(crate) fn offers(&mut self, clients: &[MacAddr]) -> Vec<(Ipv4Addr, MacAddr)> {
-        let asked: Vec<_> = clients
-            .iter()
-            .map(|mac| (self.discover(*mac, None), *mac))
-            .collect();
-        asked
-            .into_iter()
-            .map(|(xid, mac)| (self.receive(xid).1, mac))
-            .collect()
+        for mac in clients {
+            self.discover(*mac, None);
+        }
+        let offers = clients.iter().map(|_| {
+            let bytes = receive(&self.socket, PATIENCE).expect("an offer for each");
+            let message = Message::decode(&bytes).expect("our server writes DHCP");
+            assert_eq!(message.kind, MessageType::Offer);
+            (message.yiaddr, message.chaddr)
+        });
+        offers.collect()
     }
 
     /// Requests all these, does `enough` when so many are acknowledged, and then takes only
