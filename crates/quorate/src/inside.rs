@@ -122,7 +122,7 @@ fn run(job: &Job) -> Result<ExitCode, Trouble> {
         etcd: job.etcd_shown.clone(),
     };
     if let Some(dir) = &artifacts.dir {
-        quorate_report::artifacts::write(dir, &story, &outcome, &text)
+        quorate_report::artifacts::write(dir, &story, &outcome, &artifacts, &text)
             .and_then(|()| copy_files(dir, job, &story))
             .map_err(files(dir))?;
     }

@@ -20,7 +20,7 @@ use std::path::Path;
 use quorate_scenario::{Observation, Outcome, Story, What};
 use serde_json::json;
 
-use crate::human::Style;
+use crate::human::{Artifacts, Style};
 use crate::{human, json};
 
 /// Writes the files to `dir`, which is made when it is not there. `story_text` is the file that
@@ -28,12 +28,21 @@ use crate::{human, json};
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write(dir: &Path, story: &Story, outcome: &Outcome, story_text: &str) -> io::Result<()> {
+pub fn write(
+    dir: &Path,
+    story: &Story,
+    outcome: &Outcome,
+    artifacts: &Artifacts,
+    story_text: &str,
+) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let report = human::whole(story, outcome, None, Style::PLAIN);
+    let report = human::report(story, outcome, artifacts, Style::PLAIN);
     fs::write(dir.join("report.txt"), report)?;
     fs::write(dir.join("scenario.toml"), story_text)?;
-    pretty(&dir.join("verdict.json"), &json::verdict(story, outcome))?;
+    pretty(
+        &dir.join("verdict.json"),
+        &json::report(story, outcome, artifacts),
+    )?;
     let evidence = &outcome.evidence;
     pretty(&dir.join("leases.json"), &json!(evidence.leases))?;
     pretty(&dir.join("names.json"), &json!(evidence.names))?;

@@ -65,19 +65,9 @@ impl Style {
 
 /// Everything, ending with a line break.
 pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts, style: Style) -> String {
-    whole(story, outcome, Some(artifacts), style)
-}
-
-/// The same, without where the files are when it is itself one of them.
-pub(crate) fn whole(
-    story: &Story,
-    outcome: &Outcome,
-    artifacts: Option<&Artifacts>,
-    style: Style,
-) -> String {
     let verdict = verdict(story, outcome, style);
     let chain = chain(story, outcome, style);
-    let footer = artifacts.map_or_else(String::new, |artifacts| footer(artifacts, style));
+    let footer = footer(artifacts, style);
     match outcome.verdict {
         Verdict::Pass => format!("{chain}{footer}\n{verdict}"),
         Verdict::Fail { .. } | Verdict::Inconclusive { .. } => {

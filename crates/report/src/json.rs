@@ -16,9 +16,9 @@
 //! | `formed_at` | when the cluster had formed the first time |
 //! | `duration` | when the story ended |
 //! | `lanes` | array in the order of the story of `{machine, class, reached, starts, cluster_id, member_id, voters, last_words}`; `class` is `etcd` or `plain`, `reached` has a time for each link that the machine reached |
-//! | `seed` | of the run's random draws; not in `verdict.json` |
-//! | `etcd` | version and origin of etcd, for people; not in `verdict.json` |
-//! | `artifacts` | directory of the run's files; not in `verdict.json`, which is in it |
+//! | `seed` | of the run's random draws |
+//! | `etcd` | version and origin of etcd, for people |
+//! | `artifacts` | directory of the run's files, or `null` |
 //!
 //! Links: `power`, `discover`, `ack`, `name`, `seed`, `srv`, `etcd`, `cluster-id`, `voter`,
 //! `quorum`, `writes`.
@@ -42,7 +42,7 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Value 
 }
 
 /// Everything that does not depend on where and how the run was started.
-pub fn verdict(story: &Story, outcome: &Outcome) -> Value {
+fn verdict(story: &Story, outcome: &Outcome) -> Value {
     let (word, why) = match &outcome.verdict {
         Verdict::Pass => ("pass", None),
         Verdict::Fail { .. } => ("fail", None),

@@ -4,6 +4,14 @@ use quorate_scenario::evidence::Evidence;
 use super::*;
 use crate::fixture::{Run, at, story_text};
 
+fn used() -> Artifacts {
+    Artifacts {
+        dir: None,
+        seed: 7,
+        etcd: "3.5.16 (given)".to_owned(),
+    }
+}
+
 #[test]
 fn a_directory_has_the_whole_run() {
     let mut run = Run::well(3, 0);
@@ -20,7 +28,7 @@ fn a_directory_has_the_whole_run() {
     let outcome = run.outcome(Verdict::Pass);
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("not/there/yet");
-    write(&dir, &run.story, &outcome, &story_text(3)).unwrap();
+    write(&dir, &run.story, &outcome, &used(), &story_text(3)).unwrap();
 
     let text = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
     let observations = |name: &str| -> Vec<Observation> {
@@ -40,7 +48,11 @@ fn a_directory_has_the_whole_run() {
     let value = |name: &str| serde_json::from_str::<serde_json::Value>(&text(name)).unwrap();
     assert_eq!(value("leases.json"), json!(run.evidence.leases));
     assert_eq!(value("names.json"), json!(run.evidence.names));
-    assert_eq!(value("verdict.json"), json::verdict(&run.story, &outcome));
+    assert_eq!(
+        value("verdict.json"),
+        json::report(&run.story, &outcome, &used())
+    );
+    assert_eq!(value("verdict.json")["seed"], 7);
     assert_eq!(text("scenario.toml"), story_text(3));
     let report = text("report.txt");
     assert!(
@@ -54,5 +66,5 @@ fn a_place_that_cannot_be_written_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let run = Run::well(1, 0);
     let dir = file.path().join("below-a-file");
-    assert!(write(&dir, &run.story, &run.outcome(Verdict::Pass), "").is_err());
+    assert!(write(&dir, &run.story, &run.outcome(Verdict::Pass), &used(), "").is_err());
 }

@@ -132,8 +132,8 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
     FAIL ack n3: asked for an address and has no lease
       cause: the server did not answer it
       fix:   look for its MAC address in the server's log and in the capture
-      also:  etcd n1: etcd was started 1 times and never bootstrapped
-      also:  etcd n2: etcd was started 1 times and never bootstrapped
+      also:  etcd n1: etcd has not bootstrapped in 1 starts
+      also:  etcd n2: etcd has not bootstrapped in 1 starts
 
        |0         |200 ms    |400 ms     |600 ms    |800 ms
     n1                  a===n==s===e==............................... no srv

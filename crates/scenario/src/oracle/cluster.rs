@@ -135,10 +135,7 @@ fn unhealthy(case: &Case<'_>, lane: &Lane) -> Option<Finding> {
             .last_words
             .clone()
             .unwrap_or_else(|| "etcd has said nothing".to_owned());
-        let what = format!(
-            "etcd was started {} times and never bootstrapped",
-            lane.starts
-        );
+        let what = format!("etcd has not bootstrapped in {} starts", lane.starts);
         return Some(finding(
             Link::Etcd,
             what,

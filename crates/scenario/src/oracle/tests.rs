@@ -336,11 +336,7 @@ fn a_member_that_never_bootstrapped_says_why() {
         What::Healthy { .. } => None,
         other => Some(other.clone()),
     });
-    whole.finds(
-        Link::Etcd,
-        Some("n3"),
-        "started 1 times and never bootstrapped",
-    );
+    whole.finds(Link::Etcd, Some("n3"), "has not bootstrapped in 1 starts");
     assert!(
         whole
             .judge()
