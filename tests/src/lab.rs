@@ -95,11 +95,7 @@ impl Lab {
             .expect("the test's directory is writable");
         let mut command = Command::new("/proc/self/exe");
         command.args(["serve", "--format", "json", "--config"]);
-        command
-            .env("QUORATE_LOG", "debug")
-            .arg(&file)
-            .stdout(Stdio::piped())
-            .stderr(log);
+        command.arg(&file).stdout(Stdio::piped()).stderr(log);
         let mut child = self.server.spawn(&mut command);
         let stdout = child.stdout.take().expect("it is piped");
         let (tell, events) = channel();
