@@ -1,0 +1,49 @@
+//! The world on virtual time.
+//!
+//! The same stories, engines and bytes as in the world `host`; no process, no socket, no clock.
+//! Every frame runs through [`quorate_fabric::Switch`], every DNS question and UPDATE is a message
+//! in bytes, every seed is rendered by `boot` and read by `node`; what `quorate serve` does
+//! between its doors is [`quorate_services`], here as there.
+//!
+//! ```text
+//!   agenda: one queue, ordered by (instant, sequence)
+//!     │ pops a wake
+//!     ▼
+//!   world ──► servers: Engines on a simulated disk ──┐
+//!     │                                              ├──► lan: one switch ──► next wakes
+//!     └─────► machines: Node, and etcd's model ──────┘
+//! ```
+//!
+//! All that is drawn comes from the seed, in streams of their own for each machine and each
+//! part, so that one story and one seed are one run, to the byte.
+//!
+//! What this world models and does not run: TCP (requests for seeds and large DNS messages take
+//! a drawn time and are never cut short), ARP (everybody knows everybody's hardware address), and
+//! etcd itself. etcd's [`Discovery`](quorate_etcd::Discovery) and its IDs are arithmetic that is
+//! checked against real etcd; its elections here are times drawn within its timeouts.
+//!
+//! - `agenda`: the queue, the step budget
+//! - `world`: [`SimWorld`]; `orders`: what a node's orders mean here
+//! - `servers`, `disk`: `quorate serve` without sockets; `lan`: the wire
+//! - `machine`, `etcd`: a machine and its member; `cluster`: who leads and what is replicated
+//! - `collect`: the evidence; [`run`](fn@run): one story from beginning to end
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+mod agenda;
+mod cluster;
+mod collect;
+mod disk;
+mod etcd;
+mod lan;
+mod machine;
+mod members;
+mod orders;
+mod run;
+mod servers;
+mod world;
+
+pub use run::run;
+pub use world::{Options, SimWorld};

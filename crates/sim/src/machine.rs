@@ -1,0 +1,98 @@
+//! One machine: its place on the wire, its life while it has power, its disk.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use quorate_core::{Random, Seed};
+use quorate_dhcp::client::ClientConfig;
+use quorate_fabric::PortId;
+use quorate_node::Node;
+use quorate_scenario::What;
+use quorate_scenario::story::Machine as Role;
+use quorate_stage::tell::MachineTeller;
+
+use crate::agenda::Token;
+use crate::etcd::{DataDir, Process};
+
+/// One machine of the story.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) role: Role,
+    pub(crate) port: PortId,
+    pub(crate) seed: Seed,
+    /// Times that this machine takes: disks, processes, requests.
+    pub(crate) random: Random,
+    /// Counts power-ons: what was under way for an earlier life concerns nobody.
+    pub(crate) life: u32,
+    pub(crate) on: Option<Box<Life>>,
+    /// What a power cycle leaves of etcd.
+    pub(crate) data_dir: Option<DataDir>,
+}
+
+/// What a machine is while it has power.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) node: Node,
+    pub(crate) teller: MachineTeller,
+    pub(crate) addr: Option<Ipv4Addr>,
+    /// The name servers of `/etc/resolv.conf`.
+    pub(crate) dns: Vec<Ipv4Addr>,
+    pub(crate) deadline: Option<Token>,
+    pub(crate) etcd: Option<Process>,
+    pub(crate) resolver: Option<Token>,
+    /// Counts processes.
+    pub(crate) pids: u32,
+    /// How etcd's log ends.
+    pub(crate) last_words: Option<String>,
+    /// What was told last of the member's health.
+    pub(crate) told: Option<What>,
+}
+
+impl Machine {
+    /// A machine without power.
+    pub(crate) fn new(role: Role, port: PortId, seed: Seed) -> Self {
+        Self {
+            random: seed.child("times").random(),
+            role,
+            port,
+            seed,
+            life: 0,
+            on: None,
+            data_dir: None,
+        }
+    }
+
+    /// Begins a life. It draws its own numbers, as a real boot does.
+    pub(crate) fn begin_life(&mut self) {
+        self.life += 1;
+        let mut dhcp = ClientConfig::new(self.role.mac);
+        dhcp.first_retry = FIRST_RETRY;
+        dhcp.probe = Duration::ZERO;
+        let config = quorate_node::Config {
+            dhcp,
+            previous: None,
+        };
+        let seed = self.seed.child(&format!("life {}", self.life));
+        self.on = Some(Box::new(Life {
+            node: Node::new(config, seed),
+            teller: MachineTeller::default(),
+            addr: None,
+            dns: Vec::new(),
+            deadline: None,
+            etcd: None,
+            resolver: None,
+            pids: 0,
+            last_words: None,
+            told: None,
+        }));
+    }
+
+    /// A time drawn from `least..most`.
+    pub(crate) fn draw(&mut self, (least, most): (Duration, Duration)) -> Duration {
+        let nanos = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
+        least + Duration::from_nanos(self.random.below(nanos))
+    }
+}
+
+/// As the world `host` sets it: RFC 2131 §4.1 has 4 s, for networks of its day.
+const FIRST_RETRY: Duration = Duration::from_secs(1);

@@ -1,0 +1,365 @@
+//! The world: what happens next, and to whom.
+
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use quorate_core::{Channel, Engine as _, Instant, Now, Random, Seed, StreamId, Wall};
+use quorate_etcd::{ClusterId, Release};
+use quorate_fabric::Faults;
+use quorate_fabric::frame::parse_udp;
+use quorate_node::Command;
+use quorate_scenario::drive::Expected;
+use quorate_scenario::story::{Action, Story};
+use quorate_scenario::{Evidence, Observation, What, World, WorldError};
+use quorate_services::Service;
+use quorate_stage::{servers as stage, tell};
+
+use crate::agenda::{Agenda, Token, Who};
+use crate::cluster::Clusters;
+use crate::lan::{Lan, SERVER_MAC, SERVER_PORT};
+use crate::machine::Machine;
+use crate::servers::{Message, Out, Servers};
+
+/// What a run in this world needs beside its story.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Major and minor version of the etcd that machines pretend to run.
+    pub etcd_version: (u32, u32),
+    /// Everything that is drawn comes from here.
+    pub seed: u64,
+    /// The most steps that the run may take; `None` lets it grow with the number of machines.
+    pub steps_max: Option<u64>,
+}
+
+/// The world on virtual time.
+#[derive(Debug)]
+pub struct SimWorld {
+    pub(crate) story: Story,
+    pub(crate) expected: Expected,
+    pub(crate) release: Release,
+    pub(crate) now: Instant,
+    pub(crate) agenda: Agenda<Wake>,
+    pub(crate) lan: Lan,
+    pub(crate) servers: Servers,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) clusters: Clusters,
+    /// Elections.
+    pub(crate) random: Random,
+    /// Who opened which stream to the servers: by position.
+    streams: Vec<(usize, u32)>,
+    seen: Vec<Observation>,
+}
+
+/// Something that happens.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    /// Frames arrive.
+    Lan,
+    /// A deadline of the servers' engines.
+    Servers,
+    /// The servers' disk is done.
+    Synced,
+    Loopback(Message),
+    /// It concerns this life of this machine only.
+    Machine {
+        index: usize,
+        life: u32,
+        what: ToMachine,
+    },
+    Elected(ClusterId),
+}
+
+/// What happens to one machine.
+#[derive(Debug)]
+pub(crate) enum ToMachine {
+    /// Its node's deadline.
+    Due,
+    /// What came of an order.
+    Tell(Command),
+    /// Its request for a seed reaches the servers.
+    SeedAsked {
+        url: String,
+    },
+    /// The resolver of its etcd waits no longer.
+    Resolver,
+    /// A DNS question by TCP reaches the servers; its answer the resolver.
+    StreamAsked(Vec<u8>),
+    StreamAnswered(Vec<u8>),
+    /// Its etcd has started.
+    Loaded {
+        pid: u32,
+    },
+    /// Somebody asks its etcd how it is.
+    Watch,
+}
+
+impl SimWorld {
+    /// A world for `story`; nothing runs yet.
+    ///
+    /// # Errors
+    /// When the story's servers cannot be configured.
+    pub fn new(story: &Story, expected: &Expected, options: Options) -> Result<Self, WorldError> {
+        let seed = Seed::new(options.seed).child("sim");
+        let config = stage::config(story, options.etcd_version);
+        let config = serde_json::from_value(config)
+            .map_err(|error| WorldError::Broken(error.to_string()))?;
+        let server = story.network.server();
+        let mut lan = Lan::new(seed.child("lan"), server);
+        let machines: Vec<Machine> = story
+            .machines
+            .iter()
+            .map(|role| {
+                let port = lan.plug(Faults::default());
+                let seed = seed.child("machine").child(&role.name);
+                Machine::new(role.clone(), port, seed)
+            })
+            .collect();
+        let steps = STEPS_MIN + STEPS_PER_MACHINE * machines.len() as u64;
+        Ok(Self {
+            story: story.clone(),
+            expected: expected.clone(),
+            release: if options.etcd_version < (3, 5) {
+                Release::V3_4
+            } else {
+                Release::V3_5
+            },
+            now: Instant::ZERO,
+            agenda: Agenda::new(options.steps_max.unwrap_or(steps)),
+            lan,
+            servers: Servers::new(config, server, seed.child("servers")),
+            machines,
+            clusters: Clusters::default(),
+            random: seed.child("elections").random(),
+            streams: Vec::new(),
+            seen: Vec::new(),
+        })
+    }
+
+    /// Both clocks. The wall's tells a date, as that of any machine with a battery.
+    pub(crate) fn clocks(&self) -> Now {
+        let secs = self.now.since(Instant::ZERO).as_secs();
+        Now::new(self.now, WALL_START.plus_secs(secs))
+    }
+
+    pub(crate) fn observe_now(&mut self, machine: Option<String>, what: What) {
+        let at = self.now;
+        self.seen.push(Observation { at, machine, what });
+    }
+
+    pub(crate) fn observe_machine(&mut self, index: usize, what: What) {
+        let name = self.machines[index].role.name.clone();
+        self.observe_now(Some(name), what);
+    }
+
+    /// Puts in what will happen to this life of the machine.
+    pub(crate) fn later(
+        &mut self,
+        index: usize,
+        after: Duration,
+        reason: &'static str,
+        what: ToMachine,
+    ) -> Token {
+        let life = self.machines[index].life;
+        let wake = Wake::Machine { index, life, what };
+        self.agenda
+            .put(self.now + after, Who::Machine(index), reason, wake)
+    }
+
+    fn happen(&mut self, wake: Wake) {
+        match wake {
+            Wake::Lan => {
+                self.lan.deadline = None;
+                for (port, frame) in self.lan.arrivals(self.now) {
+                    if port == SERVER_PORT {
+                        self.frame_to_servers(&frame);
+                    } else {
+                        self.frame_to_machine(port.0 as usize - 1, &frame);
+                    }
+                }
+                self.settle_lan();
+            }
+            Wake::Servers => {
+                self.servers.deadline = None;
+                self.servers.tick(self.clocks());
+                self.settle_servers();
+            }
+            Wake::Synced => {
+                self.servers.synced(self.clocks());
+                self.settle_servers();
+            }
+            Wake::Loopback(message) => self.message_to_servers(message),
+            Wake::Machine { index, life, what } => {
+                if self.machines[index].life == life && self.machines[index].on.is_some() {
+                    self.happen_to(index, what);
+                }
+            }
+            Wake::Elected(cluster) => self.elected(cluster),
+        }
+    }
+
+    fn happen_to(&mut self, index: usize, what: ToMachine) {
+        let now = self.clocks();
+        match what {
+            ToMachine::Due => {
+                if let Some(life) = &mut self.machines[index].on {
+                    life.deadline = None;
+                    life.node.handle_timeout(now);
+                }
+                self.settle_machine(index);
+            }
+            ToMachine::Tell(command) => {
+                if let Some(life) = &mut self.machines[index].on {
+                    life.node.command(command, now);
+                }
+                self.settle_machine(index);
+            }
+            ToMachine::SeedAsked { url } => self.seed_asked(index, url),
+            ToMachine::Resolver => self.resolver_due(index),
+            ToMachine::StreamAsked(payload) => {
+                let id = self.streams.len();
+                self.streams.push((index, self.machines[index].life));
+                if let Some(mut message) = self.question_of(index, payload) {
+                    message.channel = Channel::Stream(StreamId(id as u64));
+                    self.message_to_servers(message);
+                }
+            }
+            ToMachine::StreamAnswered(payload) => self.resolver_answered(index, &payload),
+            ToMachine::Loaded { pid } => self.etcd_loaded(index, pid),
+            ToMachine::Watch => self.watch(index),
+        }
+    }
+
+    fn frame_to_servers(&mut self, frame: &[u8]) {
+        let Some(udp) = parse_udp(frame) else { return };
+        let ours = udp.destination_mac == SERVER_MAC || udp.destination_mac.is_group();
+        if let Some(message) = Servers::door(udp.source, udp.destination, udp.payload)
+            && ours
+        {
+            self.message_to_servers(message);
+        }
+    }
+
+    fn message_to_servers(&mut self, message: Message) {
+        self.servers.take(message, self.clocks());
+        self.settle_servers();
+    }
+
+    /// Carries out what the servers want.
+    pub(crate) fn settle_servers(&mut self) {
+        for out in std::mem::take(&mut self.servers.out) {
+            match out {
+                Out::Wire(port, target, payload) => {
+                    let source = SocketAddrV4::new(self.story.network.server(), port);
+                    self.lan.send(
+                        SERVER_PORT,
+                        (SERVER_MAC, source),
+                        target,
+                        &payload,
+                        self.now,
+                    );
+                }
+                Out::Loopback(message) => {
+                    let reason = match message.service {
+                        Service::Dns => "an UPDATE arrives",
+                        Service::Dhcp | Service::Ddns => "the reply to an UPDATE arrives",
+                    };
+                    let at = self.now + LOOPBACK;
+                    self.agenda
+                        .put(at, Who::Servers, reason, Wake::Loopback(message));
+                }
+                Out::Stream(StreamId(id), payload) => {
+                    let opened = usize::try_from(id).ok().and_then(|id| self.streams.get(id));
+                    if let Some(&(index, life)) = opened
+                        && self.machines[index].life == life
+                    {
+                        let what = ToMachine::StreamAnswered(payload);
+                        self.later(index, STREAM, "an answer by TCP arrives", what);
+                    }
+                }
+                Out::Sync(time) => {
+                    self.agenda.put(
+                        self.now + time,
+                        Who::Servers,
+                        "the disk is done",
+                        Wake::Synced,
+                    );
+                }
+                Out::Told(event) => {
+                    if let Some((machine, what)) = tell::of_servers(event) {
+                        self.observe_now(machine, what);
+                    }
+                }
+            }
+        }
+        let deadline = self.servers.poll_timeout();
+        let slot = &mut self.servers.deadline;
+        self.agenda
+            .renew(slot, deadline, Who::Servers, || Wake::Servers);
+        self.settle_lan();
+    }
+
+    pub(crate) fn settle_lan(&mut self) {
+        let deadline = self.lan.poll_timeout();
+        self.agenda
+            .renew(&mut self.lan.deadline, deadline, Who::Lan, || Wake::Lan);
+    }
+}
+
+impl World for SimWorld {
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    async fn deploy(&mut self) -> Result<(), WorldError> {
+        self.servers
+            .start(self.clocks())
+            .map_err(WorldError::Broken)?;
+        self.settle_servers();
+        Ok(())
+    }
+
+    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+        match action {
+            Action::PowerOn => self.power_on(index),
+            Action::PowerOff => self.power_off(index),
+            Action::LinkDown => self.set_link(index, false),
+            Action::LinkUp => self.set_link(index, true),
+        }
+        Ok(())
+    }
+
+    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
+        loop {
+            // Once something was seen, what follows closely is told together with it.
+            let until = match self.seen.first() {
+                Some(first) => until.min((first.at + TOGETHER).max(self.now)),
+                None => until,
+            };
+            let next = self
+                .agenda
+                .next(until)
+                .map_err(|restless| WorldError::Broken(restless.to_string()))?;
+            let Some((at, wake)) = next else {
+                self.now = self.now.max(until);
+                return Ok(std::mem::take(&mut self.seen));
+            };
+            self.now = at;
+            self.happen(wake);
+        }
+    }
+
+    async fn collect(&mut self) -> Result<Evidence, WorldError> {
+        self.evidence()
+    }
+}
+
+/// 2026-01-01T00:00:00Z.
+const WALL_START: Wall = Wall::from_unix_secs(1_767_225_600);
+/// From one socket of the servers to another.
+const LOOPBACK: Duration = Duration::from_micros(20);
+/// One way by TCP.
+const STREAM: Duration = Duration::from_micros(200);
+/// As often as anybody looks.
+const TOGETHER: Duration = Duration::from_millis(5);
+const STEPS_MIN: u64 = 1_000_000;
+const STEPS_PER_MACHINE: u64 = 20_000;
