@@ -1,7 +1,9 @@
 //! Leases: every machine has one, and no address is leased twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+
+use quorate_core::MacAddr;
 
 use super::Case;
 use crate::link::Link;
@@ -22,17 +24,28 @@ pub(super) fn unique(case: &Case<'_>) -> Vec<Finding> {
         }
     }
     let mut held: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
+    let mut last: BTreeMap<&str, Ipv4Addr> = BTreeMap::new();
     for observation in case.observations {
         let Some(machine) = observation.machine.as_deref() else {
             continue;
         };
-        if let What::Leased { addr, .. } = &observation.what {
-            held.retain(|_, holder| *holder != machine);
-            if let Some(other) = held.insert(*addr, machine) {
-                findings.push(twice(*addr, machine, other));
-            }
+        let leased = if let What::Leased { addr, .. } = &observation.what {
+            Some(*addr)
         } else if let What::LeaseLost { .. } = &observation.what {
-            held.retain(|_, holder| *holder != machine);
+            None
+        } else {
+            continue;
+        };
+        if let Some(before) = last.remove(machine)
+            && held.get(&before) == Some(&machine)
+        {
+            held.remove(&before);
+        }
+        if let Some(addr) = leased {
+            last.insert(machine, addr);
+            if let Some(other) = held.insert(addr, machine) {
+                findings.push(twice(addr, machine, other));
+            }
         }
     }
     findings
@@ -51,15 +64,11 @@ fn twice(addr: Ipv4Addr, one: &str, other: &str) -> Finding {
 
 /// Every machine that is on has a lease in the server's database.
 pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
+    let leases = case.evidence.leases.iter();
+    let holders: BTreeSet<MacAddr> = leases.map(|lease| lease.mac).collect();
     let mut findings = Vec::new();
     for (lane, machine) in case.lanes.iter().zip(&case.story.machines) {
-        if !lane.expected()
-            || case
-                .evidence
-                .leases
-                .iter()
-                .any(|lease| lease.mac == machine.mac)
-        {
+        if !lane.expected() || holders.contains(&machine.mac) {
             continue;
         }
         let finding = if lane.reached.contains_key(&Link::Discover) {

@@ -1,23 +1,22 @@
 //! Names: A and PTR records equal the lease database.
 
+use std::collections::BTreeMap;
+
 use super::Case;
 use crate::link::Link;
 use crate::verdict::Finding;
 
 /// Each lease with a host name resolves to its address, and only to it, and back.
 pub(super) fn equal_leases(case: &Case<'_>) -> Vec<Finding> {
+    let names = case.evidence.names.iter();
+    let by_hostname: BTreeMap<&str, _> = names.map(|name| (name.hostname.as_str(), name)).collect();
     let mut findings = Vec::new();
     for lease in &case.evidence.leases {
         let Some(hostname) = &lease.hostname else {
             continue;
         };
         let fqdn = format!("{hostname}.{}", case.story.network.domain);
-        let Some(name) = case
-            .evidence
-            .names
-            .iter()
-            .find(|name| name.hostname == *hostname)
-        else {
+        let Some(name) = by_hostname.get(hostname.as_str()) else {
             findings.push(broken(
                 hostname,
                 format!("{fqdn} was not looked up"),
