@@ -26,9 +26,6 @@ fn main() -> ExitCode {
     } else {
         what_is_missing()
     };
-    if let Some(reason) = &missing {
-        eprintln!("not run: {reason}");
-    }
     let mut trials = Vec::new();
     for file in story_files() {
         let name = file
@@ -53,11 +50,12 @@ fn main() -> ExitCode {
         "the_report_has_everything",
         the_report_has_everything,
     ));
-    let is_missing = missing.is_some();
-    let trials = trials
-        .into_iter()
-        .map(|trial| trial.with_ignored_flag(is_missing))
-        .collect();
+    if let Some(reason) = missing {
+        let reason = reason.lines().next().unwrap_or_default();
+        let kind = format!("not run: {reason}");
+        let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
+        trials = trials.into_iter().map(skip).collect();
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
