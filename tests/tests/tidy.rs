@@ -11,8 +11,8 @@ use quorate_tests::{read, root};
 use serde_json::Value;
 
 /// Crates that do nothing but compute: no socket, clock, task, thread or ambient random number.
-const PURE: [&str; 11] = [
-    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "node", "scenario", "services",
+const PURE: [&str; 12] = [
+    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "node", "scenario", "services", "sim",
     "stage",
 ];
 

@@ -43,7 +43,8 @@ pub(crate) enum Verb {
 #[command(after_help = "Examples:\n  \
     quorate run scenarios/three-members.toml\n  \
     quorate run scenarios/three-members.toml --etcd 3.5.16 --report out/\n  \
-    quorate run scenarios/staggered-power-on.toml --seed 7 --format json | jq .verdict")]
+    quorate run scenarios/staggered-power-on.toml --seed 7 --format json | jq .verdict\n  \
+    quorate run scenarios/three-members.toml --world sim")]
 pub(crate) struct RunArgs {
     /// The scenario file
     pub(crate) scenario: PathBuf,
@@ -72,6 +73,8 @@ pub(crate) struct RunArgs {
 pub(crate) enum World {
     /// Real kernels' network stacks in namespaces, real servers, real etcd processes; no root
     Host,
+    /// The same engines and bytes on virtual time, with a model of etcd; no namespaces, no etcd
+    Sim,
 }
 
 /// How results are printed

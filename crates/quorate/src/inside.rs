@@ -10,12 +10,12 @@ use std::task::{Context, Poll, Waker};
 use quorate_core::Seed;
 use quorate_host::sandbox;
 use quorate_host::world::{HostWorld, Options};
-use quorate_report::human::{Artifacts, Style};
 use quorate_scenario::drive::{Expected, drive};
-use quorate_scenario::{Outcome, Story, Verdict, WorldError};
+use quorate_scenario::{Story, WorldError};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
+use crate::conclude::{Asked, conclude};
 use crate::exit;
 use crate::live::{Live, LiveMode};
 
@@ -116,35 +116,17 @@ fn run(job: &Job) -> Result<ExitCode, Trouble> {
     live.finish();
     // Stops the switch, which completes the capture.
     drop(world);
-    let artifacts = Artifacts {
-        dir: artifacts_dir(job, &outcome),
+    let asked = Asked {
+        scenario: &job.scenario,
+        report: job.report.as_deref(),
+        json: job.json,
         seed: job.seed,
-        etcd: job.etcd_shown.clone(),
+        etcd: &job.etcd_shown,
     };
-    if let Some(dir) = &artifacts.dir {
-        quorate_report::artifacts::write(dir, &story, &outcome, &artifacts, &text)
-            .and_then(|()| copy_files(dir, job, &story))
-            .map_err(files(dir))?;
-    }
-    print(job, &story, &outcome, &artifacts);
-    Ok(ExitCode::from(outcome.verdict.exit_code()))
-}
-
-/// Where the artifacts go: where they were asked for, or a new directory for a run that failed.
-fn artifacts_dir(job: &Job, outcome: &Outcome) -> Option<PathBuf> {
-    if job.report.is_some() || outcome.verdict == Verdict::Pass {
-        return job.report.clone();
-    }
-    let name = job
-        .scenario
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let dir = tempfile::Builder::new()
-        .prefix(&format!("quorate-failed-{name}-"))
-        .tempdir();
-    dir.ok().map(tempfile::TempDir::keep)
+    conclude(asked, (&story, &text), &outcome, |dir| {
+        copy_files(dir, job, &story)
+    })
+    .map_err(|error| Trouble::Files("the artifacts".to_owned(), error))
 }
 
 /// What processes and the switch wrote.
@@ -173,33 +155,6 @@ fn copy_logs(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn print(job: &Job, story: &Story, outcome: &Outcome, artifacts: &Artifacts) {
-    if job.json {
-        println!(
-            "{:#}",
-            quorate_report::json::report(story, outcome, artifacts)
-        );
-    } else {
-        let terminal = io::stdout().is_terminal();
-        let style = Style {
-            colour: terminal,
-            unicode: terminal,
-            width: width(),
-        };
-        print!(
-            "{}",
-            quorate_report::human::report(story, outcome, artifacts, style)
-        );
-    }
-}
-
-fn width() -> usize {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
-        .unwrap_or(100)
 }
 
 fn live_mode(job: &Job) -> LiveMode {

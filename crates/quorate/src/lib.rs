@@ -16,6 +16,7 @@
 mod check;
 mod cli;
 mod completions;
+mod conclude;
 mod etcd;
 mod exit;
 mod inside;
@@ -25,6 +26,7 @@ mod run;
 mod run_dir;
 mod schema;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `quorate run`: everything that happens outside of the sandbox.
+//! `quorate run`: everything that happens outside of the sandbox of the world `host`.
 //!
 //! Reads the scenario, gets etcd, and starts this program again in a sandbox (see
 //! [`inside`](crate::inside)). Stays behind to pass signals on and to clean up.
@@ -15,9 +15,16 @@ use signal_hook::iterator::Signals;
 use crate::cli::{Format, RunArgs, World};
 use crate::inside::{self, Job};
 use crate::run_dir::RunDir;
-use crate::{etcd, exit};
+use crate::{etcd, exit, simulate};
 
 pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
+    match args.world {
+        World::Host => in_sandbox(args, verbose),
+        World::Sim => simulate::run(args),
+    }
+}
+
+fn in_sandbox(args: &RunArgs, verbose: bool) -> ExitCode {
     match prepare(args, verbose) {
         Ok((job, dir)) => {
             let code = start(&job);
@@ -31,7 +38,6 @@ pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
 }
 
 fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
-    let World::Host = args.world;
     let story = Story::load(&args.scenario).map_err(|error| {
         exit::show(error);
         exit::bad_input()
