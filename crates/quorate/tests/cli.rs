@@ -144,6 +144,45 @@ fn a_broken_configuration_is_exit_2_with_the_span() {
     );
 }
 
+#[test]
+fn a_story_on_virtual_time_needs_nothing_and_is_judged_the_same() {
+    let run = |name: &str, more: &[&str]| {
+        let story = format!("{}/{name}.toml", scenarios());
+        let words = [&["run", story.as_str(), "--world", "sim"], more].concat();
+        quorate(&words)
+    };
+    let whole = run("three-members", &["--format", "json"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
+    let told: serde_json::Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert_eq!(told["verdict"], "pass");
+    assert_eq!(told["cluster"]["id"], "366158d82220db8a");
+    let again = run("three-members", &["--format", "json"]);
+    assert_eq!(stdout(&whole), stdout(&again), "one seed is one run");
+
+    let dir = tempfile::tempdir().unwrap();
+    let report = dir.path().display().to_string();
+    let split = run("gradual-records", &["--report", &report]);
+    assert_eq!(split.status.code(), Some(1));
+    let first = stdout(&split).lines().next().unwrap().to_owned();
+    assert!(
+        first.starts_with("FAIL cluster-id n1: the cluster split into 3:"),
+        "{first}"
+    );
+    assert!(dir.path().join("zone-history.jsonl").is_file());
+}
+
+#[test]
+fn the_model_of_etcd_takes_no_program() {
+    let story = format!("{}/three-members.toml", scenarios());
+    let output = quorate(&["run", &story, "--world", "sim", "--etcd", "/usr/bin/etcd"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("name a version"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// Where user namespaces are forbidden: exit 3, and what to do about it.
 #[test]
 fn without_user_namespaces_it_is_exit_3_with_the_remedy() {
