@@ -22,7 +22,7 @@ impl Chance {
 
     /// Draws. The impossible and the certain draw nothing, so that a fault that is switched
     /// off does not shift the draws of the others.
-    fn strikes(self, random: &mut Random) -> bool {
+    pub fn strikes(self, random: &mut Random) -> bool {
         match self.0 {
             0 => false,
             MILLION => true,

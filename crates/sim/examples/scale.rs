@@ -30,6 +30,7 @@ fn main() {
             etcd_version: (3, 5),
             seed: 1,
             steps_max: None,
+            swarm: None,
         };
         let begun = Instant::now();
         let outcome = run(&story, options);

@@ -13,6 +13,7 @@ pub(crate) enum Who {
     /// By its index in the story.
     Machine(usize),
     Cluster,
+    World,
 }
 
 /// Names one entry, so that it can be taken back.

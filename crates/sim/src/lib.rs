@@ -27,6 +27,7 @@
 //! - `servers`, `disk`: `quorate serve` without sockets; `lan`: the wire
 //! - `machine`, `etcd`: a machine and its member; `cluster`: who leads and what is replicated
 //! - `collect`: the evidence; [`run`](fn@run): one story from beginning to end
+//! - [`swarm`]: faults from the seed; [`sweep`](mod@sweep): many seeds
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
@@ -43,7 +44,11 @@ mod members;
 mod orders;
 mod run;
 mod servers;
+pub mod swarm;
+pub mod sweep;
 mod world;
 
 pub use run::run;
+pub use swarm::Swarm;
+pub use sweep::{Failure, merge, sweep};
 pub use world::{Options, SimWorld};

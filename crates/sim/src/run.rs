@@ -17,8 +17,8 @@ use crate::world::{Options, SimWorld};
 pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
     let (major, minor) = options.etcd_version;
     let expected = Expected::new(story, major, minor);
-    let mut world = SimWorld::new(story, &expected, options)?;
     let seed = Seed::new(options.seed);
+    let mut world = SimWorld::new(story, &expected, options)?;
     at_once(drive(&mut world, story, &expected, seed, |_, _| {}))
 }
 

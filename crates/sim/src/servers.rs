@@ -65,8 +65,8 @@ pub(crate) enum Out {
     Loopback(Message),
     /// An answer on a stream that a machine opened.
     Stream(StreamId, Vec<u8>),
-    /// The disk is done after so long.
-    Sync(Duration),
+    /// The disk is done after so long, for the process of this start.
+    Sync(u32, Duration),
     Told(Event),
 }
 
@@ -118,6 +118,19 @@ impl Servers {
         Ok(())
     }
 
+    /// The power goes in the middle of whatever the process does.
+    pub(crate) fn crash(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Down(Disk::default()));
+        self.state = match state {
+            State::Up(daemon) => State::Down(daemon.engines.into_journal()),
+            down @ State::Down(_) => down,
+        };
+    }
+
+    pub(crate) const fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
     /// A message arrived. While the disk is waited for it waits too, as in a socket.
     pub(crate) fn take(&mut self, message: Message, now: Now) {
         let State::Up(daemon) = &mut self.state else {
@@ -142,10 +155,14 @@ impl Servers {
     }
 
     /// The disk is done: what waited for it leaves, and what has arrived meanwhile is one batch.
-    pub(crate) fn synced(&mut self, now: Now) {
+    pub(crate) fn synced(&mut self, start: u32, now: Now) {
         let State::Up(daemon) = &mut self.state else {
             return;
         };
+        // The process that waited for it is gone.
+        if start != self.starts {
+            return;
+        }
         daemon.syncing = false;
         let Ok(()) = daemon.engines.commit(now);
         self.release();
@@ -214,8 +231,10 @@ impl Servers {
             daemon.syncing = true;
             let nanos = SYNC_MAX.as_nanos() - SYNC_MIN.as_nanos();
             let drawn = self.syncs.below(nanos as u64);
-            self.out
-                .push(Out::Sync(SYNC_MIN + Duration::from_nanos(drawn)));
+            self.out.push(Out::Sync(
+                self.starts,
+                SYNC_MIN + Duration::from_nanos(drawn),
+            ));
         } else {
             let Ok(()) = daemon.engines.commit(now);
             self.release();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use quorate_core::{Channel, Engine as _, Instant, Now, Random, Seed, StreamId, Wall};
 use quorate_etcd::{ClusterId, Release};
-use quorate_fabric::Faults;
 use quorate_fabric::frame::parse_udp;
+use quorate_fabric::{Chance, Faults};
 use quorate_node::Command;
 use quorate_scenario::drive::Expected;
 use quorate_scenario::story::{Action, Story};
@@ -19,9 +19,10 @@ use crate::cluster::Clusters;
 use crate::lan::{Lan, SERVER_MAC, SERVER_PORT};
 use crate::machine::Machine;
 use crate::servers::{Message, Out, Servers};
+use crate::swarm::{Swarm, Trouble};
 
 /// What a run in this world needs beside its story.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Major and minor version of the etcd that machines pretend to run.
     pub etcd_version: (u32, u32),
@@ -29,6 +30,8 @@ pub struct Options {
     pub seed: u64,
     /// The most steps that the run may take; `None` lets it grow with the number of machines.
     pub steps_max: Option<u64>,
+    /// What goes wrong beside the story.
+    pub swarm: Option<Swarm>,
 }
 
 /// The world on virtual time.
@@ -45,6 +48,9 @@ pub struct SimWorld {
     pub(crate) clusters: Clusters,
     /// Elections.
     pub(crate) random: Random,
+    swarm: Option<Swarm>,
+    pub(crate) update_loss: Chance,
+    losses: Random,
     /// Who opened which stream to the servers: by position.
     streams: Vec<(usize, u32)>,
     seen: Vec<Observation>,
@@ -57,8 +63,8 @@ pub(crate) enum Wake {
     Lan,
     /// A deadline of the servers' engines.
     Servers,
-    /// The servers' disk is done.
-    Synced,
+    /// The servers' disk is done, for the process of this start.
+    Synced(u32),
     Loopback(Message),
     /// It concerns this life of this machine only.
     Machine {
@@ -67,6 +73,7 @@ pub(crate) enum Wake {
         what: ToMachine,
     },
     Elected(ClusterId),
+    Trouble(Trouble),
 }
 
 /// What happens to one machine.
@@ -130,6 +137,9 @@ impl SimWorld {
             machines,
             clusters: Clusters::default(),
             random: seed.child("elections").random(),
+            swarm: options.swarm,
+            update_loss: Chance::NEVER,
+            losses: seed.child("updates").random(),
             streams: Vec::new(),
             seen: Vec::new(),
         })
@@ -165,6 +175,20 @@ impl SimWorld {
             .put(self.now + after, Who::Machine(index), reason, wake)
     }
 
+    /// Lets the next thing happen, if it is not after `until`.
+    fn step(&mut self, until: Instant) -> Result<bool, WorldError> {
+        let next = self
+            .agenda
+            .next(until)
+            .map_err(|restless| WorldError::Broken(restless.to_string()))?;
+        let Some((at, wake)) = next else {
+            return Ok(false);
+        };
+        self.now = at;
+        self.happen(wake);
+        Ok(true)
+    }
+
     fn happen(&mut self, wake: Wake) {
         match wake {
             Wake::Lan => {
@@ -183,8 +207,8 @@ impl SimWorld {
                 self.servers.tick(self.clocks());
                 self.settle_servers();
             }
-            Wake::Synced => {
-                self.servers.synced(self.clocks());
+            Wake::Synced(start) => {
+                self.servers.synced(start, self.clocks());
                 self.settle_servers();
             }
             Wake::Loopback(message) => self.message_to_servers(message),
@@ -194,6 +218,7 @@ impl SimWorld {
                 }
             }
             Wake::Elected(cluster) => self.elected(cluster),
+            Wake::Trouble(trouble) => self.trouble(trouble),
         }
     }
 
@@ -258,6 +283,7 @@ impl SimWorld {
                         self.now,
                     );
                 }
+                Out::Loopback(_) if self.update_loss.strikes(&mut self.losses) => {}
                 Out::Loopback(message) => {
                     let reason = match message.service {
                         Service::Dns => "an UPDATE arrives",
@@ -276,13 +302,9 @@ impl SimWorld {
                         self.later(index, STREAM, "an answer by TCP arrives", what);
                     }
                 }
-                Out::Sync(time) => {
-                    self.agenda.put(
-                        self.now + time,
-                        Who::Servers,
-                        "the disk is done",
-                        Wake::Synced,
-                    );
+                Out::Sync(start, time) => {
+                    let (at, wake) = (self.now + time, Wake::Synced(start));
+                    self.agenda.put(at, Who::Servers, "the disk is done", wake);
                 }
                 Out::Told(event) => {
                     if let Some((machine, what)) = tell::of_servers(event) {
@@ -315,6 +337,9 @@ impl World for SimWorld {
             .start(self.clocks())
             .map_err(WorldError::Broken)?;
         self.settle_servers();
+        if let Some(swarm) = self.swarm.take() {
+            self.begin_trouble(&swarm);
+        }
         Ok(())
     }
 
@@ -335,20 +360,16 @@ impl World for SimWorld {
                 Some(first) => until.min((first.at + TOGETHER).max(self.now)),
                 None => until,
             };
-            let next = self
-                .agenda
-                .next(until)
-                .map_err(|restless| WorldError::Broken(restless.to_string()))?;
-            let Some((at, wake)) = next else {
+            if !self.step(until)? {
                 self.now = self.now.max(until);
                 return Ok(std::mem::take(&mut self.seen));
-            };
-            self.now = at;
-            self.happen(wake);
+            }
         }
     }
 
     async fn collect(&mut self) -> Result<Evidence, WorldError> {
+        // Servers that are away come back.
+        while !self.servers.is_up() && self.step(Instant::from_nanos(u64::MAX))? {}
         self.evidence()
     }
 }

@@ -42,6 +42,7 @@ fn told(story: &Story, seed: u64) -> Outcome {
         etcd_version,
         seed,
         steps_max: None,
+        swarm: None,
     };
     run(story, options).unwrap_or_else(|error| panic!("{}: {error}", story.title))
 }
@@ -151,6 +152,7 @@ fn a_budget_that_is_too_small_tells_what_was_going_on() {
         etcd_version: (3, 5),
         seed: 1,
         steps_max: Some(30),
+        swarm: None,
     };
     let error = run(&story("three-members"), options)
         .unwrap_err()

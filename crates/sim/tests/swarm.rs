@@ -1,0 +1,95 @@
+//! Trouble from the seed: nothing may split while it lasts, and all must converge after it.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+use quorate_scenario::{Link, Story};
+use quorate_sim::{Options, Swarm, run, sweep};
+
+const SEEDS: std::ops::Range<u64> = 0..60;
+
+/// Five members and a few others, switched on while things go wrong.
+fn story(gate: bool) -> Story {
+    let text = format!(
+        r#"
+        title = "trouble"
+        [etcd]
+        members = 5
+        gate = {gate}
+        [expect]
+        formed_within = "2m"
+        [[machines]]
+        name = "n"
+        count = 5
+        class = "etcd"
+        spread = "6s"
+        [[machines]]
+        name = "p"
+        count = 5
+        class = "plain"
+        spread = "6s"
+        "#
+    );
+    Story::parse("trouble", &text).unwrap()
+}
+
+fn options() -> Options {
+    Options {
+        etcd_version: (3, 5),
+        seed: 0,
+        steps_max: None,
+        swarm: None,
+    }
+}
+
+#[test]
+fn with_the_gate_no_trouble_breaks_anything() {
+    let failures = sweep(&story(true), &options(), SEEDS, true).unwrap();
+    assert_eq!(failures, []);
+}
+
+#[test]
+fn without_the_gate_clusters_split() {
+    let failures = sweep(&story(false), &options(), SEEDS, true).unwrap();
+    let split = failures
+        .iter()
+        .find(|failure| failure.link == Link::ClusterId);
+    let split = split.unwrap_or_else(|| panic!("{failures:#?}"));
+    assert!(split.seeds.len() > 10, "{split:#?}");
+}
+
+#[test]
+fn a_troubled_run_is_the_same_run_again() {
+    let story = story(true);
+    for seed in 0..10 {
+        let told = || {
+            let swarm = Some(Swarm::draw(seed, story.machines.len()));
+            let outcome = run(
+                &story,
+                Options {
+                    seed,
+                    swarm,
+                    ..options()
+                },
+            )
+            .unwrap();
+            serde_json::to_string(&outcome.observations).unwrap()
+        };
+        assert_eq!(told(), told(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_draws_reach_every_kind_of_trouble() {
+    let draws: Vec<Swarm> = SEEDS.map(|seed| Swarm::draw(seed, 10)).collect();
+    let some = |is: fn(&Swarm) -> bool| draws.iter().any(is) && !draws.iter().all(is);
+    assert!(some(
+        |swarm| swarm.cables.loss > quorate_fabric::Chance::NEVER
+    ));
+    assert!(some(
+        |swarm| swarm.update_loss > quorate_fabric::Chance::NEVER
+    ));
+    assert!(some(|swarm| !swarm.crashes.is_empty()));
+    assert!(some(|swarm| !swarm.power_cuts.is_empty()));
+}
