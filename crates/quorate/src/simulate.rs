@@ -38,6 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         etcd_version: (version.major, version.minor),
         seed: args.seed,
         steps_max: None,
+        swarm: None,
     };
     let outcome = match quorate_sim::run(&story, options) {
         Ok(outcome) => outcome,
