@@ -2,11 +2,16 @@
 
 use std::convert::Infallible;
 
+use quorate_core::Random;
+use quorate_fabric::Chance;
 use quorate_services::Journal;
 
 /// A log in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Disk {
+    /// A sync is said to be done and is not.
+    lies: Chance,
+    random: Random,
     durable: Vec<Vec<u8>>,
     durable_bytes: u64,
     /// Appended and not synced.
@@ -14,6 +19,21 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
+    /// An empty disk; when it lies is drawn from `random`.
+    pub(crate) const fn new(random: Random) -> Self {
+        Self {
+            lies: Chance::NEVER,
+            random,
+            durable: Vec::new(),
+            durable_bytes: 0,
+            pending: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn set_lies(&mut self, lies: Chance) {
+        self.lies = lies;
+    }
+
     /// The power goes: whatever was not synced is lost. Answers what is left.
     pub(crate) fn crash(&mut self) -> Vec<Vec<u8>> {
         self.pending.clear();
@@ -30,6 +50,10 @@ impl Journal for Disk {
     }
 
     fn sync(&mut self) -> Result<(), Infallible> {
+        // What stays in the drive's cache is written with the next sync that is done.
+        if self.lies.strikes(&mut self.random) {
+            return Ok(());
+        }
         self.durable_bytes += bytes(&self.pending);
         self.durable.append(&mut self.pending);
         Ok(())
@@ -55,9 +79,22 @@ fn bytes(records: &[Vec<u8>]) -> u64 {
 mod tests {
     use super::*;
 
+    fn disk() -> Disk {
+        Disk::new(quorate_core::Seed::new(1).random())
+    }
+
+    #[test]
+    fn a_disk_that_lies_loses_what_it_said_was_kept() {
+        let mut disk = disk();
+        disk.set_lies(Chance::ALWAYS);
+        let Ok(()) = disk.append(b"promised");
+        let Ok(()) = disk.sync();
+        assert!(disk.crash().is_empty());
+    }
+
     #[test]
     fn a_crash_leaves_what_was_synced() {
-        let mut disk = Disk::default();
+        let mut disk = disk();
         let Ok(()) = disk.append(b"kept");
         let Ok(()) = disk.sync();
         let Ok(()) = disk.append(b"lost");

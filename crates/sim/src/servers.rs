@@ -8,6 +8,7 @@ use std::time::Duration;
 use quorate_core::{
     Channel, Datagram, Deadline, Destination, Now, Random, Seed, StreamId, Transmit,
 };
+use quorate_fabric::Chance;
 use quorate_services::{
     Config, Directory, Engines, Event, Keys, SeedAnswer, SeedBook, Service, Setup, setup,
 };
@@ -23,6 +24,7 @@ pub(crate) struct Servers {
     addr: Ipv4Addr,
     seed: Seed,
     syncs: Random,
+    pub(crate) disk_lies: Chance,
     /// Counts starts, each of which draws its own.
     starts: u32,
     state: State,
@@ -33,7 +35,8 @@ pub(crate) struct Servers {
 #[derive(Debug)]
 enum State {
     Up(Box<Daemon>),
-    Down(Disk),
+    /// The disk is there until a process takes it.
+    Down(Option<Box<Disk>>),
 }
 
 /// The process while it runs.
@@ -78,8 +81,9 @@ impl Servers {
             addr,
             seed,
             syncs: seed.child("sync").random(),
+            disk_lies: Chance::NEVER,
             starts: 0,
-            state: State::Down(Disk::default()),
+            state: State::Down(Some(Box::new(Disk::new(seed.child("disk").random())))),
             deadline: None,
             out: Vec::new(),
         }
@@ -93,8 +97,12 @@ impl Servers {
         let State::Down(disk) = &mut self.state else {
             return Ok(());
         };
+        let mut disk = disk
+            .take()
+            .ok_or("the disk is gone with an earlier start")?;
+        disk.set_lies(self.disk_lies);
         let records = disk.crash();
-        let log = (std::mem::take(disk), records);
+        let log = (*disk, records);
         self.starts += 1;
         let setup = Setup::new(&self.config, keys(self.seed)).map_err(|error| error.to_string())?;
         let directory = Directory::default();
@@ -120,9 +128,9 @@ impl Servers {
 
     /// The power goes in the middle of whatever the process does.
     pub(crate) fn crash(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Down(Disk::default()));
+        let state = std::mem::replace(&mut self.state, State::Down(None));
         self.state = match state {
-            State::Up(daemon) => State::Down(daemon.engines.into_journal()),
+            State::Up(daemon) => State::Down(Some(Box::new(daemon.engines.into_journal()))),
             down @ State::Down(_) => down,
         };
     }

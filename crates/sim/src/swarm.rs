@@ -15,6 +15,9 @@ pub struct Swarm {
     pub cables: Faults,
     /// An UPDATE or its reply is lost between registrar and DNS server.
     pub update_loss: Chance,
+    /// The servers' disk says that it has written and has not. Never drawn: no server keeps its
+    /// promises on such a disk. For those who want to see that this is found.
+    pub disk_lies: Chance,
     /// When the servers crash, and how long they are away.
     pub crashes: Vec<(Instant, Duration)>,
     /// Whose power is cut, when, and for how long.
@@ -64,6 +67,7 @@ impl Swarm {
         Self {
             cables,
             update_loss,
+            disk_lies: Chance::NEVER,
             crashes,
             power_cuts,
             healed_at: Instant::ZERO + TROUBLE + AWAY_MAX,

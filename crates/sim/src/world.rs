@@ -333,13 +333,14 @@ impl World for SimWorld {
     }
 
     async fn deploy(&mut self) -> Result<(), WorldError> {
+        if let Some(swarm) = self.swarm.take() {
+            self.servers.disk_lies = swarm.disk_lies;
+            self.begin_trouble(&swarm);
+        }
         self.servers
             .start(self.clocks())
             .map_err(WorldError::Broken)?;
         self.settle_servers();
-        if let Some(swarm) = self.swarm.take() {
-            self.begin_trouble(&swarm);
-        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+use quorate_fabric::Chance;
 use quorate_scenario::{Link, Story};
 use quorate_sim::{Options, Swarm, run, sweep};
 
@@ -84,12 +85,33 @@ fn a_troubled_run_is_the_same_run_again() {
 fn the_draws_reach_every_kind_of_trouble() {
     let draws: Vec<Swarm> = SEEDS.map(|seed| Swarm::draw(seed, 10)).collect();
     let some = |is: fn(&Swarm) -> bool| draws.iter().any(is) && !draws.iter().all(is);
-    assert!(some(
-        |swarm| swarm.cables.loss > quorate_fabric::Chance::NEVER
-    ));
-    assert!(some(
-        |swarm| swarm.update_loss > quorate_fabric::Chance::NEVER
-    ));
+    assert!(some(|swarm| swarm.cables.loss > Chance::NEVER));
+    assert!(some(|swarm| swarm.update_loss > Chance::NEVER));
     assert!(some(|swarm| !swarm.crashes.is_empty()));
     assert!(some(|swarm| !swarm.power_cuts.is_empty()));
+}
+
+/// The sweep has teeth: on a disk that says "written" too early, servers that crash forget what
+/// they promised, and the first broken promise is a lease.
+#[test]
+fn a_disk_that_lies_is_found() {
+    let story = story(true);
+    let found = SEEDS.filter(|seed| {
+        let mut swarm = Swarm::draw(*seed, story.machines.len());
+        swarm.disk_lies = Chance::from_ppm(500_000);
+        let options = Options {
+            seed: *seed,
+            swarm: Some(swarm),
+            ..options()
+        };
+        let outcome = run(&story, options).unwrap();
+        let findings = outcome.verdict.findings();
+        findings
+            .first()
+            .is_some_and(|finding| finding.link == Link::Ack)
+    });
+    assert!(
+        found.take(3).count() == 3,
+        "fewer than three of {SEEDS:?} found it"
+    );
 }
