@@ -29,6 +29,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Run(RunArgs),
+    Sweep(SweepArgs),
     Check(CheckArgs),
     List(ListArgs),
     /// Print the JSON Schema of scenario files
@@ -66,6 +67,31 @@ pub(crate) struct RunArgs {
     /// Keep the run directory with the machines' disks
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// Run a scenario under many seeds on virtual time, with faults drawn from each
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate sweep scenarios/three-members.toml --seeds 1000\n  \
+    quorate sweep scenarios/staggered-power-on.toml --calm --format json")]
+pub(crate) struct SweepArgs {
+    /// The scenario file
+    pub(crate) scenario: PathBuf,
+    /// How many seeds
+    #[arg(long, default_value_t = 100)]
+    pub(crate) seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    pub(crate) from: u64,
+    /// Draw no faults: only power-on times and delays differ
+    #[arg(long)]
+    pub(crate) calm: bool,
+    /// The version of etcd that is modelled
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) etcd: Option<String>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 /// Which world a scenario runs in

@@ -27,6 +27,7 @@ mod run_dir;
 mod schema;
 mod serve;
 mod simulate;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
     logs(cli.verbose);
     match cli.verb {
         Verb::Run(args) => run::run(&args, cli.verbose > 0),
+        Verb::Sweep(args) => sweep::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::List(args) => list::run(&args),
         Verb::Schema => schema::run(),

@@ -1,5 +1,6 @@
 //! `quorate run --world sim`: virtual time, in this process.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use quorate_obtain::VersionReq;
@@ -12,33 +13,13 @@ use crate::exit;
 
 /// Tells the scenario on virtual time.
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
-    let text = match std::fs::read_to_string(&args.scenario) {
-        Ok(text) => text,
-        Err(error) => {
-            eprintln!("{}: {error}", args.scenario.display());
-            return exit::bad_input();
-        }
+    let (story, text) = match load(&args.scenario) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
-    let story = match Story::parse(&args.scenario.display().to_string(), &text) {
-        Ok(story) => story,
-        Err(error) => {
-            exit::show(error);
-            return exit::bad_input();
-        }
-    };
-    let wanted = args.etcd.as_deref().or(story.etcd.version.as_deref());
-    let version = match wanted.map(str::parse::<VersionReq>).transpose() {
-        Ok(version) => version.unwrap_or(VersionReq::DEFAULT),
-        Err(error) => {
-            eprintln!("{error}\nthe world `sim` has a model of etcd: name a version");
-            return exit::bad_input();
-        }
-    };
-    let options = Options {
-        etcd_version: (version.major, version.minor),
-        seed: args.seed,
-        steps_max: None,
-        swarm: None,
+    let (options, version) = match options(args.etcd.as_deref(), &story, args.seed) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     let outcome = match quorate_sim::run(&story, options) {
         Ok(outcome) => outcome,
@@ -61,4 +42,40 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             exit::cannot_run()
         }
     }
+}
+
+/// The story in a file, and its text.
+pub(crate) fn load(path: &Path) -> Result<(Story, String), ExitCode> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        eprintln!("{shown}: {error}");
+        exit::bad_input()
+    })?;
+    let story = Story::parse(&shown, &text).map_err(|error| {
+        exit::show(error);
+        exit::bad_input()
+    })?;
+    Ok((story, text))
+}
+
+/// A calm world with the etcd that `--etcd` names, else the story.
+pub(crate) fn options(
+    etcd: Option<&str>,
+    story: &Story,
+    seed: u64,
+) -> Result<(Options, VersionReq), ExitCode> {
+    let wanted = etcd.or(story.etcd.version.as_deref());
+    let version = wanted.map(str::parse::<VersionReq>).transpose();
+    let version = version.map_err(|error| {
+        eprintln!("{error}\nthe world `sim` has a model of etcd: name a version");
+        exit::bad_input()
+    })?;
+    let version = version.unwrap_or(VersionReq::DEFAULT);
+    let options = Options {
+        etcd_version: (version.major, version.minor),
+        seed,
+        steps_max: None,
+        swarm: None,
+    };
+    Ok((options, version))
 }

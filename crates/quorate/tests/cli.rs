@@ -172,6 +172,24 @@ fn a_story_on_virtual_time_needs_nothing_and_is_judged_the_same() {
 }
 
 #[test]
+fn a_sweep_groups_what_broke_by_its_link() {
+    let sweep = |name: &str| {
+        let story = format!("{}/{name}.toml", scenarios());
+        quorate(&[
+            "sweep", &story, "--seeds", "20", "--calm", "--format", "json",
+        ])
+    };
+    let calm = sweep("three-members");
+    assert_eq!(calm.status.code(), Some(0), "{}", stdout(&calm));
+    let split = sweep("gradual-records");
+    assert_eq!(split.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&split.stdout).unwrap();
+    assert_eq!(told["failures"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["failures"][0]["link"], "cluster-id");
+    assert_eq!(told["failures"][0]["seeds"].as_array().unwrap().len(), 20);
+}
+
+#[test]
 fn the_model_of_etcd_takes_no_program() {
     let story = format!("{}/three-members.toml", scenarios());
     let output = quorate(&["run", &story, "--world", "sim", "--etcd", "/usr/bin/etcd"]);
