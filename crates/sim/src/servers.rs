@@ -135,10 +135,6 @@ impl Servers {
         };
     }
 
-    pub(crate) const fn is_up(&self) -> bool {
-        matches!(self.state, State::Up(_))
-    }
-
     /// A message arrived. While the disk is waited for it waits too, as in a socket.
     pub(crate) fn take(&mut self, message: Message, now: Now) {
         let State::Up(daemon) = &mut self.state else {
