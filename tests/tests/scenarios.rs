@@ -101,8 +101,15 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Runs a story. The artifacts of one that fails go away with its temporary directory; what it
+/// printed is in the test's message.
 fn run(file: &Path) -> Result<Output, Failed> {
-    Ok(cli().arg("run").arg(file).output()?)
+    let temp = tempfile::tempdir()?;
+    Ok(cli()
+        .arg("run")
+        .arg(file)
+        .env("TMPDIR", temp.path())
+        .output()?)
 }
 
 /// The first line of a story that is told to fail; the others end with PASS.
