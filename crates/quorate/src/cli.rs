@@ -61,6 +61,9 @@ pub(crate) struct RunArgs {
     /// Write events, frames, leases, zones and logs into this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
+    /// Add the faults that `quorate sweep` draws from this seed (world sim only)
+    #[arg(long)]
+    pub(crate) faults: bool,
     /// What standard output says
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -19,6 +19,10 @@ use crate::{etcd, exit, simulate};
 
 pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
     match args.world {
+        World::Host if args.faults => {
+            eprintln!("--faults: unsupported here: the world `host` draws none; use --world sim");
+            exit::bad_input()
+        }
         World::Host => in_sandbox(args, verbose),
         World::Sim => simulate::run(args),
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use quorate_obtain::VersionReq;
 use quorate_scenario::{Story, WorldError};
-use quorate_sim::Options;
+use quorate_sim::{Options, Swarm};
 
 use crate::cli::{Format, RunArgs};
 use crate::conclude::{Asked, conclude};
@@ -17,10 +17,15 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let (options, version) = match options(args.etcd.as_deref(), &story, args.seed) {
+    let (mut options, version) = match options(args.etcd.as_deref(), &story, args.seed) {
         Ok(options) => options,
         Err(code) => return code,
     };
+    if args.faults {
+        let swarm = Swarm::draw(args.seed, story.machines.len());
+        eprintln!("seed {}: {swarm:#?}", args.seed);
+        options.swarm = Some(swarm);
+    }
     let outcome = match quorate_sim::run(&story, options) {
         Ok(outcome) => outcome,
         Err(error @ (WorldError::Unsupported { .. } | WorldError::Broken(_))) => {

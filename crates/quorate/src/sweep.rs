@@ -109,6 +109,11 @@ fn tell(args: &SweepArgs, seeds: &Range<u64>, failures: &[Failure], secs: f64) {
         );
         println!("  cause: {}", failure.finding.cause);
         println!("  fix:   {}", failure.finding.fix);
+        let faults = if args.calm { "" } else { " --faults" };
+        println!(
+            "  again: quorate run {} --world sim{faults} --seed {first}",
+            args.scenario.display()
+        );
     }
     let failed: usize = failures.iter().map(|failure| failure.seeds.len()).sum();
     let verdict = if failed == 0 { "PASS" } else { "FAIL" };

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 fn quorate(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_quorate"))
         .args(args)
+        // Runs that fail leave their artifacts with temporary files.
+        .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .expect("the program starts")
 }
@@ -187,6 +189,36 @@ fn a_sweep_groups_what_broke_by_its_link() {
     assert_eq!(told["failures"].as_array().unwrap().len(), 1, "{told}");
     assert_eq!(told["failures"][0]["link"], "cluster-id");
     assert_eq!(told["failures"][0]["seeds"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn a_failing_seed_of_a_sweep_fails_again_when_it_is_run() {
+    let story = format!("{}/five-members.toml", scenarios());
+    let swept = quorate(&["sweep", &story, "--seeds", "40", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_slice(&swept.stdout).unwrap();
+    let failure = &told["failures"][0];
+    let seed = failure["seeds"][0].to_string();
+    let words = [
+        "run", &story, "--world", "sim", "--faults", "--seed", &seed, "--format", "json",
+    ];
+    let (once, twice) = (quorate(&words), quorate(&words));
+    assert_eq!(once.status.code(), Some(1), "{}", stderr(&once));
+    let report: serde_json::Value = serde_json::from_slice(&once.stdout).unwrap();
+    assert_eq!(report["findings"][0], failure["finding"]);
+    let again: serde_json::Value = serde_json::from_slice(&twice.stdout).unwrap();
+    assert_eq!(report["lanes"], again["lanes"]);
+}
+
+#[test]
+fn faults_are_refused_where_they_cannot_be_drawn() {
+    let story = format!("{}/three-members.toml", scenarios());
+    let output = quorate(&["run", &story, "--faults"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("unsupported here"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
