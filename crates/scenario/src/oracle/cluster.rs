@@ -46,12 +46,23 @@ pub(super) fn split(case: &Case<'_>) -> Vec<Finding> {
             several.join("; ")
         ),
     };
+    let (cause, fix) = if case.story.etcd.gate {
+        (
+            "a member left peers out whose addresses it could not resolve in time; etcd reads the set once, at its first start, and never again",
+            "mend the way to the DNS server, then wipe the data directories of the members with a wrong ID: a split does not heal",
+        )
+    } else {
+        (
+            "the members read different SRV sets; etcd reads the set once, at its first start, and never again",
+            "publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal",
+        )
+    };
     vec![Finding {
         link: Link::ClusterId,
         machine,
         what,
-        cause: "the members read different SRV sets; etcd reads the set once, at its first start, and never again".to_owned(),
-        fix: "publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal".to_owned(),
+        cause: cause.to_owned(),
+        fix: fix.to_owned(),
     }]
 }
 
