@@ -294,6 +294,25 @@ fn a_split_is_decoded_to_the_records_that_each_member_saw() {
 }
 
 #[test]
+fn a_split_behind_the_gate_is_not_blamed_on_the_gate() {
+    let mut whole = Whole::new();
+    let id = id_of(&whole, &[0, 1]);
+    identify(&mut whole, "n2", id);
+    let cause = |whole: &Whole| whole.judge()[0].cause.clone();
+    assert!(
+        cause(&whole).contains("could not resolve"),
+        "{}",
+        cause(&whole)
+    );
+    whole.story.etcd.gate = false;
+    assert!(
+        cause(&whole).contains("different SRV sets"),
+        "{}",
+        cause(&whole)
+    );
+}
+
+#[test]
 fn a_member_that_became_somebody_else() {
     let mut whole = Whole::new();
     let cluster_id = whole.expected.cluster_id;
