@@ -166,8 +166,7 @@ impl Watcher {
                 voters: view.voters.len(),
             },
             Err(why) => match &self.told {
-                // One answer may come late on a busy host without anything being wrong; the
-                // next one tells.
+                // One that never was healthy is still starting, which is no news.
                 Some(What::Healthy { .. }) => What::Unhealthy { why },
                 Some(_) | None => return,
             },
