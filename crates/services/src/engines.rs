@@ -360,3 +360,6 @@ impl<J: Journal> Engines<J> {
 const COMPACTION_BYTES_MIN: u64 = 16 << 20;
 /// Rewritten when it has grown to this many times what was worth keeping.
 const COMPACTION_GROWTH: u64 = 4;
+
+#[cfg(test)]
+mod tests;
