@@ -1,5 +1,6 @@
 //! Shared by the test targets of this package.
 
+pub mod checks;
 pub mod dns_tools;
 pub mod lab;
 pub mod sandboxed;

@@ -40,6 +40,10 @@ pub enum Need {
     Program(&'static str),
     /// An etcd of this version, with its etcdctl.
     Etcd(&'static str),
+    /// A foreign program that calls itself at least this version, major and minor.
+    Since(&'static str, [u32; 2]),
+    /// Something that only the environment can tell.
+    Variable(&'static str),
 }
 
 /// The `main` of a test program that has these cases. Call it before the first thread starts.
@@ -102,7 +106,7 @@ pub fn etcd(version: &str) -> Result<Etcd, String> {
 
 impl Need {
     /// Why it is not met.
-    fn missing(self) -> Option<String> {
+    pub(crate) fn missing(self) -> Option<String> {
         match self {
             Self::Program(name) if program(name).is_some() => None,
             Self::Program(name) => Some(format!("{name} is not installed")),
@@ -111,7 +115,35 @@ impl Need {
                 Ok(etcd) => Some(format!("no etcdctl beside {}", etcd.etcd.display())),
                 Err(error) => Some(error),
             },
+            Self::Since(name, least) => {
+                let has = match version(name) {
+                    Ok(has) => has,
+                    Err(missing) => return Some(missing),
+                };
+                let ([major, minor], [has_major, has_minor]) = (least, has);
+                (has < least).then(|| {
+                    format!("{name} is {has_major}.{has_minor}, this needs {major}.{minor}")
+                })
+            }
+            Self::Variable(name) => std::env::var_os(name)
+                .is_none()
+                .then(|| format!("${name} is not set")),
         }
+    }
+}
+
+/// What a program answers to `--version`: the last word of its first line.
+fn version(name: &str) -> Result<[u32; 2], String> {
+    let path = program(name).ok_or_else(|| format!("{name} is not installed"))?;
+    let output = Command::new(path).arg("--version").output();
+    let output = output.map_err(|error| format!("{name}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let line = said.lines().next().unwrap_or_default();
+    let word = line.split(' ').next_back().unwrap_or_default();
+    let mut parts = word.split('.').map(str::parse);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok([major, minor]),
+        _ => Err(format!("{name} does not tell its version: {line}")),
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use quorate_core::Seed;
 use quorate_host::machine::{Bind, Init, Machine, MachineSpec};
 use quorate_host::netns::NetNs;
+use quorate_host::world::rack::Namespaces;
 use quorate_host::world::{HostWorld, Options};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Story, Verdict};
@@ -54,13 +55,18 @@ fn write_a_key(dir: &Path, version: &str) {
     let story = Story::parse("the test's", STORY).expect("a story");
     let expected = Expected::new(&story, numbers.0, numbers.1);
     let options = Options {
-        etcd: etcd.etcd,
         etcd_version: numbers,
         seed: 1,
         run_dir: dir.to_owned(),
+        registry: None,
         capture: None,
     };
-    let mut world = HostWorld::new(&story, &expected, options);
+    let mut world = HostWorld::new(
+        &story,
+        &expected,
+        Namespaces::new(etcd.etcd.clone()),
+        options,
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let told = drive(&mut world, &story, &expected, Seed::new(1), |_, _| {});
     let outcome = runtime.expect("a runtime").block_on(told);

@@ -17,7 +17,8 @@ fn its_scenario_is_a_story() {
 fn its_servers_would_run_on_their_machine() {
     let dir = tempfile::tempdir().expect("a directory for temporary files");
     let state = dir.path().join("state").display().to_string();
-    let text = example("state_dir = ").replace("/var/lib/quorate", &state);
+    let text = example("state_dir = ") + &example("[boot]");
+    let text = text.replace("/var/lib/quorate", &state);
     let text = text.replace("\"eth0\"", "\"no-such-card\"");
     let path = dir.path().join("quorate.toml");
     std::fs::write(&path, text).expect("the directory is writable");

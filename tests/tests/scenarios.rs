@@ -11,6 +11,17 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// Stories that the tests of the world `sim` tell: so many processes would starve a small host,
+/// above all in a debug build. Those with hollow machines pass in a release build (README).
+const FOR_SIM: [&str; 6] = [
+    "datacenter-10k",
+    "datacenter-100k",
+    "rack-300",
+    "rack-600",
+    "stampede-5000",
+    "swarm-50",
+];
+
 /// Set for a child that shall be the command line.
 const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
 
@@ -33,6 +44,9 @@ fn main() -> ExitCode {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        if FOR_SIM.contains(&name.as_str()) {
+            continue;
+        }
         trials.push(Trial::test(name.clone(), move || judge(&name, &file)));
     }
     trials.push(Trial::test(
@@ -112,7 +126,7 @@ fn run(file: &Path) -> Result<Output, Failed> {
         .output()?)
 }
 
-/// The first line of a story that is told to fail; the others end with PASS.
+/// How the first line of a story that is told to fail begins; the others end with PASS.
 fn first_line_of_failure(story: &str) -> Option<&'static str> {
     match story {
         // The IDs are what etcd's formula makes of these names, so they never change.
@@ -122,6 +136,8 @@ fn first_line_of_failure(story: &str) -> Option<&'static str> {
              97d11626a4215663 on n2 (saw n1 n2); \
              366158d82220db8a on n3 (saw n1 n2 n3, the right one)",
         ),
+        // How often it was started depends on the time that etcd takes.
+        "discovery-service-power-loss" => Some("FAIL etcd n1: etcd has not bootstrapped in "),
         _ => None,
     }
 }
@@ -133,7 +149,8 @@ fn judge(name: &str, file: &Path) -> Result<(), Failed> {
     match first_line_of_failure(name) {
         Some(line) => {
             check(output.status.code() == Some(1), "exit code 1", &told)?;
-            check(said.lines().next() == Some(line), line, &told)
+            let first = said.lines().next().unwrap_or_default();
+            check(first.starts_with(line), line, &told)
         }
         None => {
             check(output.status.code() == Some(0), "exit code 0", &told)?;
@@ -355,12 +372,26 @@ fn the_report_has_everything() -> Result<(), Failed> {
         "capture.pcapng",
         "leases.json",
         "zone-history.jsonl",
-        "verdict.json",
+        "report.html",
+        "report.json",
+        "junit.xml",
+        "recording.json",
         "scenario.toml",
     ] {
         let path = dir.path().join(file);
         let is_there = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
         check(is_there, file, "no such file, or an empty one")?;
+    }
+    let capture = fs::read(dir.path().join("capture.pcapng"))?;
+    for label in [
+        "n2, discover: DHCPDISCOVER",
+        "n3, ack: DHCPACK",
+        "n1, srv: asks for SRV",
+    ] {
+        let is_there = capture
+            .windows(label.len())
+            .any(|bytes| bytes == label.as_bytes());
+        check(is_there, label, "no such comment in the capture")?;
     }
     for machine in ["n1", "n2", "n3"] {
         let log = fs::read_to_string(

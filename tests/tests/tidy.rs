@@ -11,9 +11,9 @@ use quorate_tests::{read, root};
 use serde_json::Value;
 
 /// Crates that do nothing but compute: no socket, clock, task, thread or ambient random number.
-const PURE: [&str; 12] = [
-    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "node", "scenario", "services", "sim",
-    "stage",
+const PURE: [&str; 14] = [
+    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "hollow", "node", "peers", "scenario",
+    "services", "sim", "stage",
 ];
 
 /// What a pure crate could do more with.
@@ -126,6 +126,52 @@ fn the_architecture_is_short_and_names_every_crate() {
         assert!(
             crates.contains_key(name),
             "ARCHITECTURE.md speaks of {name}, which is no crate"
+        );
+    }
+}
+
+/// Only tests may ask for bugs.
+#[test]
+fn nobody_depends_on_planted_bugs() {
+    for name in dependencies().keys() {
+        let manifest = read(format!("crates/{name}/Cargo.toml"));
+        let shipped = manifest.split("[dev-dependencies]").next();
+        let asks = shipped.is_some_and(|text| text.contains("\"planted\""));
+        assert!(!asks, "{name} is shipped with planted bugs");
+    }
+}
+
+/// An engine without `core::laws` in its tests would be one that nobody holds to them.
+#[test]
+fn every_engine_is_held_to_the_laws() {
+    let mut engines: BTreeMap<String, usize> = BTreeMap::new();
+    let mut held: BTreeMap<String, usize> = BTreeMap::new();
+    let root = root();
+    for path in files(&["rs"]) {
+        let file = path.strip_prefix(&root).expect("it was found there");
+        let mut parts = file.iter().map(|part| part.to_string_lossy().into_owned());
+        let (Some(first), Some(name)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        if first != "crates" || name == "core" {
+            continue;
+        }
+        let text = read(&path);
+        let is_test = file
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs");
+        if !is_test && text.contains(" Engine for ") {
+            *engines.entry(name).or_default() += 1;
+        } else if text.contains("obey(") {
+            *held.entry(name).or_default() += 1;
+        }
+    }
+    assert!(engines.len() > 4, "{engines:?}");
+    for (name, engines) in engines {
+        let held = held.get(&name).copied().unwrap_or_default();
+        assert!(
+            held >= engines,
+            "{name}: {engines} engines, {held} tests of laws"
         );
     }
 }

@@ -349,14 +349,14 @@ impl Drop for Signals {
     }
 }
 
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     let wall = rustix::time::clock_gettime(ClockId::Realtime);
     let secs = u64::try_from(wall.tv_sec).unwrap_or(0);
     Now::new(monotonic(), Wall::from_unix_secs(secs))
 }
 
 /// The engine's instants are the kernel's, so that its deadlines compare with `mono_ns`.
-fn monotonic() -> Instant {
+pub(crate) fn monotonic() -> Instant {
     let time = rustix::time::clock_gettime(ClockId::Monotonic);
     let secs = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);

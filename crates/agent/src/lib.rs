@@ -9,6 +9,7 @@
 //! - `frame`: DHCP and ARP frames, and the filter that lets DHCP in
 //! - `fetch`: HTTP
 //! - `processes`: units' processes, their logs, and reaping
+//! - `peers`: the wait for etcd's peers, a step of its unit
 //! - `system_files`: names and name servers
 //!
 //! Everything the engine says is written as JSON lines, each a [`Line`].
@@ -25,6 +26,7 @@ mod driver;
 mod fetch;
 mod frame;
 mod link;
+mod peers;
 mod processes;
 mod system_files;
 
@@ -36,6 +38,7 @@ use quorate_node::Event;
 use serde::{Deserialize, Serialize};
 
 pub use driver::run;
+pub use peers::{AwaitPeers, Awaited, await_peers};
 
 /// One machine, as its agent is told it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,10 +12,16 @@ use crate::{Facts, QuoteError, quote};
 pub struct EtcdUnit {
     /// The absolute path of the etcd program.
     pub binary: String,
-    /// The domain under which the SRV records of the peers stand.
+    /// The domain under which the SRV records of the peers stand. One of this,
+    /// `initial_cluster` and `discovery_url` is given.
     pub discovery_srv: String,
     /// Looks up `_etcd-server-NAME._tcp` instead of `_etcd-server._tcp`.
     pub discovery_srv_name: Option<String>,
+    /// Every member as `name=peer URL`: the set is known before anything has power.
+    pub initial_cluster: Vec<String>,
+    /// The cluster's directory at etcd's discovery service, `http://…/v2/keys/discovery/TOKEN`.
+    /// The URL takes the place of the token.
+    pub discovery_url: Option<String>,
     /// Goes into the cluster ID: two clusters of one domain need two tokens.
     pub token: String,
     pub peer_scheme: PeerScheme,
@@ -31,6 +37,11 @@ pub struct EtcdUnit {
     /// The pause before etcd is started again. etcd looks its peers up once and exits when that
     /// fails, so this is the period at which a machine asks whether the records are there.
     pub restart_ms: u64,
+    /// The absolute path of a quorate program on the machine. When given, etcd is started only
+    /// after `quorate await-peers`: when the whole set is there, every peer resolves, and it is
+    /// this machine's turn. A machine without that program starts etcd all the same.
+    #[serde(rename = "await")]
+    pub await_peers: Option<String>,
 }
 
 impl Default for EtcdUnit {
@@ -39,6 +50,8 @@ impl Default for EtcdUnit {
             binary: "/usr/bin/etcd".into(),
             discovery_srv: String::new(),
             discovery_srv_name: None,
+            initial_cluster: Vec::new(),
+            discovery_url: None,
             token: "etcd-cluster".into(),
             peer_scheme: PeerScheme::Http,
             client_port: 2379,
@@ -48,6 +61,7 @@ impl Default for EtcdUnit {
             election_ms: None,
             extra_args: Vec::new(),
             restart_ms: 100,
+            await_peers: None,
         }
     }
 }
@@ -84,8 +98,14 @@ pub enum UnitError {
     NumericName { name: String },
     #[error("the machine has no hostname to name its etcd member by")]
     NoName,
-    #[error("etcd's discovery domain is empty: write the domain that holds the SRV records")]
-    NoDiscoveryDomain,
+    #[error(
+        "etcd cannot find its peers: write the domain that holds the SRV records \
+         (discovery_srv), or initial_cluster, or discovery_url"
+    )]
+    NoPeers,
+    /// etcd itself refuses more than one.
+    #[error("discovery_srv, initial_cluster and discovery_url exclude each other: write one")]
+    SeveralWays,
     /// systemd takes neither quotes nor variables in the path of the program.
     #[error(
         "etcd's program {binary:?} must be an absolute path of letters, digits and any of -_./:=,@+"
@@ -102,6 +122,9 @@ pub enum UnitError {
 /// Where the unit is installed on the machine.
 pub const UNIT_PATH: &str = "/etc/systemd/system/etcd.service";
 
+/// The verb of `quorate` that waits for a member's peers.
+pub const AWAIT_VERB: &str = "await-peers";
+
 /// etcd holds one descriptor for each client connection and WAL segment; Debian's unit asks for
 /// this many.
 const OPEN_FILES_MAX: u32 = 65_536;
@@ -116,18 +139,15 @@ impl EtcdUnit {
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(UnitError::NumericName { name: name.into() });
         }
-        if self.discovery_srv.is_empty() {
-            return Err(UnitError::NoDiscoveryDomain);
-        }
+        let way = self.way()?;
         let (host, scheme) = (facts.fqdn(), self.peer_scheme.as_str());
         let (client_port, peer_port) = (self.client_port, self.peer_port);
 
         let mut argv = vec![self.binary.clone()];
         let mut flag = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
         flag("--name", name.into());
-        flag("--discovery-srv", self.discovery_srv.clone());
-        if let Some(name) = &self.discovery_srv_name {
-            flag("--discovery-srv-name", name.clone());
+        for (name, value) in way {
+            flag(name, value);
         }
         flag(
             "--initial-advertise-peer-urls",
@@ -161,6 +181,47 @@ impl EtcdUnit {
         Ok(argv)
     }
 
+    /// What runs before etcd: the wait for its peers, told with etcd's own flags.
+    fn await_argv(&self, facts: &Facts) -> Option<Vec<String>> {
+        // Whoever is told its peers otherwise has nothing to look up.
+        let by_srv = !self.discovery_srv.is_empty();
+        let program = self.await_peers.clone().filter(|_| by_srv)?;
+        let scheme = self.peer_scheme.as_str();
+        let own = format!("{scheme}://{}:{}", facts.fqdn(), self.peer_port);
+        let mut argv = vec![program, AWAIT_VERB.into()];
+        let mut flag = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
+        flag("--discovery-srv", self.discovery_srv.clone());
+        if let Some(name) = &self.discovery_srv_name {
+            flag("--discovery-srv-name", name.clone());
+        }
+        flag("--initial-advertise-peer-urls", own);
+        flag("--data-dir", self.data_dir.clone());
+        Some(argv)
+    }
+
+    /// The flags that lead to the peers.
+    fn way(&self) -> Result<Vec<(&'static str, String)>, UnitError> {
+        let domain = Some(&self.discovery_srv).filter(|domain| !domain.is_empty());
+        let set = Some(&self.initial_cluster).filter(|set| !set.is_empty());
+        match (domain, set, &self.discovery_url) {
+            (Some(domain), None, None) => {
+                let mut flags = vec![("--discovery-srv", domain.clone())];
+                let name = self.discovery_srv_name.iter().cloned();
+                flags.extend(name.map(|name| ("--discovery-srv-name", name)));
+                Ok(flags)
+            }
+            (None, Some(set), None) => Ok(vec![("--initial-cluster", set.join(","))]),
+            (None, None, Some(url)) => Ok(vec![
+                ("--discovery", url.clone()),
+                // By default a machine too many becomes a proxy, which looks like a member to
+                // whoever asks it for its health.
+                ("--discovery-fallback", "exit".into()),
+            ]),
+            (None, None, None) => Err(UnitError::NoPeers),
+            (_, _, _) => Err(UnitError::SeveralWays),
+        }
+    }
+
     /// The text of `etcd.service` on the machine that `facts` describe.
     ///
     /// `Type=exec`, although etcd can notify: it reports readiness only once it belongs to a
@@ -168,7 +229,16 @@ impl EtcdUnit {
     /// than the start timeout, which is what the first machines of a rack must do.
     pub fn render(&self, facts: &Facts) -> Result<String, UnitError> {
         let argv = self.argv(facts)?;
-        let (exec_start, restart_ms) = (exec_start(&argv)?, self.restart_ms);
+        let (main, restart_ms) = (exec_start(&argv)?, self.restart_ms);
+        let before = match self.await_argv(facts) {
+            Some(argv) => {
+                let pre = exec_start(&argv)?;
+                // The dash: what happens to this step is never worse than not having it. It
+                // ends by itself, and may have to wait for the slowest machine of the rack.
+                format!("ExecStartPre=-{pre}\nTimeoutStartSec=infinity\n")
+            }
+            None => String::new(),
+        };
         Ok(format!(
             "[Unit]\n\
              Description=etcd key-value store\n\
@@ -179,7 +249,8 @@ impl EtcdUnit {
              \n\
              [Service]\n\
              Type=exec\n\
-             ExecStart={exec_start}\n\
+             {before}\
+             ExecStart={main}\n\
              Restart=always\n\
              RestartSec={restart_ms}ms\n\
              LimitNOFILE={OPEN_FILES_MAX}\n\

@@ -1,4 +1,4 @@
-//! NoCloud seeds rendered from a machine's facts.
+//! What a machine boots from: a boot loader by TFTP, a script for iPXE, a NoCloud seed.
 //!
 //! A machine that boots knowing nothing but its own MAC address fetches a *seed* over HTTP: the
 //! files `meta-data`, `user-data`, `vendor-data` and `network-config` of the cloud-init NoCloud
@@ -13,6 +13,8 @@
 //! - [`etcd_unit`]: the systemd unit that runs etcd with `--discovery-srv`
 //! - [`quote`]: words of an `ExecStart=` line
 //! - [`route`](mod@route): which HTTP path asks for which file of which machine
+//! - [`ipxe`]: the script that says which kernel
+//! - [`tftp`]: how firmware reads its boot loader
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
@@ -20,13 +22,16 @@
 
 pub mod etcd_unit;
 pub mod facts;
+pub mod ipxe;
 mod json;
 pub mod quote;
 pub mod route;
 pub mod seed;
+pub mod tftp;
 
 pub use etcd_unit::{EtcdUnit, PeerScheme, UnitError};
 pub use facts::Facts;
+pub use ipxe::{Script, ScriptError};
 pub use quote::{QuoteError, quote};
-pub use route::{File, route, seed_path};
+pub use route::{File, route, script_route, seed_path};
 pub use seed::{Seed, seed};

@@ -1,4 +1,4 @@
-//! Which HTTP path asks for which file of which machine.
+//! Which HTTP path asks for what.
 
 use quorate_core::MacAddr;
 
@@ -40,6 +40,12 @@ pub fn route(path: &str) -> Option<(MacAddr, File)> {
     Some((mac.parse().ok().or_else(|| unseparated(mac))?, file))
 }
 
+/// The machine whose iPXE script `path` asks for: `/ipxe/<mac>`, written as in [`route`].
+pub fn script_route(path: &str) -> Option<MacAddr> {
+    let mac = path.strip_prefix("/ipxe/")?;
+    mac.parse().ok().or_else(|| unseparated(mac))
+}
+
 /// Twelve hexadecimal digits.
 fn unseparated(text: &str) -> Option<MacAddr> {
     let whole = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -53,6 +59,9 @@ fn unseparated(text: &str) -> Option<MacAddr> {
 pub fn seed_path(mac: MacAddr) -> String {
     format!("/seed/{mac}/")
 }
+
+/// Under this are the boot files that are the same for every machine.
+pub const FILES_PATH: &str = "/boot/";
 
 #[cfg(test)]
 mod tests {
@@ -69,6 +78,16 @@ mod tests {
         for mac in ["02-00-5E-10-00-AB", "02005e1000ab"] {
             let path = format!("/seed/{mac}/user-data");
             assert_eq!(route(&path), Some((MAC, File::UserData)), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_machine_has_a_script() {
+        for path in ["/ipxe/02:00:5e:10:00:ab", "/ipxe/02005e1000ab"] {
+            assert_eq!(script_route(path), Some(MAC), "{path}");
+        }
+        for path in ["/ipxe/", "/ipxe/02005e1000ab/", "/seed/02005e1000ab"] {
+            assert_eq!(script_route(path), None, "{path}");
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Input<C> {
     Pass(Duration),
     /// Time passes and the driver is late: deadlines are met only at the end.
     Sleep(Duration),
+    /// Somebody sets the wall clock; the monotonic one goes on.
+    SetWall(Wall),
 }
 
 /// Everything that an engine put out, in order, with the instant of the call.
@@ -146,6 +148,10 @@ where
                 }
             }
             Input::Pass(duration) => self.pass(*duration),
+            Input::SetWall(wall) => {
+                self.now.wall = *wall;
+                self.engine.handle_timeout(self.now);
+            }
             Input::Sleep(duration) => {
                 self.advance(self.now.instant + *duration);
                 self.fire();

@@ -9,6 +9,8 @@
 //! - [`net`]: [`Datagram`] in, [`Transmit`] out, and where a transmit is meant to go
 //! - [`engine`]: the trait itself
 //! - [`seed`]: one seed, many independent named random streams
+//! - [`planted`]: bugs on purpose, in tests only
+//! - [`pauses`]: random waits that a world may write down and give again
 //! - [`laws`]: what every engine must obey, as checks that tests run against it
 #![cfg_attr(
     test,
@@ -18,10 +20,14 @@
 pub mod engine;
 pub mod laws;
 pub mod net;
+pub mod pauses;
+pub mod planted;
 pub mod seed;
 pub mod time;
 
 pub use engine::{Engine, Output, Queue, Ticket};
 pub use net::{Channel, Datagram, Destination, MacAddr, StreamId, Transmit};
+pub use pauses::{Pauses, Prompter};
+pub use planted::{Bug, Planted};
 pub use seed::{Random, Seed};
 pub use time::{Deadline, Instant, Now, Wall};

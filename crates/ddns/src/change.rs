@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::{Instant, Random, StreamId, Wall};
+use quorate_core::{Instant, Pauses, Random, StreamId, Wall};
 use quorate_dns::client::Encoded;
 
 use crate::step::{Aim, Step};
@@ -83,10 +83,24 @@ impl Change {
     }
 
     /// How long to wait now, give or take a quarter; twice as long the next time.
-    pub(crate) fn next_wait(&mut self, random: &mut Random) -> Duration {
-        let wait = jittered(self.patience, random);
+    pub(crate) fn next_wait(&mut self, random: &mut Random, pauses: &Pauses) -> Duration {
+        let wait = self.pause(jittered(self.patience, random), pauses);
         self.patience = (self.patience * 2).min(PATIENCE_MAX);
         wait
+    }
+
+    /// What the prompter makes of a wait.
+    pub(crate) fn pause(&self, drawn: Duration, pauses: &Pauses) -> Duration {
+        match &self.aim {
+            Aim::Publish(binding) | Aim::Withdraw(binding) => {
+                let hostname = &binding.hostname;
+                pauses.pause(format_args!("patience with the name {hostname}"), drawn)
+            }
+            Aim::Announce { members, .. } => {
+                let members = members.join(" ");
+                pauses.pause(format_args!("patience with SRV {members}"), drawn)
+            }
+        }
     }
 }
 

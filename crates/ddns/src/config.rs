@@ -1,7 +1,9 @@
 //! What an operator says: server, zones, and the services whose members are announced.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use quorate_core::{Bug, Planted};
 use quorate_dns::rdata::SRV;
 use quorate_dns::text::{self, TextError};
 use quorate_dns::tsig::Key;
@@ -120,6 +122,10 @@ pub struct Config {
     pub(crate) reverse_zones: Vec<Name>,
     pub(crate) ttl_secs: u32,
     pub(crate) services: Vec<Service>,
+    /// Positions in `services`.
+    by_label: BTreeMap<String, usize>,
+    by_class: BTreeMap<String, Vec<usize>>,
+    pub(crate) planted: Planted,
 }
 
 /// One service and its record names.
@@ -146,11 +152,17 @@ impl Config {
         let reverse_zones = raw.reverse_zones.iter().map(|name| zone(name));
         let reverse_zones = reverse_zones.collect::<Result<Vec<_>, _>>()?;
         let mut services: Vec<Service> = Vec::new();
-        for raw_service in &raw.services {
+        let mut by_label = BTreeMap::new();
+        let mut by_class: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, raw_service) in raw.services.iter().enumerate() {
             let service = Service::new(raw_service, &forward_zone, raw.ttl_secs)?;
-            if services.iter().any(|other| other.label == service.label) {
+            if by_label.insert(service.label.clone(), place).is_some() {
                 return Err(ConfigError::ServiceTwice(service.label));
             }
+            by_class
+                .entry(service.class.clone())
+                .or_default()
+                .push(place);
             services.push(service);
         }
         Ok(Self {
@@ -160,7 +172,20 @@ impl Config {
             reverse_zones,
             ttl_secs: raw.ttl_secs,
             services,
+            by_label,
+            by_class,
+            planted: Planted::default(),
         })
+    }
+
+    /// See [`quorate_core::planted`].
+    #[doc(hidden)]
+    pub fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
+        if planted.is(Bug::GateOpensEarly) {
+            let gated = self.services.iter_mut().filter(|service| service.gate);
+            gated.for_each(|service| service.members -= 1);
+        }
     }
 
     /// The hostname with the forward zone behind it; `None` when that is too long for a name.
@@ -179,9 +204,13 @@ impl Config {
     }
 
     pub(crate) fn service(&self, label: &str) -> Option<usize> {
-        self.services
-            .iter()
-            .position(|service| service.label == label)
+        self.by_label.get(label).copied()
+    }
+
+    /// The services whose members are of this class, with their positions.
+    pub(crate) fn services_of(&self, class: &str) -> impl Iterator<Item = (usize, &Service)> {
+        let places = self.by_class.get(class).into_iter().flatten();
+        places.map(|place| (*place, &self.services[*place]))
     }
 }
 

@@ -20,6 +20,7 @@ mod lanes;
 mod record;
 mod registrar;
 mod restore;
+mod roster;
 mod step;
 #[cfg(test)]
 mod tests;

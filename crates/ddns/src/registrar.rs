@@ -13,8 +13,11 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use quorate_core::{Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, Ticket};
+use quorate_core::{
+    Datagram, Deadline, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random, Seed, Ticket,
+};
 
 pub use wire::UDP_PAYLOAD_OCTETS;
 
@@ -22,6 +25,7 @@ use crate::change::{Change, State};
 use crate::cohort::{Cohort, Standing};
 use crate::flights::Flights;
 use crate::lanes::Lanes;
+use crate::roster::{Held, Registration, Roster};
 use crate::step::Aim;
 use crate::{Binding, Command, Config, Event, OutboxRecord, Outcome};
 
@@ -30,9 +34,12 @@ use crate::{Binding, Command, Config, Event, OutboxRecord, Outcome};
 pub struct Registrar {
     pub(crate) config: Config,
     pub(crate) random: Random,
-    pub(crate) held: BTreeMap<Ipv4Addr, Held>,
+    pub(crate) pauses: Pauses,
+    pub(crate) held: Roster,
     pub(crate) changes: BTreeMap<u64, Change>,
     pub(crate) cohorts: Vec<Cohort>,
+    /// Services whose members may have changed since somebody looked at their gate.
+    pub(crate) undecided: BTreeSet<usize>,
     pub(crate) next_change: u64,
     next_stream: u64,
     unwritten: BTreeMap<Ticket, u64>,
@@ -42,24 +49,6 @@ pub struct Registrar {
     timers: BTreeSet<(Instant, u64)>,
     pub(crate) start: Start,
     queue: Queue<Event, OutboxRecord>,
-}
-
-/// A lease that wants its names published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) binding: Binding,
-    /// The change that publishes it.
-    pub(crate) change: u64,
-    pub(crate) standing: Registration,
-    /// An earlier change may have put its names into the zones already.
-    pub(crate) is_out: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Registration {
-    Underway,
-    Registered,
-    Conflict,
 }
 
 /// Whether the registrar has begun.
@@ -78,9 +67,11 @@ impl Registrar {
     pub fn new(config: Config, seed: Seed) -> Self {
         let cohorts = config.services.iter().map(|_| Cohort::default()).collect();
         Self {
+            undecided: (0..config.services.len()).collect(),
             config,
             random: seed.random(),
-            held: BTreeMap::new(),
+            pauses: Pauses::default(),
+            held: Roster::default(),
             changes: BTreeMap::new(),
             cohorts,
             next_change: 1,
@@ -95,9 +86,14 @@ impl Registrar {
         }
     }
 
+    /// From now on `prompter` is asked how long to wait.
+    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
+        self.pauses.follow(prompter);
+    }
+
     /// The bindings whose names should be in the zones.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.held.values().map(|held| &held.binding)
+        self.held.iter().map(|held| &held.binding)
     }
 
     /// True when every change is acknowledged.
@@ -111,7 +107,7 @@ impl Registrar {
             Ok(_) => return self.drop_message("the name is too long with its zone"),
             Err(reason) => return self.drop_message(reason),
         };
-        let Some(held) = self.held.get(&binding.addr) else {
+        let Some(held) = self.held.get(binding.addr) else {
             return self.publish(binding, false);
         };
         if held.binding == binding {
@@ -133,14 +129,16 @@ impl Registrar {
             standing: Registration::Underway,
             is_out,
         };
-        self.held.insert(held.binding.addr, held);
+        self.touch(&held.binding);
+        self.held.insert(held);
     }
 
     /// Publishes the binding in place of the one that its address has, which it covers.
     fn replace(&mut self, binding: Binding, now: Now) {
-        let Some(former) = self.held.get(&binding.addr).cloned() else {
+        let Some(former) = self.held.get(binding.addr).cloned() else {
             return;
         };
+        self.touch(&former.binding);
         let retracted = self.retract(former.change);
         let is_out = former.is_out || retracted.is_none();
         self.publish(binding, is_out);
@@ -148,9 +146,10 @@ impl Registrar {
     }
 
     fn end(&mut self, addr: Ipv4Addr, now: Now) {
-        let Some(gone) = self.held.remove(&addr) else {
+        let Some(gone) = self.held.remove(addr) else {
             return;
         };
+        self.touch(&gone.binding);
         let retracted = self.retract(gone.change);
         if gone.is_out || retracted.is_none() {
             self.admit(Aim::Withdraw(gone.binding.clone()));
@@ -164,12 +163,11 @@ impl Registrar {
     /// into the zones has an heir: those before it may have been withdrawn counting on it.
     fn appoint_heir(&mut self, gone: &Binding, before: u64, now: Now) {
         let shares_name = |held: &&Held| {
-            held.binding.hostname == gone.hostname
-                && held.binding.has_owner_of(gone)
+            held.binding.has_owner_of(gone)
                 && held.binding.forward
                 && held.standing != Registration::Conflict
         };
-        let heir = self.held.values().filter(shares_name);
+        let heir = self.held.named(&gone.hostname).filter(shares_name);
         let heir = heir.max_by_key(|held| held.change);
         let heir = heir.filter(|heir| gone.forward && heir.change < before);
         if let Some(heir) = heir.map(|heir| heir.binding.clone()) {

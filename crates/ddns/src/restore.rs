@@ -6,7 +6,8 @@ use quorate_core::Seed;
 
 use crate::change::Change;
 use crate::cohort::{Announcement, Standing};
-use crate::registrar::{Held, Registrar, Registration, Start};
+use crate::registrar::{Registrar, Start};
+use crate::roster::{Held, Registration};
 use crate::step::Aim;
 use crate::{Config, OutboxRecord, Outcome};
 
@@ -57,7 +58,7 @@ impl Registrar {
         for (number, change) in &self.changes {
             records.insert(*number, vec![self.record(*number, &change.aim)]);
         }
-        for held in self.held.values() {
+        for held in self.held.iter() {
             let outcome = match held.standing {
                 Registration::Underway => continue,
                 Registration::Registered => Outcome::Applied,
@@ -95,11 +96,11 @@ impl Registrar {
                     standing: Registration::Underway,
                     is_out: true,
                 };
-                self.held.insert(binding.addr, held);
+                self.held.insert(held);
                 Some(Aim::Publish(binding))
             }
             OutboxRecord::Unwanted { binding, .. } => {
-                self.held.remove(&binding.addr);
+                self.held.remove(binding.addr);
                 Some(Aim::Withdraw(binding))
             }
             OutboxRecord::Announced {
@@ -124,16 +125,15 @@ impl Registrar {
     fn restore_outcome(&mut self, change: u64, aim: &Aim, outcome: Outcome) {
         match aim {
             Aim::Publish(binding) => {
-                let held = self.held.get_mut(&binding.addr);
-                let Some(held) = held.filter(|held| held.change == change) else {
+                let held = self.held.get(binding.addr);
+                if held.is_none_or(|held| held.change != change) {
                     return;
-                };
-                match outcome {
-                    Outcome::Applied => held.standing = Registration::Registered,
-                    Outcome::Conflict => held.standing = Registration::Conflict,
-                    Outcome::Cancelled => {
-                        self.held.remove(&binding.addr);
-                    }
+                }
+                if outcome == Outcome::Cancelled {
+                    self.held.remove(binding.addr);
+                } else {
+                    let standing = Registration::of(outcome);
+                    self.held.set_standing(binding.addr, change, standing);
                 }
             }
             Aim::Withdraw(_) => {}

@@ -187,6 +187,7 @@ fn server_event(event: &server::Event) -> String {
         | server::Event::Revoked { .. }
         | server::Event::Informed { .. }
         | server::Event::Nak { .. }
+        | server::Event::ClockSet { .. }
         | server::Event::Dropped { .. } => format!("{event:?}"),
     }
 }

@@ -24,7 +24,8 @@ use std::net::SocketAddr;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::{Name, Record, RecordType};
 use quorate_core::{
-    Channel, Datagram, Deadline, Destination, Engine, Now, Output, Queue, Ticket, Transmit, Wall,
+    Bug, Channel, Datagram, Deadline, Destination, Engine, Now, Output, Queue, Ticket, Transmit,
+    Wall,
 };
 
 use crate::answer::{self, Asker, Body};
@@ -207,6 +208,9 @@ impl Authority {
     }
 
     fn update(&mut self, message: &Message, security: Security, way: Way, now: Now) {
+        if self.config.planted.is(Bug::UpdateNotAtomic) {
+            self.published = self.head.clone();
+        }
         let key = requester(&security, way).key.cloned();
         let is_overloaded = self.pending.len() >= PENDING_MAX;
         let outcome = if is_overloaded {
@@ -285,7 +289,14 @@ impl Authority {
             .published
             .get_mut(&change.zone)
             .expect("head and published have the same zones");
-        zone.apply(&change.diff);
+        if self.config.planted.is(Bug::UpdateNotAtomic) {
+            let mut first = change.diff.clone();
+            let is_soa = |record: &mut Record| record.record_type() == RecordType::SOA;
+            first.added.pop_if(|last| !is_soa(last));
+            zone.apply(&first);
+        } else {
+            zone.apply(&change.diff);
+        }
         self.queue.event(Event::UpdateApplied {
             serial: zone.serial(),
             zone: change.zone,

@@ -2,6 +2,7 @@
 
 use hickory_proto::rr::rdata::{NS, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use quorate_core::Planted;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Policy, PolicyError, RawGrant, RawPeer, TransferPolicy};
@@ -104,6 +105,7 @@ pub struct Config {
     pub(crate) keys: Keyring,
     pub(crate) limits: Limits,
     pub(crate) udp_payload_octets: u16,
+    pub(crate) planted: Planted,
 }
 
 impl Config {
@@ -135,7 +137,14 @@ impl Config {
                 names_max: raw.names_max.unwrap_or(limits.names_max),
             },
             udp_payload_octets,
+            planted: Planted::default(),
         })
+    }
+
+    /// See [`quorate_core::planted`].
+    #[doc(hidden)]
+    pub const fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
     }
 }
 

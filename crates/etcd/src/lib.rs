@@ -7,6 +7,7 @@
 //!
 //! - [`id`]: member and cluster IDs
 //! - [`discovery`]: `--discovery-srv` as etcd 3.4 and as 3.5 and later perform it
+//! - [`given`]: `--initial-cluster`, and `--discovery` with etcd's discovery service
 //! - [`invert`]: a cluster ID back to the set of peers it was made from
 //! - [`log`]: what an etcd process says, in either of its two log formats
 //! - [`diagnose`]: all of that to one verdict a node, with its cause and its remedy
@@ -17,6 +18,7 @@
 
 pub mod diagnose;
 pub mod discovery;
+pub mod given;
 pub mod id;
 pub mod invert;
 pub mod log;

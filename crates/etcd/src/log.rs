@@ -87,6 +87,11 @@ fn zap(fields: &Map<String, Value>) -> Option<LogEvent> {
         return Some(LogEvent::Fatal { error });
     }
     match message {
+        // etcd's discovery service refused it, after which it exits.
+        "member has been registered with discovery service"
+        | "failed to bootstrap; discovery token was already used" => Some(LogEvent::Fatal {
+            error: owned("error")?,
+        }),
         "get cluster for etcd-server-ssl SRV" | "get cluster for etcd-server SRV" => {
             Some(LogEvent::Lookup {
                 service: owned("service-name")?,
@@ -138,6 +143,9 @@ fn capnslog(line: &str) -> Option<LogEvent> {
         let error = message.to_owned();
         return Some(LogEvent::Fatal { error });
     }
+    if package == "etcdmain" && head.ends_with(" E") {
+        return refused_by_discovery(message);
+    }
     if let Some(node) = message.strip_prefix("got bootstrap from DNS for etcd-server at ") {
         let node = node.to_owned();
         return Some(LogEvent::Bootstrap { node });
@@ -168,6 +176,17 @@ fn capnslog(line: &str) -> Option<LogEvent> {
         return capnslog_mismatch(message);
     }
     tls(message)
+}
+
+/// What 3.4 says before it exits because etcd's discovery service refused it.
+fn refused_by_discovery(message: &str) -> Option<LogEvent> {
+    let error = if message.contains("has previously registered with discovery service") {
+        "discovery: found duplicate id".to_owned()
+    } else {
+        let error = message.strip_prefix("failed to join discovery cluster ")?;
+        format!("failed to join discovery cluster {error}")
+    };
+    Some(LogEvent::Fatal { error })
 }
 
 /// `8211f1d0f64f3269 in cluster ef37ad9dc622a7c4[ at commit index 4]`

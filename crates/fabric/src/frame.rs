@@ -1,4 +1,4 @@
-//! Ethernet frames that carry ARP or UDP over IPv4: built, and read back.
+//! Ethernet frames that carry ARP, or UDP or TCP over IPv4: built, and read back.
 //!
 //! Reading never panics and answers `None` for whatever is not exactly such a frame: a wrong
 //! checksum, a fragment, a length that does not add up.
@@ -216,6 +216,10 @@ fn udp_checksum_holds(datagram: &UdpSlice<'_>, source: Ipv4Addr, destination: Ip
 
 const TTL: u8 = 64;
 const UDP_HEADER_LEN: usize = 8;
+
+mod tcp;
+
+pub use tcp::{TcpFlags, TcpSegment, parse_tcp, tcp_frame};
 
 #[cfg(test)]
 mod tests;

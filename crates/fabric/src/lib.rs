@@ -15,15 +15,18 @@
 //! - [`link`]: the faults of one direction of a link: delay, loss, rate, …
 //! - [`rule`]: which pairs of ports are cut off from each other, or impaired
 //! - [`switch`]: the switch itself
+//! - [`relay`]: a rack's router and DHCP relay agent
 //! - [`pcapng`]: what a capture file is made of
 
 pub mod frame;
 pub mod link;
 pub mod pcapng;
+pub mod relay;
 pub mod rule;
 pub mod switch;
 
 pub use frame::{ArpFrame, Checksums, UdpFrame};
-pub use link::{Chance, Faults};
+pub use link::{Chance, Faults, Transit};
+pub use relay::Relay;
 pub use rule::{Action, Ports, Rule, RuleId, Traffic, Verdict};
-pub use switch::{Counters, DropReason, Passage, PortId, Switch};
+pub use switch::{Counters, Direction, DropReason, Judge, Passage, PortId, SegmentId, Switch};

@@ -59,7 +59,7 @@ pub const QUEUE_DELAY_MAX: Duration = Duration::from_millis(500);
 
 /// What a direction does with one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transit {
+pub enum Transit {
     /// It never arrives.
     Lost,
     /// The queue for the slow link is full.

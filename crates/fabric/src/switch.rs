@@ -1,5 +1,8 @@
 //! A learning Ethernet switch (IEEE 802.1D, without spanning tree) as a pure state machine.
 //!
+//! Its ports may be in several segments, as those of a switch with port-based VLANs (IEEE
+//! 802.1Q): frames stay in the segment that they came into.
+//!
 //! After [`Switch::handle_frame`], [`Switch::pass_frame`] and [`Switch::handle_timeout`] the
 //! driver drains [`Switch::poll`] until it answers `None`, and then looks at
 //! [`Switch::poll_timeout`].
@@ -13,6 +16,7 @@
 //! driver meets together are worked off in their order and each at its own time.
 
 mod flight;
+mod judge;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -24,6 +28,8 @@ use crate::frame;
 use crate::link::{Faults, Pipe, Transit};
 use crate::rule::{self, Rule, RuleId, Rules, Verdict};
 use flight::{Body, Flights, Leg, Stage};
+pub use judge::Judge;
+use judge::{AsDrawn, Course};
 
 /// One port of one switch, numbered from zero in the order they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,18 +106,33 @@ pub const AGEING: Duration = Duration::from_secs(300);
 pub struct Switch {
     seed: Seed,
     ports: Vec<Port>,
-    stations: BTreeMap<MacAddr, Station>,
+    segments: BTreeMap<SegmentId, Segment>,
+    /// Each segment learns by itself.
+    stations: BTreeMap<(SegmentId, MacAddr), Station>,
     rules: Rules,
     rule_pipes: BTreeMap<(RuleId, PortId, PortId), Pipe>,
-    /// Where DHCP servers are, when only they hear DHCP clients.
-    dhcp_servers: Option<BTreeSet<PortId>>,
+    /// DHCP clients are heard by DHCP servers only.
+    snoops_dhcp: bool,
     flights: Flights,
     ready: VecDeque<(PortId, Arc<[u8]>)>,
     counters: Counters,
 }
 
+/// Names one segment of one switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct SegmentId(pub u32);
+
+/// The ports between which frames pass.
+#[derive(Debug, Default)]
+struct Segment {
+    ports: Vec<PortId>,
+    /// Those at which a DHCP server is, or a relay agent.
+    dhcp_servers: BTreeSet<PortId>,
+}
+
 #[derive(Debug)]
 struct Port {
+    segment: SegmentId,
     up: bool,
     to_switch: Pipe,
     from_switch: Pipe,
@@ -130,10 +151,11 @@ impl Switch {
         Self {
             seed,
             ports: Vec::new(),
+            segments: BTreeMap::new(),
             stations: BTreeMap::new(),
             rules: Rules::default(),
             rule_pipes: BTreeMap::new(),
-            dhcp_servers: None,
+            snoops_dhcp: false,
             flights: Flights::default(),
             ready: VecDeque::new(),
             counters: Counters::default(),
@@ -142,13 +164,20 @@ impl Switch {
 
     /// Adds a port whose link is up and perfect.
     pub fn add_port(&mut self) -> PortId {
+        self.add_port_in(SegmentId::default())
+    }
+
+    /// Adds such a port to a segment; [`add_port`](Self::add_port) has segment 0.
+    pub fn add_port_in(&mut self, segment: SegmentId) -> PortId {
         let id = PortId(u32::try_from(self.ports.len()).expect("fewer ports than 2^32"));
         let pipe = |direction: &str| {
             let stream = self.seed.child(&format!("port {} {direction}", id.0));
             Pipe::new(Faults::default(), stream.random())
         };
         let (to_switch, from_switch) = (pipe("to switch"), pipe("from switch"));
+        self.segments.entry(segment).or_default().ports.push(id);
         self.ports.push(Port {
+            segment,
             up: true,
             to_switch,
             from_switch,
@@ -194,14 +223,34 @@ impl Switch {
     /// Sends what DHCP clients broadcast to these ports only, as a switch with DHCP snooping
     /// does: n machines that all ask at once cost n frames and not n².
     pub fn snoop_dhcp(&mut self, servers: impl IntoIterator<Item = PortId>) {
-        self.dhcp_servers = Some(servers.into_iter().collect());
+        self.snoops_dhcp = true;
+        for server in servers {
+            let segment = self.port(server).segment;
+            let segment = self.segments.entry(segment).or_default();
+            segment.dhcp_servers.insert(server);
+        }
     }
 
     /// Takes a frame that arrived at a port. All that comes of it comes out of
     /// [`poll`](Self::poll).
     pub fn handle_frame(&mut self, from: PortId, frame: &[u8], now: Instant) {
+        self.handle_frame_judged(from, frame, now, &mut AsDrawn);
+    }
+
+    /// [`handle_frame`](Self::handle_frame), with somebody who has the last word.
+    pub fn handle_frame_judged(
+        &mut self,
+        from: PortId,
+        frame: &[u8],
+        now: Instant,
+        judge: &mut dyn Judge,
+    ) {
         let mut passage = Passage::default();
-        self.pass_frame(from, frame, now, &mut passage);
+        let mut course = Course {
+            passage: &mut passage,
+            judge,
+        };
+        self.enter(from, frame, now, &mut course);
         if !passage.ports.is_empty() {
             let kept: Arc<[u8]> = Arc::from(frame);
             let copies = passage.ports.iter().map(|to| (*to, Arc::clone(&kept)));
@@ -213,28 +262,40 @@ impl Switch {
     /// at once. The driver sends what [`poll`](Self::poll) has, which is older, and then this
     /// frame to `passage.ports`.
     pub fn pass_frame(&mut self, from: PortId, frame: &[u8], now: Instant, passage: &mut Passage) {
-        self.handle_timeout(now);
         passage.ports.clear();
         passage.drops.clear();
+        let judge = &mut AsDrawn;
+        self.enter(from, frame, now, &mut Course { passage, judge });
+    }
+
+    fn enter(&mut self, from: PortId, frame: &[u8], now: Instant, course: &mut Course<'_>) {
+        self.handle_timeout_judged(now, course.judge);
         self.counters.received += 1;
         if frame.len() < frame::ETHERNET_HEADER_LEN {
-            return self.drop(None, DropReason::Malformed, passage);
+            return self.drop(None, DropReason::Malformed, course);
         }
         let port = self.port(from);
         if !port.up {
-            return self.drop(None, DropReason::LinkDown, passage);
+            return self.drop(None, DropReason::LinkDown, course);
         }
-        let transit = port.to_switch.admit(frame.len(), now);
+        let drawn = port.to_switch.admit(frame.len(), now);
+        let there = (from, Direction::ToSwitch);
+        let transit = course.judge.judge(there, frame, now, drawn);
         let leg = Leg {
             from,
             next: Stage::Lookup,
             body: Body::Passing(frame),
         };
-        self.travel(transit, leg, now, passage);
+        self.travel(transit, leg, now, course);
     }
 
     /// Lands what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.handle_timeout_judged(now, &mut AsDrawn);
+    }
+
+    /// [`handle_timeout`](Self::handle_timeout), with somebody who has the last word.
+    pub fn handle_timeout_judged(&mut self, now: Instant, judge: &mut dyn Judge) {
         while let Some(flight) = self.flights.land(now) {
             // Nothing passes here: a frame that was under way is kept, and goes to `ready`.
             let mut passage = Passage::default();
@@ -243,7 +304,11 @@ impl Switch {
                 next: flight.next,
                 body: Body::Kept(flight.frame),
             };
-            self.advance(leg, flight.at, &mut passage);
+            let mut course = Course {
+                passage: &mut passage,
+                judge: &mut *judge,
+            };
+            self.advance(leg, flight.at, &mut course);
         }
     }
 
@@ -280,11 +345,11 @@ impl Switch {
     }
 
     /// Carries out what a pipe decided about one leg of a frame.
-    fn travel(&mut self, transit: Transit, leg: Leg<'_>, now: Instant, passage: &mut Passage) {
+    fn travel(&mut self, transit: Transit, leg: Leg<'_>, now: Instant, course: &mut Course<'_>) {
         let (at, twice, flipped_bit) = match transit {
-            Transit::Lost => return self.drop(leg.next.port(), DropReason::Lost, passage),
+            Transit::Lost => return self.drop(leg.next.port(), DropReason::Lost, course),
             Transit::QueueFull => {
-                return self.drop(leg.next.port(), DropReason::QueueFull, passage);
+                return self.drop(leg.next.port(), DropReason::QueueFull, course);
             }
             Transit::Arrives {
                 at,
@@ -301,32 +366,33 @@ impl Switch {
         };
         if twice {
             self.counters.duplicated += 1;
-            self.arrive(at, leg.clone(), now, passage);
+            self.arrive(at, leg.clone(), now, course);
         }
-        self.arrive(at, leg, now, passage);
+        self.arrive(at, leg, now, course);
     }
 
-    fn arrive(&mut self, at: Instant, leg: Leg<'_>, now: Instant, passage: &mut Passage) {
+    fn arrive(&mut self, at: Instant, leg: Leg<'_>, now: Instant, course: &mut Course<'_>) {
         if at <= now {
-            self.advance(leg, now, passage);
+            self.advance(leg, now, course);
         } else if self.flights.len() >= IN_FLIGHT_MAX {
-            self.drop(leg.next.port(), DropReason::Overflow, passage);
+            self.drop(leg.next.port(), DropReason::Overflow, course);
         } else {
             self.flights.launch(at, leg);
         }
     }
 
-    fn advance(&mut self, leg: Leg<'_>, now: Instant, passage: &mut Passage) {
+    fn advance(&mut self, leg: Leg<'_>, now: Instant, course: &mut Course<'_>) {
         match leg.next {
-            Stage::Lookup => self.look_up(&leg, now, passage),
-            Stage::Leave { to } => self.leave(leg, to, now, passage),
-            Stage::Deliver { to } => self.deliver(leg.body, to, passage),
+            Stage::Lookup => self.look_up(&leg, now, course),
+            Stage::Leave { to } => self.leave(leg, to, now, course),
+            Stage::Deliver { to } => self.deliver(leg.body, to, course),
         }
     }
 
     /// Learns the sender and finds the receivers.
-    fn look_up(&mut self, leg: &Leg<'_>, now: Instant, passage: &mut Passage) {
+    fn look_up(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
         let from = leg.from;
+        let segment = self.ports[from.0 as usize].segment;
         let (source, destination) =
             frame::addresses(leg.body.bytes()).expect("the length was checked on the way in");
         if !source.is_group() {
@@ -334,33 +400,34 @@ impl Switch {
                 port: from,
                 heard: now,
             };
-            self.stations.insert(source, heard);
+            self.stations.insert((segment, source), heard);
         }
         let known = self
             .stations
-            .get(&destination)
+            .get(&(segment, destination))
             .filter(|station| !destination.is_group() && now.since(station.heard) < AGEING)
             .map(|station| station.port);
         match known {
             Some(to) if to == from => self.counters.filtered += 1,
-            Some(to) => self.cross(leg.clone(), to, now, passage),
-            None => self.flood(leg, now, passage),
+            Some(to) => self.cross(leg.clone(), to, now, course),
+            None => self.flood(leg, now, course),
         }
     }
 
-    /// Sends to every port that is up and may hear it, but the one it came from.
-    fn flood(&mut self, leg: &Leg<'_>, now: Instant, passage: &mut Passage) {
-        let ports: Vec<PortId> = match &self.dhcp_servers {
-            Some(servers) if rule::is_to_dhcp_server(leg.body.bytes()) => {
-                servers.iter().copied().collect()
-            }
-            Some(_) | None => self.ports().collect(),
+    /// Sends to every port of the segment that is up and may hear it, but the one it came from.
+    fn flood(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
+        let segment = &self.segments[&self.ports[leg.from.0 as usize].segment];
+        let is_snooped = self.snoops_dhcp && rule::is_to_dhcp_server(leg.body.bytes());
+        let ports: Vec<PortId> = if is_snooped {
+            segment.dhcp_servers.iter().copied().collect()
+        } else {
+            segment.ports.clone()
         };
         let mut targets = 0;
         for to in ports {
             if to != leg.from && self.ports[to.0 as usize].up {
                 targets += 1;
-                self.cross(leg.clone(), to, now, passage);
+                self.cross(leg.clone(), to, now, course);
             }
         }
         match targets {
@@ -370,12 +437,12 @@ impl Switch {
     }
 
     /// Asks the rules about one pair of ports.
-    fn cross(&mut self, leg: Leg<'_>, to: PortId, now: Instant, passage: &mut Passage) {
+    fn cross(&mut self, leg: Leg<'_>, to: PortId, now: Instant, course: &mut Course<'_>) {
         let from = leg.from;
         let leg = leg.towards(Stage::Leave { to });
         match self.rules.verdict(from, to, leg.body.bytes()) {
-            Verdict::Pass => self.leave(leg, to, now, passage),
-            Verdict::Drop(rule) => self.drop(Some(to), DropReason::Rule(rule), passage),
+            Verdict::Pass => self.leave(leg, to, now, course),
+            Verdict::Drop(rule) => self.drop(Some(to), DropReason::Rule(rule), course),
             Verdict::Impair(rule, faults) => {
                 let seed = self.seed;
                 let pipe = self.rule_pipes.entry((rule, from, to)).or_insert_with(|| {
@@ -383,30 +450,32 @@ impl Switch {
                     Pipe::new(faults, seed.child(&name).random())
                 });
                 let transit = pipe.admit(leg.body.bytes().len(), now);
-                self.travel(transit, leg, now, passage);
+                self.travel(transit, leg, now, course);
             }
         }
     }
 
-    fn leave(&mut self, leg: Leg<'_>, to: PortId, now: Instant, passage: &mut Passage) {
+    fn leave(&mut self, leg: Leg<'_>, to: PortId, now: Instant, course: &mut Course<'_>) {
         let leg = leg.towards(Stage::Deliver { to });
         let length = leg.body.bytes().len();
-        let transit = self.port(to).from_switch.admit(length, now);
-        self.travel(transit, leg, now, passage);
+        let drawn = self.port(to).from_switch.admit(length, now);
+        let there = (to, Direction::FromSwitch);
+        let transit = course.judge.judge(there, leg.body.bytes(), now, drawn);
+        self.travel(transit, leg, now, course);
     }
 
-    fn deliver(&mut self, body: Body<'_>, to: PortId, passage: &mut Passage) {
+    fn deliver(&mut self, body: Body<'_>, to: PortId, course: &mut Course<'_>) {
         if !self.port(to).up {
-            return self.drop(Some(to), DropReason::LinkDown, passage);
+            return self.drop(Some(to), DropReason::LinkDown, course);
         }
         self.counters.delivered += 1;
         match body {
-            Body::Passing(_) => passage.ports.push(to),
+            Body::Passing(_) => course.passage.ports.push(to),
             Body::Kept(frame) => self.ready.push_back((to, frame)),
         }
     }
 
-    fn drop(&mut self, to: Option<PortId>, reason: DropReason, passage: &mut Passage) {
+    fn drop(&mut self, to: Option<PortId>, reason: DropReason, course: &mut Course<'_>) {
         let counters = &mut self.counters;
         let count = match reason {
             DropReason::Malformed => &mut counters.malformed,
@@ -417,7 +486,7 @@ impl Switch {
             DropReason::Overflow => &mut counters.overflowed,
         };
         *count += 1;
-        passage.drops.push((to, reason));
+        course.passage.drops.push((to, reason));
     }
 }
 

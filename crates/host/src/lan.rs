@@ -7,11 +7,12 @@
 //!
 //! - `driver`: the thread
 //! - `ring`: frames from the kernel; `sender`: frames to it
-//! - `capture`: the pcapng file, written by a thread of its own
+//! - `capture`: the pcapng file, written by a thread of its own; `label` says what its frames are
 //! - `offload`: makes a machine's kernel finish its checksums
 
 mod capture;
 mod driver;
+mod label;
 mod offload;
 mod ring;
 mod sender;
@@ -20,8 +21,9 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use quorate_core::{MacAddr, Seed};
 pub use quorate_fabric::switch::Direction;
@@ -33,6 +35,8 @@ use rustix::fd::OwnedFd;
 use crate::netns::NetNs;
 use capture::Capture;
 use driver::Driver;
+pub(crate) use label::SERVERS;
+pub use offload::finish_checksums;
 
 /// How a segment is made.
 #[derive(Clone, Debug)]
@@ -43,6 +47,16 @@ pub struct LanOptions {
     pub seed: Seed,
 }
 
+/// Stations without a kernel, behind one port. They live in the switch thread.
+pub trait Guests: std::fmt::Debug + Send {
+    /// A frame leaves the switch at their port.
+    fn handle_frame(&mut self, frame: &[u8]);
+    /// Does what is due, and answers the next frame that they send.
+    fn poll(&mut self) -> Option<Vec<u8>>;
+    /// How long they can be left alone.
+    fn wait_max(&self) -> Option<Duration>;
+}
+
 /// One cable to plug in.
 #[derive(Clone, Copy, Debug)]
 pub struct Port<'a> {
@@ -51,6 +65,14 @@ pub struct Port<'a> {
     /// The address of the interface `eth0` that appears in `ns`, down and without an address.
     pub mac: MacAddr,
     pub ns: &'a NetNs,
+}
+
+/// A cable that is laid, but whose ends are not there yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cable {
+    pub port: PortId,
+    /// What the interface at this end is to be called.
+    pub name: String,
 }
 
 /// What the segment has done so far. Anything in the last four means that the host was too
@@ -107,33 +129,73 @@ impl Lan {
 
     /// Plugs a cable into `port.ns`, where its end is called `eth0`.
     pub fn plug(&self, port: Port<'_>) -> io::Result<PortId> {
-        let (name, id) = {
-            let label = port.name.to_owned();
-            self.ask(move |driver| driver.add_port(&label))??
-        };
+        let cable = self.lay(port.name)?;
+        self.netlink().add_veth(&Veth {
+            name: &cable.name,
+            mac: None,
+            peer_name: MACHINE_INTERFACE,
+            peer_mac: Some(port.mac),
+            peer_ns: port.ns.as_fd(),
+        })?;
+        port.ns.run(|| finish_checksums(MACHINE_INTERFACE))??;
+        self.connect(&cable)?;
+        Ok(cable.port)
+    }
+
+    /// Lays a cable to the machine `name`, for somebody else to make: a pair of interfaces, one
+    /// of them in this segment's namespace and called as the cable says.
+    pub fn lay(&self, name: &str) -> io::Result<Cable> {
+        let label = name.to_owned();
+        let (name, port) = self.ask(move |driver| driver.add_port(&label))??;
+        Ok(Cable { port, name })
+    }
+
+    /// Lets stations without a kernel in, behind a port of their own. There is one such port.
+    pub fn invite(&self, name: &str, guests: Box<dyn Guests>) -> io::Result<PortId> {
+        let label = name.to_owned();
+        self.ask(move |driver| driver.invite(&label, guests))?
+    }
+
+    /// Lets the guests do what has become due outside of the switch thread.
+    pub fn nudge(&self) -> io::Result<()> {
+        self.ring_bell()
+    }
+
+    /// From now on what DHCP clients broadcast goes to these ports only.
+    pub fn snoop_dhcp(&self, servers: Vec<PortId>) -> io::Result<()> {
+        self.ask(move |driver| driver.switch().snoop_dhcp(servers))
+    }
+
+    /// From now on frames cross the cable, whose ends are there. Again after it was made anew.
+    pub fn connect(&self, cable: &Cable) -> io::Result<()> {
         let index = {
-            let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
-            netlink.add_veth(&Veth {
-                name: &name,
-                peer_name: MACHINE_INTERFACE,
-                peer_mac: port.mac,
-                peer_ns: port.ns.as_fd(),
-            })?;
-            let index = netlink.link_index(&name)?;
+            let mut netlink = self.netlink();
+            let index = netlink.link_index(&cable.name)?;
             netlink.link_up(index)?;
             index
         };
-        port.ns
-            .run(|| offload::finish_checksums(MACHINE_INTERFACE))??;
-        self.ask(move |driver| driver.connect(id, index))?;
-        Ok(id)
+        let port = cable.port;
+        self.ask(move |driver| driver.connect(port, index))
+    }
+
+    /// Takes a cable away that may be there, with both its ends. It can be made again.
+    pub fn remove(&self, cable: &Cable) -> io::Result<()> {
+        let mut netlink = self.netlink();
+        let removed = netlink
+            .link_index(&cable.name)
+            .and_then(|index| netlink.delete_link(index));
+        match removed {
+            // It goes by itself, some time after the machine's namespace did.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+            other => other,
+        }
     }
 
     /// Sets the link of a port up or down, as pulling its cable does: the machine's kernel sees
     /// its carrier go.
     pub fn set_link(&self, port: PortId, up: bool) -> io::Result<()> {
         let index = self.ask(move |driver| driver.set_link(port, up))?;
-        let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut netlink = self.netlink();
         match index {
             Some(index) if up => netlink.link_up(index),
             Some(index) => netlink.link_down(index),
@@ -187,6 +249,10 @@ impl Lan {
         self.orders.send(order).map_err(|_| stopped())?;
         self.ring_bell()?;
         answer.recv().map_err(|_| stopped())
+    }
+
+    fn netlink(&self) -> MutexGuard<'_, Netlink> {
+        self.netlink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ring_bell(&self) -> io::Result<()> {

@@ -29,8 +29,12 @@ pub use boot::main;
 /// The first argument under which this program is a machine. See [`main`].
 pub const HIDDEN_VERB: &str = "__machine";
 
+/// The variable that tells a process of a world to take its part before `main`; handed on to
+/// every machine by one that has it.
+pub const BEFORE_MAIN: &str = "QUORATE_BEFORE_MAIN";
+
 /// Where this program lies in every machine.
-pub const PROGRAM: &str = "/opt/quorate/bin/quorate";
+pub const PROGRAM: &str = quorate_stage::servers::QUORATE_INSIDE;
 
 /// A machine to power on.
 #[derive(Clone, Debug)]
@@ -125,6 +129,7 @@ impl Machine {
                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             )
             .env("HOME", "/root")
+            .envs(std::env::var_os(BEFORE_MAIN).map(|set| (BEFORE_MAIN, set)))
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::piped())
             .stderr(console);
@@ -169,11 +174,16 @@ impl Machine {
     /// Cuts the power: every process of the machine is gone when this returns. Harmless when
     /// the machine is off.
     pub fn power_off(&mut self) -> io::Result<ExitStatus> {
-        match pidfd_send_signal(&self.pidfd, Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.cut_power()?;
         self.wait()
+    }
+
+    /// Cuts the power without waiting for what the kernel still has to do.
+    pub fn cut_power(&self) -> io::Result<()> {
+        match pidfd_send_signal(&self.pidfd, Signal::KILL) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Asks PID 1 to end (SIGTERM), as a power button does.

@@ -9,14 +9,20 @@
 //! Threads read what servers and machines tell, follow each member's log and ask it how it is;
 //! all of it comes together in one channel of observations.
 //!
+//! - [`rack`]: what machines are made of; the world itself does not depend on it
 //! - `servers`: the daemons' configuration and their control socket
+//! - `registry`: etcd's discovery service, a real etcd, for stories that have it
+//! - `hollow`: machines that live in the switch thread
 //! - `tell`: from lines of processes to observations
 //! - `member`: one etcd member, followed by its log and asked over HTTP
 //! - `stub`: DNS questions; `collect`: the evidence at the end
 
 mod collect;
+mod hollow;
 mod member;
 mod pulse;
+pub mod rack;
+mod registry;
 mod servers;
 mod stub;
 mod tell;
@@ -28,44 +34,47 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use quorate_core::{Instant, MacAddr, Seed};
-use quorate_fabric::PortId;
 use quorate_scenario::drive::Expected;
-use quorate_scenario::story::{Action, Class, Machine as Role, Story};
+use quorate_scenario::story::{Action, Class, Discovery, Machine as Role, Story};
 use quorate_scenario::{Evidence, Observation, What, World, WorldError};
-use quorate_stage::servers::ETCD_INSIDE;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::lan::{Lan, LanOptions, Port};
-use crate::machine::{Bind, Init, Machine, MachineSpec};
+use crate::lan::{Lan, LanOptions, Port, SERVERS};
 use crate::netns::NetNs;
+use hollow::Hollow;
 use member::Watch;
 use pulse::Pulse;
+use rack::{Namespaces, Rack};
+use registry::Registry;
 use servers::Servers;
 
 /// What a run in this world needs beside its story.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The etcd program that the machines run.
-    pub etcd: PathBuf,
-    /// Major and minor version of that program.
+    /// Major and minor version of the etcd that the machines run.
     pub etcd_version: (u32, u32),
     pub seed: u64,
     /// Holds everything that servers and machines write. Must exist.
     pub run_dir: PathBuf,
+    /// The program that is etcd's discovery service, for stories that have one. Before 3.6.
+    pub registry: Option<PathBuf>,
     /// Where every frame is written down.
     pub capture: Option<PathBuf>,
 }
 
 /// The world. Must be made inside a [`sandbox`](crate::sandbox), with no other world beside it.
 #[derive(Debug)]
-pub struct HostWorld {
+pub struct HostWorld<R = Namespaces> {
     story: Story,
     expected: Expected,
     options: Options,
     began_ns: u64,
     // Machines are dropped before the servers, and these before the cable between them.
+    rack: R,
+    hollow: Option<Hollow>,
     slots: Vec<Slot>,
     servers: Option<Servers>,
+    registry: Option<Registry>,
     lan: Option<Lan>,
     pulse: Pulse,
     tell: Sender<Told>,
@@ -75,39 +84,60 @@ pub struct HostWorld {
 /// Something that a thread saw, on the clock that all processes share.
 type Told = (u64, Option<String>, What);
 
-/// One machine's place: its cable, and the machine itself while it is on.
+/// What is known of one machine of the rack.
 #[derive(Debug)]
 struct Slot {
     role: Role,
-    ns: NetNs,
-    port: PortId,
+    place: Place,
     dir: PathBuf,
-    on: Option<(Machine, Option<Watch>)>,
+    power: Power,
 }
 
-impl HostWorld {
-    /// A world for `story`; nothing runs yet.
-    pub fn new(story: &Story, expected: &Expected, options: Options) -> Self {
+/// Where a machine stands.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In the rack, by its index there.
+    Rack(usize),
+    /// In the row of hollow ones, by its number there.
+    Row(usize),
+}
+
+#[derive(Debug)]
+enum Power {
+    Off,
+    /// On, and watched when it is to be a member.
+    On(Option<Watch>),
+}
+
+impl Slot {
+    /// The watch of a member that is on.
+    const fn watch(&self) -> Option<&Watch> {
+        match &self.power {
+            Power::On(Some(watch)) => Some(watch),
+            Power::On(None) | Power::Off => None,
+        }
+    }
+}
+
+impl<R: Rack> HostWorld<R> {
+    /// A world for `story` with machines from `rack`; nothing runs yet.
+    pub fn new(story: &Story, expected: &Expected, rack: R, options: Options) -> Self {
         let (tell, told) = channel();
         Self {
             story: story.clone(),
             expected: expected.clone(),
             options,
             began_ns: monotonic_ns(),
+            rack,
+            hollow: None,
             slots: Vec::new(),
             servers: None,
+            registry: None,
             lan: None,
             pulse: Pulse::start(),
             tell,
             told,
         }
-    }
-
-    /// The network namespace of a machine, for whoever wants to look at the world from there.
-    /// `None` before the world is deployed, and for a name that the story does not have.
-    pub fn net(&self, machine: &str) -> Option<&NetNs> {
-        let slot = self.slots.iter().find(|slot| slot.role.name == machine);
-        slot.map(|slot| &slot.ns)
     }
 
     fn build(&mut self) -> io::Result<()> {
@@ -116,77 +146,140 @@ impl HostWorld {
             seed: Seed::new(self.options.seed).child("lan"),
         })?;
         let ns = NetNs::new()?;
-        lan.plug(Port {
-            name: "servers",
+        let port = lan.plug(Port {
+            name: SERVERS,
             mac: SERVER_MAC,
             ns: &ns,
         })?;
+        if self.story.machines.iter().any(|role| role.hollow) {
+            lan.snoop_dhcp(vec![port])?;
+            let seed = Seed::new(self.options.seed).child("row");
+            let hollow = Hollow::start(&self.story, seed, &ns, &lan, self.tell.clone())?;
+            self.hollow = Some(hollow);
+        }
         let servers = Servers::start(&self.story, &self.options, Arc::new(ns), self.tell.clone())?;
         self.servers = Some(servers);
+        let (mut racked, mut in_row) = (0, 0);
         for role in self.story.machines.clone() {
-            let ns = NetNs::new()?;
-            let port = lan.plug(Port {
-                name: &role.name,
-                mac: role.mac,
-                ns: &ns,
-            })?;
             let dir = self.options.run_dir.join("machines").join(&role.name);
-            fs::create_dir_all(&dir)?;
+            let place = if role.hollow {
+                in_row += 1;
+                Place::Row(in_row - 1)
+            } else {
+                fs::create_dir_all(&dir)?;
+                self.rack.install(&role, &dir, &lan)?;
+                racked += 1;
+                Place::Rack(racked - 1)
+            };
             self.slots.push(Slot {
                 role,
-                ns,
-                port,
+                place,
                 dir,
-                on: None,
+                power: Power::Off,
             });
         }
+        self.rack.settle()?;
+        self.registry = self.start_registry(&lan)?;
         self.lan = Some(lan);
         Ok(())
     }
 
+    /// etcd's discovery service with a directory for each cluster, if the story has it.
+    fn start_registry(&self, lan: &Lan) -> io::Result<Option<Registry>> {
+        let (Some(etcd), Discovery::Etcd) = (&self.options.registry, self.story.etcd.discovery)
+        else {
+            return Ok(None);
+        };
+        let network = &self.story.network;
+        let at = (network.registry(), network.prefix_len);
+        let mut registry = Registry::start(lan, at, etcd, &self.options.run_dir)?;
+        for cluster in &self.expected.clusters {
+            if let Some(url) = &cluster.registry {
+                registry.make(url, cluster.peers.len())?;
+            }
+        }
+        Ok(Some(registry))
+    }
+
+    /// Why this world cannot tell the story.
+    fn unsupported(&self) -> Option<WorldError> {
+        if self.story.etcd.discovery != Discovery::Etcd {
+            return None;
+        }
+        let (major, minor) = self.options.etcd_version;
+        let (what, remedy) = if (major, minor) >= V2_REMOVED {
+            (
+                format!(
+                    "unsupported here: discovery = \"etcd\" on etcd {major}.{minor}, which has no v2 registry"
+                ),
+                "use etcd 3.5 or 3.4 (--etcd 3.5), or another discovery",
+            )
+        } else if self.options.registry.is_none() {
+            (
+                "unsupported here: discovery = \"etcd\" needs an etcd program on this host"
+                    .to_owned(),
+                "use --world host, or another discovery",
+            )
+        } else {
+            return None;
+        };
+        let remedy = remedy.to_owned();
+        Some(WorldError::Unsupported { what, remedy })
+    }
+
     fn power_on(&mut self, index: usize) -> io::Result<()> {
         let slot = &mut self.slots[index];
-        if slot.on.is_some() {
+        if matches!(slot.power, Power::On(_)) {
             return Ok(());
         }
-        let at = monotonic_ns();
-        let spec = MachineSpec {
-            // A machine knows its MAC address and nothing else; its name comes with the lease.
-            hostname: "localhost".to_owned(),
-            net: &slot.ns,
-            dir: slot.dir.clone(),
-            binds: vec![Bind {
-                host: self.options.etcd.clone(),
-                inside: ETCD_INSIDE.into(),
-                read_only: true,
-            }],
-            init: Init::Agent {
-                config: agent_config(self.options.seed),
-            },
+        let lan = self.lan.as_ref().expect("deployed before power-on");
+        let index = match slot.place {
+            Place::Rack(index) => index,
+            Place::Row(number) => {
+                let name = Some(slot.role.name.clone());
+                let _ = self.tell.send((monotonic_ns(), name, What::PoweredOn));
+                slot.power = Power::On(None);
+                let hollow = self
+                    .hollow
+                    .as_ref()
+                    .expect("the row stands beside the rack");
+                hollow.power_on(number);
+                return lan.nudge();
+            }
         };
         let watch = (slot.role.class == Class::Etcd)
             .then(|| {
                 let servers = self.servers.as_ref().expect("deployed before power-on");
-                Watch::start(&slot.role.name, &slot.dir, &servers.ns, self.tell.clone())
+                let members = self.story.machines.iter();
+                let members = members.filter(|role| role.class == Class::Etcd).count();
+                let period = member::period(members);
+                let (name, dir) = (&slot.role.name, &slot.dir);
+                Watch::start(name, dir, &servers.ns, period, self.tell.clone())
             })
             .transpose()?;
         let address = watch.as_ref().map(Watch::address);
-        let mut machine = Machine::power_on(&spec)?;
+        let on = self
+            .rack
+            .power_on(index, agent_config(self.options.seed), lan)?;
         let name = slot.role.name.clone();
         // The receiver lives as long as the world does.
-        let _ = self.tell.send((at, Some(name.clone()), What::PoweredOn));
-        if let Some(stdout) = machine.take_stdout() {
-            tell::follow_machine(stdout, name, slot.dir.clone(), address, self.tell.clone())?;
-        }
-        slot.on = Some((machine, watch));
+        let _ = self
+            .tell
+            .send((on.at_ns, Some(name.clone()), What::PoweredOn));
+        tell::follow_machine(on.told, name, slot.dir.clone(), address, self.tell.clone())?;
+        slot.power = Power::On(watch);
         Ok(())
     }
 
     fn power_off(&mut self, index: usize) -> io::Result<()> {
         let slot = &mut self.slots[index];
-        if let Some((mut machine, watch)) = slot.on.take() {
+        if let Power::On(watch) = std::mem::replace(&mut slot.power, Power::Off) {
             drop(watch);
-            machine.power_off()?;
+            match (slot.place, &self.hollow) {
+                (Place::Rack(index), _) => self.rack.power_off(index)?,
+                (Place::Row(number), Some(hollow)) => hollow.power_off(number),
+                (Place::Row(_), None) => {}
+            }
             let name = Some(slot.role.name.clone());
             let _ = self.tell.send((monotonic_ns(), name, What::PoweredOff));
         }
@@ -196,12 +289,16 @@ impl HostWorld {
     fn set_link(&mut self, index: usize, up: bool) -> io::Result<()> {
         let lan = self.lan.as_ref().expect("deployed before its first step");
         let slot = &self.slots[index];
-        lan.set_link(slot.port, up)?;
+        match (slot.place, &self.hollow) {
+            (Place::Rack(index), _) => self.rack.set_link(index, up, lan)?,
+            (Place::Row(number), Some(hollow)) => hollow.set_link(number, up),
+            (Place::Row(_), None) => {}
+        }
         let what = if up { What::LinkUp } else { What::LinkDown };
         let _ = self
             .tell
             .send((monotonic_ns(), Some(slot.role.name.clone()), what));
-        if let Some((_, Some(watch))) = &slot.on {
+        if let Some(watch) = slot.watch() {
             watch.forget();
         }
         Ok(())
@@ -226,12 +323,34 @@ impl HostWorld {
     }
 }
 
-impl World for HostWorld {
+impl HostWorld {
+    /// The network namespace of a machine, for whoever wants to look at the world from there.
+    /// `None` before the world is deployed, for a name that the story does not have, and for a
+    /// hollow machine.
+    pub fn net(&self, machine: &str) -> Option<&NetNs> {
+        let slot = self.slots.iter().find(|slot| slot.role.name == machine)?;
+        match slot.place {
+            Place::Rack(index) => Some(self.rack.net(index)),
+            Place::Row(_) => None,
+        }
+    }
+}
+
+impl<R: Rack> World for HostWorld<R> {
     fn now(&self) -> Instant {
         Instant::from_nanos(monotonic_ns().saturating_sub(self.began_ns))
     }
 
     async fn deploy(&mut self) -> Result<(), WorldError> {
+        if !self.story.network.racks.is_empty() {
+            return Err(WorldError::Unsupported {
+                what: "unsupported here: racks behind relays".to_owned(),
+                remedy: "use the world `sim`".to_owned(),
+            });
+        }
+        if let Some(unsupported) = self.unsupported() {
+            return Err(unsupported);
+        }
         self.build()
             .map_err(|error| broken("the servers and the network", &error))?;
         let servers = self.servers.as_mut().expect("just built");
@@ -250,6 +369,26 @@ impl World for HostWorld {
             Action::LinkUp => self.set_link(index, true),
         };
         done.map_err(|error| broken(&self.slots[index].role.name, &error))
+    }
+
+    async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
+        let tell = self.tell.clone();
+        let servers = self
+            .servers
+            .as_mut()
+            .expect("deployed before its first step");
+        let done = if up {
+            servers.start_again(tell)
+        } else {
+            servers.kill()
+        };
+        done.map_err(|error| broken("the servers", &error))?;
+        let text = format!(
+            "the servers are {}",
+            if up { "started again" } else { "killed" }
+        );
+        let _ = self.tell.send((monotonic_ns(), None, What::Note { text }));
+        Ok(())
     }
 
     async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
@@ -271,6 +410,9 @@ impl World for HostWorld {
                 .still_run()
                 .map_err(|error| broken("the servers", &error))?;
         }
+        self.rack
+            .check()
+            .map_err(|error| broken("a machine", &error))?;
         Ok(seen)
     }
 
@@ -278,15 +420,24 @@ impl World for HostWorld {
         let servers = self.servers.as_ref().expect("deployed");
         // A member without a leader answers nothing until its time is up; that it is without
         // one has been observed already.
-        let on: Vec<_> = self
-            .slots
-            .iter()
-            .filter_map(|slot| Some((slot, slot.on.as_ref()?.1.as_ref()?)))
-            .filter(|(_, watch)| watch.is_healthy())
-            .filter_map(|(slot, watch)| Some((slot.role.name.clone(), watch.known_address()?)))
+        let reached = |index: &usize| {
+            let slot = &self.slots[*index];
+            let watch = slot.watch()?;
+            let addr = watch.known_address().filter(|_| watch.is_healthy())?;
+            Some((slot.role.name.clone(), addr))
+        };
+        let clusters = self.story.clusters.iter();
+        let on: Vec<Vec<_>> = clusters
+            .map(|cluster| cluster.members.iter().filter_map(reached).collect())
             .collect();
         let mut evidence = collect::evidence(&self.story, &self.expected, servers, &on)
             .map_err(|error| broken("collecting the evidence", &error))?;
+        if let Some(registry) = &self.registry {
+            let urls = self.expected.clusters.iter();
+            evidence.registry = registry
+                .registered(urls.filter_map(|cluster| cluster.registry.as_deref()))
+                .map_err(|error| broken("the discovery service", &error))?;
+        }
         evidence.starved = self.starved();
         Ok(evidence)
     }
@@ -305,7 +456,7 @@ fn agent_config(seed: u64) -> serde_json::Value {
 }
 
 /// `CLOCK_MONOTONIC`, which every process of the host reads alike.
-fn monotonic_ns() -> u64 {
+pub fn monotonic_ns() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
@@ -313,6 +464,8 @@ fn monotonic_ns() -> u64 {
 /// Locally administered, and none of the machines'.
 const SERVER_MAC: MacAddr = MacAddr([0x02, 0x71, 0xff, 0xff, 0xff, 0xfe]);
 /// The first DHCP retransmission. RFC 2131 §4.1 has 4 s, for 10 Mb/s networks of its day.
-const FIRST_RETRY_MS: u64 = 1_000;
+pub(crate) const FIRST_RETRY_MS: u64 = 1_000;
 /// etcd's default election timeout: a host that sleeps longer breaks elections by itself.
 const PULSE_LATE_MAX_MS: u64 = 1_000;
+/// The first release whose etcd has no v2 store, and so no registry.
+const V2_REMOVED: (u32, u32) = (3, 6);

@@ -34,9 +34,11 @@ pub struct Netlink {
 pub struct Veth<'a> {
     /// The name of the end in this namespace, at most 15 bytes.
     pub name: &'a str,
+    /// The kernel draws one when absent; so it does for the peer.
+    pub mac: Option<MacAddr>,
     /// The name of the end in `peer_ns`, at most 15 bytes.
     pub peer_name: &'a str,
-    pub peer_mac: MacAddr,
+    pub peer_mac: Option<MacAddr>,
     /// The network namespace that the other end appears in, down and without an address.
     pub peer_ns: BorrowedFd<'a>,
 }
@@ -89,14 +91,15 @@ impl Netlink {
         let ns = veth.peer_ns.as_raw_fd().to_ne_bytes();
         let peer = |data: Request| {
             data.nested(VETH_INFO_PEER, &link_body(0, 0, 0), |peer| {
-                peer.attribute(IFLA_IFNAME, &name_bytes(veth.peer_name))
-                    .attribute(IFLA_ADDRESS, &veth.peer_mac.0)
+                with_mac(peer, veth.peer_mac)
+                    .attribute(IFLA_IFNAME, &name_bytes(veth.peer_name))
                     .attribute(IFLA_NET_NS_FD, &ns)
                     .attribute(IFLA_NUM_TX_QUEUES, &queues)
                     .attribute(IFLA_NUM_RX_QUEUES, &queues)
             })
         };
-        let request = Request::new(RTM_NEWLINK, CREATE_NEW, &link_body(0, 0, 0))
+        let request = Request::new(RTM_NEWLINK, CREATE_NEW, &link_body(0, 0, 0));
+        let request = with_mac(request, veth.mac)
             .attribute(IFLA_IFNAME, &name_bytes(veth.name))
             .attribute(IFLA_NUM_TX_QUEUES, &queues)
             .attribute(IFLA_NUM_RX_QUEUES, &queues)
@@ -230,6 +233,13 @@ impl Netlink {
 
     fn call(&mut self, request: Request) -> io::Result<()> {
         self.socket.call(request, |_, _| {})
+    }
+}
+
+fn with_mac(request: Request, mac: Option<MacAddr>) -> Request {
+    match mac {
+        Some(mac) => request.attribute(IFLA_ADDRESS, &mac.0),
+        None => request,
     }
 }
 

@@ -13,9 +13,12 @@
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_core::{Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, Ticket};
+use quorate_core::{
+    Datagram, Deadline, Engine, Instant, Now, Output, Prompter, Queue, Seed, Ticket,
+};
 use quorate_dhcp::client::{self, Client, ClientConfig, Configuration};
 
 use crate::cloud_config::{self, Action, FileToWrite, Plan};
@@ -25,6 +28,7 @@ use crate::unit;
 
 mod seed_fetch;
 
+use seed_fetch::Patience;
 pub use seed_fetch::SeedFetch;
 
 /// What a machine is before it has power.
@@ -76,7 +80,7 @@ impl State {
 pub struct Node {
     config: Config,
     client: Client,
-    random: Random,
+    patience: Patience,
     state: State,
     supervisor: Supervisor,
     /// The files of the seed, in whose units commands find what they name.
@@ -97,13 +101,19 @@ impl Node {
         Self {
             client: Client::new(config.dhcp.clone(), seed),
             config,
-            random: seed.child("seed-fetch").random(),
+            patience: Patience::new(seed.child("seed-fetch")),
             state: State::Off,
             supervisor: Supervisor::default(),
             installed: Vec::new(),
             hostname: None,
             queue: Queue::default(),
         }
+    }
+
+    /// From now on `prompter` is asked how long to wait.
+    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
+        self.client.follow(Arc::clone(&prompter));
+        self.patience.pauses.follow(prompter);
     }
 
     pub fn state(&self) -> &State {
@@ -280,7 +290,7 @@ impl Node {
             return;
         };
         let mut out = Vec::new();
-        let there = fetch.handle_fetched(url, outcome, &mut self.random, now, &mut out);
+        let there = fetch.handle_fetched(url, outcome, &mut self.patience, now, &mut out);
         self.say(out);
         if let Some([meta_data, user_data]) = there {
             self.apply(&meta_data, &user_data, now);

@@ -22,7 +22,13 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
                         story.machines.len()
                     );
                 }
-                results.push(json!({ "file": shown, "ok": true }));
+                exit::warn(&story);
+                let warnings: Vec<_> = story
+                    .warnings
+                    .iter()
+                    .map(|warning| json!({ "message": warning.message, "help": warning.help }))
+                    .collect();
+                results.push(json!({ "file": shown, "ok": true, "warnings": warnings }));
             }
             Err(error) => {
                 all_good = false;

@@ -1,9 +1,12 @@
 //! The words of the command line. Help texts are the doc comments.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+use crate::bench::Target;
 
 /// From power-on to quorum: prove that machines which boot knowing only their MAC address
 /// find each other and form one etcd cluster
@@ -29,14 +32,21 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Run(RunArgs),
+    Compare(CompareArgs),
+    Bench(BenchArgs),
     Sweep(SweepArgs),
+    Replay(ReplayArgs),
+    Orders(OrdersArgs),
+    Shrink(ShrinkArgs),
     Check(CheckArgs),
     List(ListArgs),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    Report(ReportArgs),
+    Schema(SchemaArgs),
     Serve(ServeArgs),
+    AwaitPeers(AwaitPeersArgs),
     Etcd(EtcdArgs),
     Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Run a scenario: power its machines on and judge what comes of it
@@ -45,7 +55,9 @@ pub(crate) enum Verb {
     quorate run scenarios/three-members.toml\n  \
     quorate run scenarios/three-members.toml --etcd 3.5.16 --report out/\n  \
     quorate run scenarios/staggered-power-on.toml --seed 7 --format json | jq .verdict\n  \
-    quorate run scenarios/three-members.toml --world sim")]
+    quorate run scenarios/three-members.toml --world sim\n  \
+    quorate run scenarios/three-members.toml --world container\n  \
+    quorate run scenarios/swarm-50.toml --world sim --faults --seed 9 --record run.jsonl")]
 pub(crate) struct RunArgs {
     /// The scenario file
     pub(crate) scenario: PathBuf,
@@ -55,15 +67,25 @@ pub(crate) struct RunArgs {
     /// The etcd to run: a version ("3.5", "3.5.16") or the path of a program
     #[arg(long, value_name = "VERSION|PATH")]
     pub(crate) etcd: Option<String>,
+    /// The image with the etcd to run, of any version (world container only)
+    #[arg(long, value_name = "NAME:TAG", conflicts_with = "etcd")]
+    pub(crate) image: Option<String>,
     /// The number that all random draws of this run come from
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Write events, frames, leases, zones and logs into this directory
+    /// Write report.html, report.json, junit.xml, events, frames, leases, zones and logs into this
+    /// directory
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
     /// Add the faults that `quorate sweep` draws from this seed (world sim only)
     #[arg(long)]
     pub(crate) faults: bool,
+    /// Publish SRV records one by one, whatever the scenario says (world sim only)
+    #[arg(long)]
+    pub(crate) no_gate: bool,
+    /// Write what chance decides into this file, for `quorate replay` (world sim only)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// What standard output says
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -75,7 +97,10 @@ pub(crate) struct RunArgs {
 /// Run a scenario under many seeds on virtual time, with faults drawn from each
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    quorate sweep scenarios/three-members.toml --seeds 1000\n  \
+    quorate sweep scenarios/swarm-50.toml --seeds 1000\n  \
+    quorate sweep scenarios/swarm-50.toml --seeds 100 --no-gate\n  \
+    quorate sweep scenarios/swarm-50.toml --no-gate --keep failed/\n  \
+    quorate sweep scenarios/three-members.toml --seeds 1000 --twice\n  \
     quorate sweep scenarios/staggered-power-on.toml --calm --format json")]
 pub(crate) struct SweepArgs {
     /// The scenario file
@@ -89,6 +114,15 @@ pub(crate) struct SweepArgs {
     /// Draw no faults: only power-on times and delays differ
     #[arg(long)]
     pub(crate) calm: bool,
+    /// Publish SRV records one by one, whatever the scenario says
+    #[arg(long)]
+    pub(crate) no_gate: bool,
+    /// Write a decision log of the first seed of each kind of failure into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Run each seed twice and compare the runs byte by byte, whatever comes of them
+    #[arg(long)]
+    pub(crate) twice: bool,
     /// The version of etcd that is modelled
     #[arg(long, value_name = "VERSION")]
     pub(crate) etcd: Option<String>,
@@ -97,11 +131,180 @@ pub(crate) struct SweepArgs {
     pub(crate) format: Format,
 }
 
+/// Tell a run again from its decision log, and say whether it ends as it did
+///
+/// The log holds the scenario, the faults and every decision of chance by name, so that it
+/// repeats a run for later versions too, for which a seed is another world.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate run scenarios/gradual-records.toml --world sim --record split.jsonl\n  \
+    quorate replay split.jsonl\n  \
+    grep lost split.jsonl")]
+pub(crate) struct ReplayArgs {
+    /// The log, as `run --record` or `sweep --keep` wrote it
+    pub(crate) log: PathBuf,
+    /// Write events, leases, zones and logs into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// What standard output says
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Try every order in which records can appear and members can start, with the gate and without
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate orders\n  \
+    quorate orders --members 3 --show 20")]
+pub(crate) struct OrdersArgs {
+    /// Clusters of one member to so many
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) members: u8,
+    /// Tell so many of the orders that split the largest cluster
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) show: usize,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Run a scenario with each way to find peers in turns, and compare times and behaviour
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate compare scenarios/three-members.toml --discovery static,etcd,dns --runs 30\n  \
+    quorate compare scenarios/three-members.toml --world sim --format json | jq .ways")]
+pub(crate) struct CompareArgs {
+    /// The scenario file; its own `discovery` is not looked at
+    pub(crate) scenario: PathBuf,
+    /// The ways to compare; differences are to the first one
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "static,etcd,dns"
+    )]
+    pub(crate) discovery: Vec<Discovery>,
+    /// How many rounds; each tells every way once
+    #[arg(long, default_value_t = 10)]
+    pub(crate) runs: usize,
+    /// How late the last member comes in one more run of each way
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub(crate) late: Duration,
+    /// Where the machines are real
+    #[arg(long, value_enum, default_value_t = World::Host)]
+    pub(crate) world: World,
+    /// The etcd to run: a version ("3.5", "3.5.16") or the path of a program
+    #[arg(long, value_name = "VERSION|PATH")]
+    pub(crate) etcd: Option<String>,
+    /// The seed of the first round
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Make a failing run small: a scenario with few machines and faults that fails the same way
+///
+/// Writes that scenario, and a Rust test of it beside it. The same way means: the same first
+/// broken link, and the same kind of finding.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate shrink scenarios/swarm-50.toml --no-gate --faults --seed 7\n  \
+    quorate shrink failed/cluster-id-seed-7.jsonl --within 10s --out split.toml")]
+pub(crate) struct ShrinkArgs {
+    /// A scenario file, or a decision log (*.jsonl)
+    pub(crate) source: PathBuf,
+    /// The seed under which the scenario fails
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// With the faults that `quorate sweep` draws from this seed
+    #[arg(long)]
+    pub(crate) faults: bool,
+    /// Publish SRV records one by one, whatever the scenario says
+    #[arg(long)]
+    pub(crate) no_gate: bool,
+    /// The version of etcd that is modelled
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) etcd: Option<String>,
+    /// Stop after this time with what there is by then
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(crate) within: Duration,
+    /// Where the scenario is written; the test lies beside it, *.rs
+    #[arg(long, value_name = "FILE", default_value = "shrunk.toml")]
+    pub(crate) out: PathBuf,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// How the members of a cluster find each other
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Discovery {
+    /// Every unit names all peers
+    Static,
+    /// etcd's own discovery service
+    Etcd,
+    /// SRV records
+    Dns,
+}
+
+impl Discovery {
+    /// As scenarios write it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Etcd => "etcd",
+            Self::Dns => "dns",
+        }
+    }
+}
+
+/// Measure how much a scenario bears
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate bench scenarios/ramp.toml --find-knee --world sim --target 'leased<=200ms'\n  \
+    quorate bench scenarios/ramp.toml --find-knee --group worker --target 'formed<=5s' --max 64")]
+pub(crate) struct BenchArgs {
+    /// The scenario file
+    pub(crate) scenario: PathBuf,
+    /// Search the number of machines at which the target breaks: doubling, then halving
+    #[arg(long, required = true)]
+    pub(crate) find_knee: bool,
+    /// What must be reached how soon: formed, leased, named or srv, <= and a time
+    #[arg(long, value_name = "WHAT<=TIME", default_value = "formed<=5s", value_parser = target)]
+    pub(crate) target: (String, Target),
+    /// The group of machines that grows; by default the last one of class plain
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Search no further than this number
+    #[arg(long, default_value_t = 4096)]
+    pub(crate) max: i64,
+    /// Where the machines are real
+    #[arg(long, value_enum, default_value_t = World::Sim)]
+    pub(crate) world: World,
+    /// The etcd to run: a version ("3.5", "3.5.16") or the path of a program
+    #[arg(long, value_name = "VERSION|PATH")]
+    pub(crate) etcd: Option<String>,
+    /// The number that all random draws come from
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+fn target(text: &str) -> Result<(String, Target), String> {
+    Ok((text.to_owned(), text.parse()?))
+}
+
 /// Which world a scenario runs in
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum World {
+pub enum World {
     /// Real kernels' network stacks in namespaces, real servers, real etcd processes; no root
     Host,
+    /// The same, each machine a container of a Docker engine
+    Container,
     /// The same engines and bytes on virtual time, with a model of etcd; no namespaces, no etcd
     Sim,
 }
@@ -138,19 +341,98 @@ pub(crate) struct ListArgs {
     pub(crate) format: Format,
 }
 
+/// Make the reports of a run again from the recording in its directory
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    quorate run scenarios/three-members.toml --report out/\n  \
+    quorate report out/\n\n\
+    Reads scenario.toml, events.jsonl, evidence.json and recording.json; writes report.html,\n\
+    report.txt, report.json and junit.xml. The same recording makes the same bytes.")]
+pub(crate) struct ReportArgs {
+    /// The directory that `quorate run --report` wrote
+    pub(crate) dir: PathBuf,
+    /// What standard output says
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Print the JSON Schema of scenario files, or of reports
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate schema > scenario.schema.json\n  \
+    quorate schema report > report.schema.json\n  \
+    quorate schema --format markdown")]
+pub(crate) struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum, default_value_t = SchemaOf::Scenario)]
+    pub(crate) of: SchemaOf,
+    /// JSON Schema, or a page for people with every key and its default
+    #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
+    pub(crate) format: SchemaFormat,
+}
+
+/// What has a schema
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Scenario files
+    Scenario,
+    /// report.json, and what `--format json` prints
+    Report,
+}
+
+/// How a schema is printed
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// JSON Schema
+    Json,
+    /// A page of tables
+    Markdown,
+}
+
 /// Serve DHCP, DNS with UPDATE, and seeds on real interfaces
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  quorate serve --config /etc/quorate/quorate.toml\n\n\
+    after_help = "Examples:\n  quorate serve --config /etc/quorate/quorate.toml\n  \
+    quorate serve --check --config quorate.toml\n\n\
     Needs CAP_NET_BIND_SERVICE, and CAP_NET_RAW for DHCP. Stops cleanly on SIGINT and SIGTERM."
 )]
 pub(crate) struct ServeArgs {
     /// What to serve, and where; TOML, or JSON when its name ends in .json
     #[arg(long, default_value = "/etc/quorate/quorate.toml")]
     pub(crate) config: PathBuf,
+    /// Only check the configuration; key files that cannot be read here are named and skipped
+    #[arg(long)]
+    pub(crate) check: bool,
     /// How events are printed: lines for people, or JSON Lines
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// Wait until an etcd member may start: its SRV set is whole, all peers resolve, it is its turn
+///
+/// Runs as ExecStartPre= of the unit that seeds install (`await` in the seed's unit settings),
+/// and takes etcd's own flags. Until etcd has bootstrapped, the peers' addresses stand in
+/// /etc/hosts, so that no lost DNS answer makes it leave one out. A member with a data directory
+/// waits for nothing, and its peers' addresses are taken out again.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  quorate await-peers --discovery-srv lab.test \\\n    \
+    --initial-advertise-peer-urls http://n1.lab.test:2380 --data-dir /var/lib/etcd\n\n\
+    Exit codes: 0 start etcd, 1 the set is whole and does not list this member, 2 bad input."
+)]
+pub(crate) struct AwaitPeersArgs {
+    /// The domain that holds the SRV records
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) discovery_srv: String,
+    /// Look for _etcd-server-NAME._tcp
+    #[arg(long, value_name = "NAME")]
+    pub(crate) discovery_srv_name: Option<String>,
+    /// The URL that this member is listed under; https looks for the -ssl set
+    #[arg(long, value_name = "URL")]
+    pub(crate) initial_advertise_peer_urls: String,
+    /// etcd's data directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Get etcd, or see what is there
@@ -187,4 +469,12 @@ pub(crate) enum EtcdVerb {
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: Shell,
+}
+
+/// Write the manual pages of all verbs into a directory
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  quorate man ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// Where they go; made when it is absent
+    pub(crate) dir: PathBuf,
 }

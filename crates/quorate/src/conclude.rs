@@ -2,17 +2,41 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use quorate_report::human::{Artifacts, Style};
-use quorate_scenario::{Outcome, Story, Verdict};
+use quorate_scenario::{Outcome, Recording, Story, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Format;
+
+/// What standard output says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Said {
+    /// The report, for people.
+    Report,
+    /// The report, for programs.
+    Json,
+    /// All that was observed, for another part of this program.
+    Recording,
+}
+
+impl From<Format> for Said {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Human => Self::Report,
+            Format::Json => Self::Json,
+        }
+    }
+}
 
 /// What a run was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) scenario: &'a Path,
     pub(crate) report: Option<&'a Path>,
-    pub(crate) json: bool,
+    pub(crate) said: Said,
+    /// As the command line calls it.
+    pub(crate) world: &'a str,
     pub(crate) seed: u64,
     /// Version and origin, for people.
     pub(crate) etcd: &'a str,
@@ -22,14 +46,15 @@ pub(crate) struct Asked<'a> {
 ///
 /// # Errors
 /// When an artifact cannot be written.
-pub(crate) fn conclude(
+pub(crate) fn conclude<T: From<u8>>(
     asked: Asked<'_>,
     (story, text): (&Story, &str),
     outcome: &Outcome,
     add: impl FnOnce(&Path) -> io::Result<()>,
-) -> io::Result<ExitCode> {
+) -> io::Result<T> {
     let artifacts = Artifacts {
         dir: artifacts_dir(asked, outcome),
+        world: asked.world.to_owned(),
         seed: asked.seed,
         etcd: asked.etcd.to_owned(),
     };
@@ -37,25 +62,40 @@ pub(crate) fn conclude(
         quorate_report::artifacts::write(dir, story, outcome, &artifacts, text)?;
         add(dir)?;
     }
-    if asked.json {
-        let report = quorate_report::json::report(story, outcome, &artifacts);
-        println!("{report:#}");
-    } else {
-        let terminal = io::stdout().is_terminal();
-        let style = Style {
-            colour: terminal,
-            unicode: terminal,
-            width: width(),
-        };
-        let report = quorate_report::human::report(story, outcome, &artifacts, style);
-        print!("{report}");
+    match asked.said {
+        Said::Report => print(false, story, outcome, &artifacts),
+        Said::Json => print(true, story, outcome, &artifacts),
+        Said::Recording => println!("{}", serde_json::to_string(&Recording::of(outcome))?),
     }
-    Ok(ExitCode::from(outcome.verdict.exit_code()))
+    Ok(T::from(outcome.verdict.exit_code()))
+}
+
+/// Prints the report.
+pub(crate) fn print(json: bool, story: &Story, outcome: &Outcome, artifacts: &Artifacts) {
+    if json {
+        let report = quorate_report::json::report(story, outcome, artifacts);
+        println!("{report:#}");
+        return;
+    }
+    let terminal = io::stdout().is_terminal();
+    let style = Style {
+        colour: terminal && !no_colour(),
+        unicode: terminal,
+        width: width(),
+    };
+    let report = quorate_report::human::report(story, outcome, artifacts, style);
+    print!("{report}");
+}
+
+/// Whoever sets `$NO_COLOR` to anything wants none (no-color.org).
+pub(crate) fn no_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Where the artifacts go: where they were asked for, or a new directory for a run that failed.
 fn artifacts_dir(asked: Asked<'_>, outcome: &Outcome) -> Option<PathBuf> {
-    if asked.report.is_some() || outcome.verdict == Verdict::Pass {
+    let is_for_people = asked.said != Said::Recording;
+    if asked.report.is_some() || outcome.verdict == Verdict::Pass || !is_for_people {
         return asked.report.map(Path::to_owned);
     }
     let name = asked.scenario.file_stem().unwrap_or_default();
@@ -65,10 +105,13 @@ fn artifacts_dir(asked: Asked<'_>, outcome: &Outcome) -> Option<PathBuf> {
 }
 
 fn width() -> usize {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
-        .unwrap_or(DEFAULT_WIDTH)
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|columns| columns.parse().ok());
+    let known = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    };
+    told.or_else(known).unwrap_or(DEFAULT_WIDTH)
 }
 
 const DEFAULT_WIDTH: usize = 100;

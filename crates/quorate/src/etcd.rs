@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use quorate_obtain::{Etcd, Progress, Request, VersionReq, obtain};
 use serde_json::json;
+use thiserror::Error;
 
 use crate::cli::{EtcdArgs, EtcdVerb, Format};
 use crate::exit;
@@ -18,17 +19,43 @@ pub(crate) fn run(args: &EtcdArgs) -> ExitCode {
 
 /// Finds or fetches what `--etcd` names, else what the scenario names, else the default.
 pub(crate) fn get(wanted: Option<&str>, story: Option<&str>) -> Result<Etcd, ExitCode> {
+    find(wanted, story, &Steps).map_err(|error| match error {
+        NotFound::Version(text) => {
+            eprintln!("{text}");
+            exit::bad_input()
+        }
+        NotFound::Anywhere(text) => fail(text),
+    })
+}
+
+/// The same, without a word.
+pub(crate) fn find(
+    wanted: Option<&str>,
+    story: Option<&str>,
+    progress: &dyn Progress,
+) -> Result<Etcd, NotFound> {
     let is_path = |text: &&str| text.contains('/') || text.parse::<VersionReq>().is_err();
     let path = wanted.filter(is_path).map(PathBuf::from);
     let version = match (&path, wanted.or(story)) {
-        (None, Some(text)) => Some(text.parse().map_err(|error| {
-            eprintln!("{error}");
-            exit::bad_input()
-        })?),
+        (None, Some(text)) => {
+            let version = text.parse::<VersionReq>();
+            Some(version.map_err(|error| NotFound::Version(error.to_string()))?)
+        }
         (Some(_), _) | (None, None) => None,
     };
-    let request = Request::new(path, version).map_err(fail)?;
-    obtain(&request, &Steps).map_err(fail)
+    let anywhere = |error: String| NotFound::Anywhere(error);
+    let request = Request::new(path, version).map_err(|error| anywhere(error.to_string()))?;
+    obtain(&request, progress).map_err(|error| anywhere(error.to_string()))
+}
+
+/// Why there is no etcd.
+#[derive(Debug, Error)]
+pub(crate) enum NotFound {
+    /// What was asked for is no version.
+    #[error("{0}")]
+    Version(String),
+    #[error("{0}")]
+    Anywhere(String),
 }
 
 fn fail(error: impl std::fmt::Display) -> ExitCode {

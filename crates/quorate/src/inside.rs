@@ -4,20 +4,21 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::ExitCode;
 use std::task::{Context, Poll, Waker};
 
 use quorate_core::Seed;
 use quorate_host::sandbox;
+use quorate_host::world::rack::{Namespaces, Rack};
 use quorate_host::world::{HostWorld, Options};
+use quorate_lab::EngineError;
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Story, WorldError};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
-use crate::conclude::{Asked, conclude};
-use crate::exit;
+use crate::conclude::{Asked, Said, conclude, no_colour};
 use crate::live::{Live, LiveMode};
+use crate::{contain, exit};
 
 /// The first argument under which this program is a run in a sandbox.
 pub(crate) const HIDDEN_VERB: &str = "__inside";
@@ -25,25 +26,60 @@ pub(crate) const HIDDEN_VERB: &str = "__inside";
 /// What crosses from [`run`](crate::run), as JSON on standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
+    /// What the scenario is called, and what it says.
     pub(crate) scenario: PathBuf,
-    pub(crate) etcd: PathBuf,
-    pub(crate) etcd_version: (u32, u32),
-    /// Version and origin, for people.
-    pub(crate) etcd_shown: String,
+    pub(crate) text: String,
+    pub(crate) machines: Machines,
     pub(crate) seed: u64,
     pub(crate) run_dir: PathBuf,
-    /// Machines' disks are in memory and end with the run.
-    pub(crate) in_memory: bool,
+    /// Machines' disks outlive the run.
+    pub(crate) keep: bool,
     pub(crate) report: Option<PathBuf>,
-    pub(crate) json: bool,
+    pub(crate) said: Said,
     pub(crate) verbose: bool,
 }
 
+/// What the machines are made of.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Machines {
+    Namespaces(Etcd),
+    /// Containers of an image that is made from this etcd.
+    Containers(Etcd),
+    /// Containers of this image.
+    Image(String),
+}
+
+impl Machines {
+    const fn world(&self) -> &'static str {
+        match self {
+            Self::Namespaces(_) => "host",
+            Self::Containers(_) | Self::Image(_) => "container",
+        }
+    }
+
+    /// The program, when it is one of this host.
+    fn etcd(&self) -> Option<PathBuf> {
+        match self {
+            Self::Namespaces(etcd) | Self::Containers(etcd) => Some(etcd.path.clone()),
+            Self::Image(_) => None,
+        }
+    }
+}
+
+/// The etcd that the machines run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Etcd {
+    pub(crate) path: PathBuf,
+    pub(crate) version: (u32, u32),
+    /// Version and origin, for people.
+    pub(crate) shown: String,
+}
+
 /// Reads the job, enters the sandbox, and runs it.
-pub(crate) fn main() -> ExitCode {
+pub(crate) fn main<T: From<u8>>() -> T {
     // Nobody is left to clean up, or to be told, when `quorate run` was killed.
     if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
-        return exit::cannot_run();
+        return T::from(exit::CANNOT_RUN);
     }
     let mut text = String::new();
     let job = io::stdin()
@@ -51,57 +87,80 @@ pub(crate) fn main() -> ExitCode {
         .and_then(|_| serde_json::from_str::<Job>(&text).map_err(io::Error::from));
     let Ok(job) = job else {
         eprintln!("this verb is for `quorate run` only");
-        return exit::bad_input();
+        return T::from(exit::BAD_INPUT);
     };
+    let world = job.machines.world();
     if let Err(error) = sandbox::enter() {
-        eprintln!("the world `host` cannot run here: {error}");
+        eprintln!("the world `{world}` cannot run here: {error}");
         if let Some(remedy) = error.remedy() {
             eprintln!("  {remedy}");
         }
-        return exit::cannot_run();
+        return T::from(exit::CANNOT_RUN);
     }
     match run(&job) {
         Ok(code) => code,
+        Err(Trouble::World(error @ WorldError::Unsupported { .. })) => {
+            eprintln!("{error}");
+            T::from(exit::CANNOT_RUN)
+        }
         Err(Trouble::World(error)) => {
-            eprintln!("the world `host` broke: {error}");
-            exit::cannot_run()
+            eprintln!("the world `{world}` broke: {error}");
+            T::from(exit::CANNOT_RUN)
+        }
+        Err(Trouble::Engine(error)) => {
+            contain::show(&error);
+            T::from(exit::CANNOT_RUN)
         }
         Err(Trouble::Files(what, error)) => {
             eprintln!("{what}: {error}");
-            exit::cannot_run()
+            T::from(exit::CANNOT_RUN)
         }
     }
 }
 
 /// Why a run has no verdict.
-enum Trouble {
+pub(crate) enum Trouble {
     World(WorldError),
+    Engine(EngineError),
     Files(String, io::Error),
 }
 
-fn run(job: &Job) -> Result<ExitCode, Trouble> {
-    let files = |what: &Path| {
-        let what = what.display().to_string();
-        move |error| Trouble::Files(what, error)
-    };
-    let text = fs::read_to_string(&job.scenario).map_err(files(&job.scenario))?;
-    // Read and checked outside a moment ago.
-    let story = Story::parse(&job.scenario.display().to_string(), &text)
-        .map_err(|error| Trouble::Files(error.to_string(), io::ErrorKind::InvalidData.into()))?;
-    if job.in_memory {
-        mount_memory(&job.run_dir).map_err(files(&job.run_dir))?;
+fn run<T: From<u8>>(job: &Job) -> Result<T, Trouble> {
+    match &job.machines {
+        Machines::Namespaces(etcd) => {
+            if !job.keep {
+                mount_memory(&job.run_dir)
+                    .map_err(|error| Trouble::Files(job.run_dir.display().to_string(), error))?;
+            }
+            let rack = Namespaces::new(etcd.path.clone());
+            tell(job, rack, etcd.version, &etcd.shown)
+        }
+        Machines::Containers(etcd) => contain::run(job, Some(etcd), ""),
+        Machines::Image(image) => contain::run(job, None, image),
     }
-    let (major, minor) = job.etcd_version;
+}
+
+/// Tells the story to a world with these machines, which run an etcd of this version.
+pub(crate) fn tell<T: From<u8>>(
+    job: &Job,
+    rack: impl Rack,
+    etcd_version: (u32, u32),
+    etcd_shown: &str,
+) -> Result<T, Trouble> {
+    // Read and checked outside a moment ago.
+    let story = Story::parse(&job.scenario.display().to_string(), &job.text)
+        .map_err(|error| Trouble::Files(error.to_string(), io::ErrorKind::InvalidData.into()))?;
+    let (major, minor) = etcd_version;
     let expected = Expected::new(&story, major, minor);
     let capture = job.run_dir.join(CAPTURE);
     let options = Options {
-        etcd: job.etcd.clone(),
-        etcd_version: job.etcd_version,
+        etcd_version,
         seed: job.seed,
         run_dir: job.run_dir.clone(),
+        registry: job.machines.etcd(),
         capture: Some(capture),
     };
-    let mut world = HostWorld::new(&story, &expected, options);
+    let mut world = HostWorld::new(&story, &expected, rack, options);
     let mut live = Live::new(&story, live_mode(job));
     let told = drive(
         &mut world,
@@ -112,18 +171,20 @@ fn run(job: &Job) -> Result<ExitCode, Trouble> {
             live.saw(observation, lanes);
         },
     );
-    let outcome = block_on(told).map_err(Trouble::World)?;
+    let told = block_on(told);
     live.finish();
+    let outcome = told.map_err(Trouble::World)?;
     // Stops the switch, which completes the capture.
     drop(world);
     let asked = Asked {
         scenario: &job.scenario,
         report: job.report.as_deref(),
-        json: job.json,
+        world: job.machines.world(),
+        said: job.said,
         seed: job.seed,
-        etcd: &job.etcd_shown,
+        etcd: etcd_shown,
     };
-    conclude(asked, (&story, &text), &outcome, |dir| {
+    conclude(asked, (&story, &job.text), &outcome, |dir| {
         copy_files(dir, job, &story)
     })
     .map_err(|error| Trouble::Files("the artifacts".to_owned(), error))
@@ -158,15 +219,21 @@ fn copy_logs(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn live_mode(job: &Job) -> LiveMode {
-    if job.json {
+    if job.said != Said::Report {
         LiveMode::Quiet
-    } else if io::stderr().is_terminal() {
-        LiveMode::Terminal
+    } else if io::stderr().is_terminal() && can_move_its_cursor() {
+        LiveMode::Terminal {
+            colour: !no_colour(),
+        }
     } else {
         LiveMode::Plain {
             verbose: job.verbose,
         }
     }
+}
+
+fn can_move_its_cursor() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Puts a file system in memory over the run directory, for this sandbox alone.

@@ -4,32 +4,53 @@
 //! library so that a test program can be `quorate` too: worlds start the running program again
 //! as their servers and machines, whichever program that is.
 //!
-//! Two hidden verbs come before everything else, because they make namespaces and so need a
-//! process with one thread: [`quorate_host::machine::HIDDEN_VERB`] is a machine of the world
-//! `host`, [`inside::HIDDEN_VERB`] is a run within its sandbox.
+//! Three hidden verbs come before everything else. Two make namespaces and so need a process with
+//! one thread: [`quorate_host::machine::HIDDEN_VERB`] is a machine of the world `host`,
+//! [`inside::HIDDEN_VERB`] is a run within its sandbox. [`quorate_lab::HIDDEN_VERB`] is PID 1 of
+//! a container.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "this is the command line"
 )]
 
+mod api;
+mod await_peers;
+mod before_main;
+mod bench;
 mod check;
 mod cli;
+mod compare;
 mod completions;
 mod conclude;
+mod contain;
+mod edit;
 mod etcd;
 mod exit;
 mod inside;
 mod list;
 mod live;
+mod man;
+mod notify;
+mod orders;
+mod replay;
+mod report;
 mod run;
 mod run_dir;
 mod schema;
 mod serve;
+mod shrink;
 mod simulate;
+mod stop;
 mod sweep;
+mod tell;
 
 use std::process::ExitCode;
+
+pub use api::{Builder, Group, Scenario, Step};
+pub use cli::World;
+pub use quorate_scenario::{Finding, Outcome, Verdict};
+pub use tell::RunError;
 
 use clap::Parser as _;
 
@@ -37,9 +58,13 @@ use crate::cli::{Cli, Verb};
 
 /// The program. Must be called before the first thread is started.
 pub fn main() -> ExitCode {
+    before_main::main_was_called();
     let verb = std::env::args().nth(1).unwrap_or_default();
     if verb == quorate_host::machine::HIDDEN_VERB {
         return quorate_host::machine::main(agent);
+    }
+    if verb == quorate_lab::HIDDEN_VERB {
+        return quorate_lab::main(agent);
     }
     if verb == inside::HIDDEN_VERB {
         return inside::main();
@@ -48,13 +73,21 @@ pub fn main() -> ExitCode {
     logs(cli.verbose);
     match cli.verb {
         Verb::Run(args) => run::run(&args, cli.verbose > 0),
+        Verb::Compare(args) => compare::run(&args),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Orders(args) => orders::run(&args),
+        Verb::Shrink(args) => shrink::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::List(args) => list::run(&args),
-        Verb::Schema => schema::run(),
+        Verb::Report(args) => report::run(&args),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::AwaitPeers(args) => await_peers::run(&args),
         Verb::Etcd(args) => etcd::run(&args),
         Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
     }
 }
 
@@ -65,26 +98,28 @@ pub fn is_part_of_run() -> bool {
     let verb = std::env::args().nth(1).unwrap_or_default();
     [
         quorate_host::machine::HIDDEN_VERB,
+        quorate_lab::HIDDEN_VERB,
         inside::HIDDEN_VERB,
         "serve",
+        quorate_boot::etcd_unit::AWAIT_VERB,
     ]
     .contains(&verb.as_str())
 }
 
 /// PID 1 of a machine: tells its events on standard output.
-fn agent(config: serde_json::Value) -> ExitCode {
+fn agent<T: From<u8>>(config: serde_json::Value) -> T {
     let config = match serde_json::from_value(config) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("the agent's configuration: {error}");
-            return exit::bad_input();
+            return T::from(exit::BAD_INPUT);
         }
     };
     match quorate_agent::run(config, std::io::stdout()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => T::from(0),
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::FAILURE
+            T::from(1)
         }
     }
 }

@@ -1,9 +1,9 @@
-//! `quorate run`: everything that happens outside of the sandbox of the world `host`.
+//! `quorate run`: everything that happens outside of the sandbox.
 //!
 //! Reads the scenario, gets etcd, and starts this program again in a sandbox (see
 //! [`inside`](crate::inside)). Stays behind to pass signals on and to clean up.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -12,18 +12,27 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{Format, RunArgs, World};
-use crate::inside::{self, Job};
+use crate::cli::{RunArgs, World};
+use crate::inside::{self, Etcd, Job, Machines};
 use crate::run_dir::RunDir;
-use crate::{etcd, exit, simulate};
+use crate::{contain, etcd, exit, live, simulate};
 
 pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
     match args.world {
-        World::Host if args.faults => {
-            eprintln!("--faults: unsupported here: the world `host` draws none; use --world sim");
+        World::Host | World::Container if args.faults || args.no_gate || args.record.is_some() => {
+            let option = match (args.faults, args.no_gate) {
+                (true, _) => "--faults",
+                (false, true) => "--no-gate",
+                (false, false) => "--record",
+            };
+            eprintln!("{option}: unsupported here: only the world `sim` has it; use --world sim");
             exit::bad_input()
         }
-        World::Host => in_sandbox(args, verbose),
+        World::Host | World::Sim if args.image.is_some() => {
+            eprintln!("--image: only the world `container` runs images: --world container");
+            exit::bad_input()
+        }
+        World::Host | World::Container => in_sandbox(args, verbose),
         World::Sim => simulate::run(args),
     }
 }
@@ -42,11 +51,19 @@ fn in_sandbox(args: &RunArgs, verbose: bool) -> ExitCode {
 }
 
 fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
-    let story = Story::load(&args.scenario).map_err(|error| {
-        exit::show(error);
-        exit::bad_input()
-    })?;
-    let etcd = etcd::get(args.etcd.as_deref(), story.etcd.version.as_deref())?;
+    let (story, text) = simulate::load(&args.scenario)?;
+    if !story.network.racks.is_empty() {
+        eprintln!("unsupported here: racks behind relays\n  use --world sim");
+        return Err(exit::cannot_run());
+    }
+    if !(story.faults.is_empty() && story.decisions.is_empty()) {
+        eprintln!("unsupported here: faults\n  --world sim has them");
+        return Err(exit::cannot_run());
+    }
+    let machines = match args.world {
+        World::Container => contain::machines(args, &story)?,
+        World::Host | World::Sim => Machines::Namespaces(etcd_of(args, &story)?),
+    };
     let cannot = |what: &str, error: std::io::Error| {
         eprintln!("{what}: {error}");
         exit::cannot_run()
@@ -55,24 +72,37 @@ fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
         Some(dir) => Some(make(dir).map_err(|error| cannot(&dir.display().to_string(), error))?),
         None => None,
     };
-    let dir = RunDir::new(args.keep).map_err(|error| cannot("no run directory", error))?;
+    let parent = match (args.world, args.keep) {
+        (World::Container, false) => contain::run_dir_parent(),
+        _ => std::env::temp_dir(),
+    };
+    let dir = RunDir::new(&parent, args.keep).map_err(|error| cannot("no run directory", error))?;
     let scenario = args
         .scenario
         .canonicalize()
         .unwrap_or_else(|_| args.scenario.clone());
     let job = Job {
         scenario,
-        etcd: etcd.etcd.canonicalize().unwrap_or(etcd.etcd),
-        etcd_version: (etcd.version.major, etcd.version.minor),
-        etcd_shown: format!("{} ({})", etcd.version, etcd.origin),
+        text,
+        machines,
         seed: args.seed,
         run_dir: dir.path().to_owned(),
-        in_memory: !args.keep,
+        keep: args.keep,
         report,
-        json: args.format == Format::Json,
+        said: args.format.into(),
         verbose,
     };
     Ok((job, dir))
+}
+
+/// The etcd that the command line names, else the story, else the default one.
+pub(crate) fn etcd_of(args: &RunArgs, story: &Story) -> Result<Etcd, ExitCode> {
+    let etcd = etcd::get(args.etcd.as_deref(), story.etcd.version.as_deref())?;
+    Ok(Etcd {
+        path: etcd.etcd.canonicalize().unwrap_or(etcd.etcd),
+        version: (etcd.version.major, etcd.version.minor),
+        shown: format!("{} ({})", etcd.version, etcd.origin),
+    })
 }
 
 /// The report directory, made now, so that a wrong path is told before the run.
@@ -117,6 +147,11 @@ fn wait(mut child: Child) -> std::io::Result<ExitCode> {
     });
     let status = child.wait()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
+    let was_killed = code.is_none_or(|code| code == INTERRUPTED);
+    if was_killed && std::io::stderr().is_terminal() {
+        // The picture of a run that could not take it away.
+        eprint!("{}", live::CLEAR);
+    }
     if code == Some(INTERRUPTED) {
         eprintln!("interrupted; nothing is left of the run");
     }

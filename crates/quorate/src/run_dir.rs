@@ -16,11 +16,13 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
-    /// A new directory for temporary files. Also removes those of runs that were killed: a
-    /// sandbox mounts its files over the directory, so what is left of a dead one is empty.
-    pub(crate) fn new(keep: bool) -> io::Result<Self> {
-        sweep(&std::env::temp_dir());
-        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+    /// A new directory in `parent`. Also removes those of runs that were killed, of which there
+    /// is hardly more than the directory: a sandbox mounts its files over it, and containers
+    /// have somebody who empties it.
+    pub(crate) fn new(parent: &Path, keep: bool) -> io::Result<Self> {
+        sweep(parent);
+        let prefix = if keep { KEPT_PREFIX } else { PREFIX };
+        let dir = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
         let lock = File::open(dir.path())?;
         lock.lock()?;
         let (dir, path) = if keep {
@@ -46,7 +48,7 @@ impl RunDir {
     }
 }
 
-/// Removes the empty directories of runs that are no more.
+/// Removes the directories of runs that are no more.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -58,10 +60,12 @@ fn sweep(parent: &Path) {
             .is_some_and(|name| name.starts_with(PREFIX));
         let is_dead = || File::open(entry.path()).is_ok_and(|dir| dir.try_lock().is_ok());
         if is_ours && is_dead() {
-            // Fails on one that is kept, and so not empty, or somebody else's.
-            let _ = fs::remove_dir(entry.path());
+            // Fails on somebody else's.
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
 const PREFIX: &str = "quorate-run-";
+/// What is kept is never removed.
+const KEPT_PREFIX: &str = "quorate-kept-";

@@ -2,7 +2,24 @@
 
 use std::process::ExitCode;
 
-pub(crate) fn run() -> ExitCode {
-    println!("{:#}", quorate_scenario::schema().to_value());
+use crate::cli::{SchemaArgs, SchemaFormat, SchemaOf};
+
+pub(crate) fn run(args: &SchemaArgs) -> ExitCode {
+    let schema = match args.of {
+        SchemaOf::Scenario => quorate_scenario::schema().to_value(),
+        SchemaOf::Report => quorate_report::json::schema(),
+    };
+    match args.format {
+        SchemaFormat::Json => println!("{schema:#}"),
+        SchemaFormat::Markdown => {
+            let title = match args.of {
+                SchemaOf::Scenario => "Every key of a scenario",
+                SchemaOf::Report => "Every key of report.json",
+            };
+            println!("# {title}\n");
+            println!("Made by `quorate schema --format markdown`; edit what it is made from.\n");
+            print!("{}", quorate_report::keys::page(&schema));
+        }
+    }
     ExitCode::SUCCESS
 }

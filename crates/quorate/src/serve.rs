@@ -1,22 +1,24 @@
 //! `quorate serve`
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use quorate_serve::{Config, Event, Line, ServeError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Format, ServeArgs};
-use crate::exit;
+use crate::{exit, notify};
 
-pub(crate) fn run(args: &ServeArgs) -> ExitCode {
+pub(crate) fn run<T: From<u8>>(args: &ServeArgs) -> T {
     let config = match Config::load(&args.config) {
         Ok(config) => config,
         Err(error) => {
             exit::show(error);
-            return exit::bad_input();
+            return T::from(exit::BAD_INPUT);
         }
     };
+    if args.check {
+        return check(&config);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -25,21 +27,37 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("no threads to serve with: {error}");
-            return exit::cannot_run();
+            return T::from(exit::CANNOT_RUN);
         }
     };
     let format = args.format;
     match runtime.block_on(quorate_serve::run(config, stop(), |line| {
         tell(line, format)
     })) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => T::from(0),
         Err(ServeError::Config(error)) => {
             exit::show(error);
-            exit::bad_input()
+            T::from(exit::BAD_INPUT)
         }
         Err(error) => {
             eprintln!("{error}");
-            exit::cannot_run()
+            T::from(exit::CANNOT_RUN)
+        }
+    }
+}
+
+/// Says whether these servers would start, as far as the file decides it.
+fn check<T: From<u8>>(config: &Config) -> T {
+    match quorate_serve::check(config) {
+        Ok(unread) => {
+            for path in unread {
+                eprintln!("not read: {}", path.display());
+            }
+            T::from(0)
+        }
+        Err(error) => {
+            exit::show(error);
+            T::from(exit::BAD_INPUT)
         }
     }
 }
@@ -56,9 +74,13 @@ async fn stop() {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+    notify::stopping();
 }
 
 fn tell(line: &Line, format: Format) {
+    if matches!(line.event, Event::Ready { .. }) {
+        notify::ready();
+    }
     let text = match format {
         Format::Json => serde_json::to_string(line).unwrap_or_default(),
         Format::Human => human(&line.event),
@@ -100,6 +122,9 @@ fn human(event: &Event) -> String {
         }
         Event::NamePublished { hostname, addr } => format!("{hostname} leads to {addr}"),
         Event::ReversePublished { hostname, addr } => format!("{addr} leads to {hostname}"),
+        Event::ClockSet { secs } => {
+            format!("the wall clock was set by {secs:+} s, every lease is written again")
+        }
         Event::NameConflict { hostname, addr } => {
             format!("{hostname} belongs to another client, {addr} stays without a name")
         }
@@ -123,6 +148,12 @@ fn human(event: &Event) -> String {
             format!("UPDATE of {what}: attempt {attempt}: {why}")
         }
         Event::SeedServed { mac, file } => format!("{mac} fetched its {file}"),
+        Event::BootServed {
+            mac: Some(mac),
+            file,
+            ..
+        } => format!("{mac} booted {file}"),
+        Event::BootServed { addr, file, .. } => format!("{addr} booted {file}"),
     }
 }
 

@@ -5,38 +5,53 @@ use std::process::ExitCode;
 
 use quorate_obtain::VersionReq;
 use quorate_scenario::{Story, WorldError};
-use quorate_sim::{Options, Swarm};
+use quorate_sim::{Log, Options, Swarm, Told};
 
-use crate::cli::{Format, RunArgs};
+use crate::cli::RunArgs;
 use crate::conclude::{Asked, conclude};
 use crate::exit;
 
 /// Tells the scenario on virtual time.
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
-    let (story, text) = match load(&args.scenario) {
+    let (mut story, text) = match load(&args.scenario) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    story.etcd.gate &= !args.no_gate;
     let (mut options, version) = match options(args.etcd.as_deref(), &story, args.seed) {
         Ok(options) => options,
-        Err(code) => return code,
+        Err(error) => {
+            eprintln!("{error}");
+            return exit::bad_input();
+        }
     };
     if args.faults {
-        let swarm = Swarm::draw(args.seed, story.machines.len());
-        eprintln!("seed {}: {swarm:#?}", args.seed);
+        let swarm = Swarm::draw(args.seed, &story);
+        eprintln!("seed {} draws {} faults:", args.seed, swarm.faults.len());
+        for fault in &swarm.faults {
+            eprintln!("  {fault}");
+        }
         options.swarm = Some(swarm);
     }
-    let outcome = match quorate_sim::run(&story, options) {
-        Ok(outcome) => outcome,
-        Err(error @ (WorldError::Unsupported { .. } | WorldError::Broken(_))) => {
-            eprintln!("the world `sim` broke: {error}");
-            return exit::cannot_run();
+    let outcome = match &args.record {
+        None => quorate_sim::run(&story, options),
+        Some(file) => {
+            let scenario = (args.scenario.as_path(), text.as_str());
+            match record(scenario, &story, options, file) {
+                Ok(told) => told.map(|told| told.outcome),
+                Err(code) => return code,
+            }
         }
+    };
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return broken(&error),
     };
     let asked = Asked {
         scenario: &args.scenario,
         report: args.report.as_deref(),
-        json: args.format == Format::Json,
+        world: "sim",
+        said: args.format.into(),
         seed: args.seed,
         etcd: &format!("{version} (model)"),
     };
@@ -47,6 +62,32 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             exit::cannot_run()
         }
     }
+}
+
+/// Runs the story and writes what was decided into `file`.
+pub(crate) fn record(
+    (scenario, text): (&Path, &str),
+    story: &Story,
+    options: Options,
+    file: &Path,
+) -> Result<Result<Told, WorldError>, ExitCode> {
+    let told = match quorate_sim::record(story, options.clone()) {
+        Ok(told) => told,
+        Err(error) => return Ok(Err(error)),
+    };
+    let name = scenario.display().to_string();
+    let log = Log::new((&name, text), story, &options, &told);
+    std::fs::write(file, log.to_string()).map_err(|error| {
+        eprintln!("{}: {error}", file.display());
+        exit::cannot_run()
+    })?;
+    Ok(Ok(told))
+}
+
+/// The world, not the story, failed.
+pub(crate) fn broken(error: &WorldError) -> ExitCode {
+    eprintln!("the world `sim` broke: {error}");
+    exit::cannot_run()
 }
 
 /// The story in a file, and its text.
@@ -60,6 +101,7 @@ pub(crate) fn load(path: &Path) -> Result<(Story, String), ExitCode> {
         exit::show(error);
         exit::bad_input()
     })?;
+    exit::warn(&story);
     Ok((story, text))
 }
 
@@ -68,13 +110,11 @@ pub(crate) fn options(
     etcd: Option<&str>,
     story: &Story,
     seed: u64,
-) -> Result<(Options, VersionReq), ExitCode> {
+) -> Result<(Options, VersionReq), String> {
     let wanted = etcd.or(story.etcd.version.as_deref());
     let version = wanted.map(str::parse::<VersionReq>).transpose();
-    let version = version.map_err(|error| {
-        eprintln!("{error}\nthe world `sim` has a model of etcd: name a version");
-        exit::bad_input()
-    })?;
+    let version = version
+        .map_err(|error| format!("{error}\nthe world `sim` has a model of etcd: name a version"))?;
     let version = version.unwrap_or(VersionReq::DEFAULT);
     let options = Options {
         etcd_version: (version.major, version.minor),

@@ -8,43 +8,133 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_scenario::{Story, WorldError};
-use quorate_sim::{Failure, Options};
+use quorate_sim::{Difference, Failure, Options, Swarm};
 use serde_json::json;
 
 use crate::cli::{Format, SweepArgs};
 use crate::{exit, simulate};
 
 pub(crate) fn run(args: &SweepArgs) -> ExitCode {
-    let (story, _) = match simulate::load(&args.scenario) {
+    let (mut story, text) = match simulate::load(&args.scenario) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    story.etcd.gate &= !args.no_gate;
     let options = match simulate::options(args.etcd.as_deref(), &story, args.from) {
         Ok((options, _)) => options,
-        Err(code) => return code,
+        Err(error) => {
+            eprintln!("{error}");
+            return exit::bad_input();
+        }
     };
     let seeds = args.from..args.from.saturating_add(args.seeds);
     let began = Instant::now();
-    match sweep(&story, &options, seeds.clone(), !args.calm) {
+    if args.twice {
+        return twice(args, (&story, &options), &seeds, began);
+    }
+    let sweep = |part| quorate_sim::sweep(&story, &options, part, !args.calm);
+    match on_every_processor(&seeds, sweep).map(quorate_sim::merge) {
         Ok(failures) => {
             let secs = began.elapsed().as_secs_f64();
             tell(args, &seeds, &failures, secs);
+            if let Err(code) = keep(args, (&story, &text), &options, &failures) {
+                return code;
+            }
             ExitCode::from(u8::from(!failures.is_empty()))
         }
-        Err(error) => {
-            eprintln!("the world `sim` broke: {error}");
-            exit::cannot_run()
-        }
+        Err(error) => simulate::broken(&error),
     }
 }
 
-/// Sweeps on every processor.
-fn sweep(
-    story: &Story,
+/// Runs the first seed of each failure once more and writes down how it comes about.
+fn keep(
+    args: &SweepArgs,
+    (story, text): (&Story, &str),
     options: &Options,
-    seeds: Range<u64>,
-    faults: bool,
-) -> Result<Vec<Failure>, WorldError> {
+    failures: &[Failure],
+) -> Result<(), ExitCode> {
+    let Some(dir) = &args.keep else { return Ok(()) };
+    std::fs::create_dir_all(dir).map_err(|error| {
+        eprintln!("{}: {error}", dir.display());
+        exit::cannot_run()
+    })?;
+    for failure in failures {
+        let Some(&seed) = failure.seeds.first() else {
+            continue;
+        };
+        let swarm = (!args.calm).then(|| Swarm::draw(seed, story));
+        let options = Options {
+            seed,
+            swarm,
+            ..options.clone()
+        };
+        let file = dir.join(format!("{}-seed-{seed}.jsonl", failure.link));
+        simulate::record((&args.scenario, text), story, options, &file)?
+            .map_err(|error| simulate::broken(&error))?;
+        eprintln!("kept: quorate replay {}", file.display());
+    }
+    Ok(())
+}
+
+/// Runs each seed twice, and tells where two runs of one seed part.
+fn twice(
+    args: &SweepArgs,
+    (story, options): (&Story, &Options),
+    seeds: &Range<u64>,
+    began: Instant,
+) -> ExitCode {
+    let tell = |seed| {
+        let swarm = (!args.calm).then(|| Swarm::draw(seed, story));
+        let options = Options {
+            seed,
+            swarm,
+            ..options.clone()
+        };
+        quorate_sim::run(story, options)
+    };
+    let mut differences = match on_every_processor(seeds, |part| quorate_sim::twice(part, tell)) {
+        Ok(differences) => differences,
+        Err(error) => return simulate::broken(&error),
+    };
+    differences.sort_by_key(|difference| difference.seed);
+    let (count, secs) = (seeds.end - seeds.start, began.elapsed().as_secs_f64());
+    if args.format == Format::Json {
+        let rows: Vec<_> = differences
+            .iter()
+            .map(
+                |Difference {
+                     seed,
+                     same,
+                     once,
+                     again,
+                 }| {
+                    json!({ "seed": seed, "same": same, "once": once, "again": again })
+                },
+            )
+            .collect();
+        let told =
+            json!({ "from": seeds.start, "seeds": count, "secs": secs, "differences": rows });
+        println!("{told:#}");
+    } else {
+        for difference in &differences {
+            println!("{difference}");
+        }
+        let verdict = if differences.is_empty() {
+            "PASS"
+        } else {
+            "FAIL"
+        };
+        let same = count - differences.len() as u64;
+        println!("{verdict} {same} of {count} double runs are the same, in {secs:.1} s");
+    }
+    ExitCode::from(u8::from(!differences.is_empty()))
+}
+
+/// Does `work` to all parts of `seeds`, on every processor.
+fn on_every_processor<T: Send>(
+    seeds: &Range<u64>,
+    work: impl Fn(Range<u64>) -> Result<Vec<T>, WorldError> + Sync,
+) -> Result<Vec<T>, WorldError> {
     let progress =
         ProgressBar::with_draw_target(Some(seeds.end - seeds.start), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left")
@@ -62,7 +152,7 @@ fn sweep(
                     if part.is_empty() {
                         return;
                     }
-                    let swept = quorate_sim::sweep(story, options, part.clone(), faults);
+                    let swept = work(part.clone());
                     progress.inc(part.end - part.start);
                     let mut found = found.lock().expect("no holder of this lock panics");
                     match (swept, found.as_mut()) {
@@ -75,8 +165,7 @@ fn sweep(
         }
     });
     progress.finish_and_clear();
-    let found = found.into_inner().expect("no holder of this lock panics");
-    found.map(quorate_sim::merge)
+    found.into_inner().expect("no holder of this lock panics")
 }
 
 fn tell(args: &SweepArgs, seeds: &Range<u64>, failures: &[Failure], secs: f64) {
@@ -110,8 +199,9 @@ fn tell(args: &SweepArgs, seeds: &Range<u64>, failures: &[Failure], secs: f64) {
         println!("  cause: {}", failure.finding.cause);
         println!("  fix:   {}", failure.finding.fix);
         let faults = if args.calm { "" } else { " --faults" };
+        let gate = if args.no_gate { " --no-gate" } else { "" };
         println!(
-            "  again: quorate run {} --world sim{faults} --seed {first}",
+            "  again: quorate run {} --world sim{faults}{gate} --seed {first}",
             args.scenario.display()
         );
     }

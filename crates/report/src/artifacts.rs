@@ -2,9 +2,12 @@
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `report.txt` | the report for people |
-//! | `verdict.json` | the report for programs: see [`json`](crate::json) |
+//! | `report.html` | the report for people with a browser: see [`html`](crate::html) |
+//! | `report.txt` | the same for a terminal |
+//! | `report.json` | the report for programs: see [`json`](crate::json) |
+//! | `junit.xml` | the verdict for continuous integration: see [`junit`](crate::junit) |
 //! | `scenario.toml` | the story as it was written |
+//! | `recording.json` | verdict, seed, versions: with the story, events and evidence, the run itself |
 //! | `events.jsonl` | every observation, one a line, in order of time |
 //! | `zone-history.jsonl` | those of them that changed a zone |
 //! | `leases.json` | the active leases at the end |
@@ -21,7 +24,8 @@ use quorate_scenario::{Observation, Outcome, Story, What};
 use serde_json::json;
 
 use crate::human::{Artifacts, Style};
-use crate::{human, json};
+use crate::recording::Recording;
+use crate::{html, human, json, junit};
 
 /// Writes the files to `dir`, which is made when it is not there. `story_text` is the file that
 /// `story` was read from.
@@ -36,13 +40,10 @@ pub fn write(
     story_text: &str,
 ) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let report = human::report(story, outcome, artifacts, Style::PLAIN);
-    fs::write(dir.join("report.txt"), report)?;
+    reports(dir, story, outcome, artifacts)?;
     fs::write(dir.join("scenario.toml"), story_text)?;
-    pretty(
-        &dir.join("verdict.json"),
-        &json::report(story, outcome, artifacts),
-    )?;
+    let recording = Recording::new(outcome, artifacts);
+    pretty(&dir.join("recording.json"), &json!(recording))?;
     let evidence = &outcome.evidence;
     pretty(&dir.join("leases.json"), &json!(evidence.leases))?;
     pretty(&dir.join("names.json"), &json!(evidence.names))?;
@@ -51,6 +52,32 @@ pub fn write(
     lines(&dir.join("events.jsonl"), all.clone())?;
     let zones = all.filter(|observation| matches!(observation.what, What::ZoneChanged { .. }));
     lines(&dir.join("zone-history.jsonl"), zones)
+}
+
+/// Writes the reports alone: what `quorate report` makes again from a recording.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn reports(
+    dir: &Path,
+    story: &Story,
+    outcome: &Outcome,
+    artifacts: &Artifacts,
+) -> io::Result<()> {
+    let text = human::report(story, outcome, artifacts, Style::PLAIN);
+    fs::write(dir.join("report.txt"), text)?;
+    fs::write(
+        dir.join("report.html"),
+        html::page(story, outcome, artifacts),
+    )?;
+    fs::write(
+        dir.join("junit.xml"),
+        junit::report(story, outcome, artifacts),
+    )?;
+    pretty(
+        &dir.join("report.json"),
+        &json::report(story, outcome, artifacts),
+    )
 }
 
 fn pretty(path: &Path, value: &serde_json::Value) -> io::Result<()> {

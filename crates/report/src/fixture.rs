@@ -6,6 +6,8 @@ use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv};
 use quorate_scenario::lane::Lanes;
 use quorate_scenario::{Observation, Outcome, Story, Verdict, What, oracle};
 
+use crate::human::Artifacts;
+
 /// A story of `count` members.
 pub(crate) fn story(count: usize) -> Story {
     Story::parse("story.toml", &story_text(count)).unwrap()
@@ -45,9 +47,9 @@ impl Run {
 
     /// What a machine that boots well goes through.
     pub(crate) fn boot(&self, index: usize) -> Vec<Step> {
-        let addr = [10, 77, 0, 10 + index as u8].into();
+        let addr = [10, 77, 0, 10 + (index % 240) as u8].into();
         let name = self.story.machines[index].name.clone();
-        let (cluster_id, member_id) = (self.expected.cluster_id, self.member_id(index));
+        let (cluster_id, member_id) = (self.expected.clusters[0].cluster_id, self.member_id(index));
         let voters = self.story.etcd.members;
         let message = "DISCOVER".to_owned();
         let leased = What::Leased {
@@ -90,8 +92,8 @@ impl Run {
     }
 
     fn member_id(&self, index: usize) -> quorate_etcd::MemberId {
-        let url = self.expected.peers[index].1.as_str();
-        quorate_etcd::member_id(&[url], &self.expected.token)
+        let url = self.expected.clusters[0].peers[index].1.as_str();
+        quorate_etcd::member_id(&[url], &self.expected.clusters[0].token)
     }
 
     /// The machine was switched on at `on_ms`, and this is what it did.
@@ -109,7 +111,7 @@ impl Run {
     /// Adds the lease, the records and the answers of a machine that is well.
     pub(crate) fn is_well(&mut self, index: usize) {
         let machine = &self.story.machines[index];
-        let addr = [10, 77, 0, 10 + index as u8].into();
+        let addr = [10, 77, 0, 10 + (index % 240) as u8].into();
         self.evidence.leases.push(Lease {
             addr,
             mac: machine.mac,
@@ -121,15 +123,15 @@ impl Run {
             reverse: vec![format!("{}.lab.test", machine.name)],
         });
         self.evidence.srv.push(Srv {
-            owner: self.expected.srv_owner.clone(),
+            owner: self.expected.clusters[0].srv_owner.clone(),
             target: format!("{}.lab.test", machine.name),
             port: quorate_scenario::story::PEER_PORT,
         });
         self.evidence.members.push(Member {
             machine: machine.name.clone(),
-            cluster_id: self.expected.cluster_id,
+            cluster_id: self.expected.clusters[0].cluster_id,
             member_id: self.member_id(index),
-            voters: self.story.members().map(|m| m.name.clone()).collect(),
+            voters: self.story.machines.iter().map(|m| m.name.clone()).collect(),
         });
     }
 
@@ -179,4 +181,13 @@ impl Run {
 
 pub(crate) fn at(ms: u64) -> Instant {
     Instant::from_nanos(ms * 1_000_000)
+}
+
+pub(crate) fn used() -> Artifacts {
+    Artifacts {
+        dir: Some("out/run-1".into()),
+        world: "host".to_owned(),
+        seed: 7,
+        etcd: "3.5.16 (cache, from debian)".to_owned(),
+    }
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use quorate_core::Instant;
+use quorate_scenario::story::Cluster;
 use quorate_scenario::{Finding, Outcome, Story, Verdict};
 
 use crate::milestones::{self, Progress, Row};
@@ -18,6 +19,8 @@ use crate::{table, text};
 pub struct Artifacts {
     /// Where the run's files are, when they were written.
     pub dir: Option<PathBuf>,
+    /// `host` or `sim`.
+    pub world: String,
     pub seed: u64,
     /// The version of etcd and where it came from.
     pub etcd: String,
@@ -106,12 +109,12 @@ pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
 
 fn passed(story: &Story, outcome: &Outcome, style: Style) -> String {
     let mut facts = Vec::new();
-    if story.etcd.members > 0 {
-        facts.push(text::count(story.etcd.members, "member"));
-    }
+    let size = text::count(story.etcd.members, "member");
     let identity = outcome.lanes.members().find_map(|lane| lane.identity);
-    if let Some((cluster, _)) = identity {
-        facts.push(format!("cluster {cluster}"));
+    match (story.clusters.as_slice(), identity) {
+        ([_], Some((cluster, _))) => facts.extend([size, format!("cluster {cluster}")]),
+        ([_], None) => facts.push(size),
+        (several, _) => facts.push(format!("{} clusters of {size}", several.len())),
     }
     if let Some(formed) = outcome.formed_at {
         let took = text::duration(formed.since(Instant::ZERO));
@@ -144,7 +147,7 @@ fn explained(first: &Finding, others: &[Finding], style: Style) -> String {
     }
     if others.len() > OTHERS_MAX {
         let left = text::count(others.len() - OTHERS_MAX, "more finding");
-        let _ = writeln!(out, "         and {left}: see verdict.json");
+        let _ = writeln!(out, "         and {left}: see report.json");
     }
     out
 }
@@ -162,8 +165,27 @@ fn chain(story: &Story, outcome: &Outcome, style: Style) -> String {
     if left_out > 0 {
         out.push_str(&summary(&rows, shown.len()));
     }
-    let _ = writeln!(out, "\n{}", headline(&rows, outcome));
+    let _ = writeln!(
+        out,
+        "\n{}{}",
+        headline(&rows, outcome),
+        clusters(story, outcome)
+    );
     out
+}
+
+/// How many of several clusters stand at the end.
+fn clusters(story: &Story, outcome: &Outcome) -> String {
+    let all = story.clusters.len();
+    if all < 2 {
+        return String::new();
+    }
+    let whole = |cluster: &&Cluster| {
+        let mut lanes = outcome.lanes.of(cluster);
+        lanes.all(|lane| lane.voters == Some(story.etcd.members))
+    };
+    let whole = story.clusters.iter().filter(whole).count();
+    format!(", {whole} of {all} clusters are whole")
 }
 
 /// What the machines that are not shown would have shown.

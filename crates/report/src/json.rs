@@ -1,97 +1,254 @@
-//! The report for programs.
+//! The report for programs: `report.json`, and what `--format json` prints.
 //!
-//! One object. Times are nanoseconds since the story began; IDs are hexadecimal strings, as etcd
-//! writes them; what is not known is `null`. Keys are never renamed or taken away while
-//! `schema` stays the same; a program must bear new ones.
-//!
-//! | key | value |
-//! | --- | --- |
-//! | `schema` | [`SCHEMA`] |
-//! | `title` | of the story |
-//! | `verdict` | `pass`, `fail` or `inconclusive` |
-//! | `why` | why a run is inconclusive, else `null` |
-//! | `findings` | array of `{link, machine, what, cause, fix}`, the first broken link first; `machine` is `null` when it concerns all |
-//! | `cluster` | `{size, id, members}`: voters wanted, the ID that members agree on (else `null`), and what each member answered at the end: `{machine, cluster_id, member_id, voters}` |
-//! | `first_exec_at` | when the first etcd was started |
-//! | `formed_at` | when the cluster had formed the first time |
-//! | `duration` | when the story ended |
-//! | `lanes` | array in the order of the story of `{machine, class, reached, starts, cluster_id, member_id, voters, last_words}`; `class` is `etcd` or `plain`, `reached` has a time for each link that the machine reached |
-//! | `seed` | of the run's random draws |
-//! | `etcd` | version and origin of etcd, for people |
-//! | `artifacts` | directory of the run's files, or `null` |
-//!
-//! Links: `power`, `discover`, `ack`, `name`, `seed`, `srv`, `etcd`, `cluster-id`, `voter`,
-//! `quorum`, `writes`.
+//! One object, a [`Document`]; `quorate schema report` prints its JSON Schema. Times are
+//! nanoseconds since the story began; IDs are hexadecimal strings, as etcd writes them; what is
+//! not known is `null`. Keys are never renamed or taken away while `schema` stays the same; a
+//! program must bear new ones.
 
-use quorate_scenario::{Lane, Outcome, Story, Verdict};
+use std::collections::BTreeMap;
+
+use quorate_core::Instant;
+use quorate_scenario::story::{self, Class};
+use quorate_scenario::{Finding, Lane, Link, Outcome, Story, Verdict};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::human::Artifacts;
+use crate::latency::{Latency, Samples, latencies};
+use crate::marks::{Mark, marks};
 use crate::milestones;
+use crate::rates::{Rates, rates};
+use crate::tracks::busy_nanos;
 
 /// The version of the keys and their meaning.
 pub const SCHEMA: u32 = 1;
 
-/// Everything.
-pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Value {
-    let mut report = verdict(story, outcome);
-    report["seed"] = json!(artifacts.seed);
-    report["etcd"] = json!(artifacts.etcd);
-    report["artifacts"] = json!(artifacts.dir.as_ref().map(|dir| dir.to_string_lossy()));
-    report
+/// A run and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Document {
+    /// The version of the keys and their meaning: 1.
+    pub schema: u32,
+    /// Of the story.
+    pub title: String,
+    /// `host` or `sim`.
+    pub world: String,
+    pub verdict: Word,
+    /// Why a run is inconclusive.
+    pub why: Option<String>,
+    /// The first broken link first.
+    pub findings: Vec<Finding>,
+    /// All members of the story at once.
+    pub cluster: Cluster,
+    /// In the order of the story.
+    pub clusters: Vec<OneCluster>,
+    /// When the first etcd was started.
+    pub first_exec_at: Option<u64>,
+    /// When the cluster had formed the first time.
+    pub formed_at: Option<u64>,
+    /// When the story ended.
+    pub duration: u64,
+    /// In the order of the story.
+    pub lanes: Vec<Machine>,
+    /// In the order of the boot chain.
+    pub latencies: Vec<Latency>,
+    pub rates: Rates,
+    /// Steps and other moments, in order of time.
+    pub marks: Vec<Mark>,
+    /// Of the run's random draws.
+    pub seed: u64,
+    /// Version and origin of etcd, for people.
+    pub etcd: String,
+    /// The directory of the run's files.
+    pub artifacts: Option<String>,
 }
 
-/// Everything that does not depend on where and how the run was started.
-fn verdict(story: &Story, outcome: &Outcome) -> Value {
-    let (word, why) = match &outcome.verdict {
-        Verdict::Pass => ("pass", None),
-        Verdict::Fail { .. } => ("fail", None),
-        Verdict::Inconclusive { why, .. } => ("inconclusive", Some(why)),
+/// A verdict in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// Every expectation held.
+    Pass,
+    /// At least one did not.
+    Fail,
+    /// Something failed, but the run was not a fair one.
+    Inconclusive,
+}
+
+/// The members of all clusters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cluster {
+    /// The one ID of all members that have one; `null` when there are several.
+    pub id: Option<String>,
+    /// Voters wanted in each cluster.
+    pub size: usize,
+    /// What each member answered at the end.
+    pub members: Vec<Member>,
+}
+
+/// One of the story's clusters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OneCluster {
+    /// `c1`, `c2`, …
+    pub name: String,
+    /// Voters wanted.
+    pub size: usize,
+    /// The one ID of all members that have one.
+    pub id: Option<String>,
+    /// Names of its members.
+    pub machines: Vec<String>,
+}
+
+/// One member's own view at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Member {
+    pub machine: String,
+    pub cluster_id: String,
+    pub member_id: String,
+    /// Names of the voters in its member list.
+    pub voters: Vec<String>,
+}
+
+/// One machine's way along the boot chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Machine {
+    pub machine: String,
+    /// `etcd` or `plain`.
+    pub class: String,
+    /// When it reached each link the first time.
+    pub reached: BTreeMap<Link, u64>,
+    /// What held over time, power cycles and all; it is off before the first entry.
+    pub history: Vec<Turn>,
+    /// How often the service's process was started.
+    pub starts: u32,
+    pub cluster_id: Option<String>,
+    pub member_id: Option<String>,
+    /// The voters it counted at the end, if it was healthy.
+    pub voters: Option<usize>,
+    /// How the service last ended.
+    pub last_words: Option<String>,
+}
+
+/// What held from this time on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Turn {
+    pub at: u64,
+    /// The last link before the first broken one; `null` while the machine is off.
+    pub link: Option<Link>,
+    /// The network cable is plugged in.
+    pub linked: bool,
+}
+
+/// The JSON Schema of [`Document`].
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Document).to_value();
+    schema["title"] = json!("A report of quorate");
+    schema
+}
+
+/// Everything, as JSON.
+pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Value {
+    json!(document(story, outcome, artifacts))
+}
+
+/// Everything.
+pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Document {
+    let (verdict, why) = match &outcome.verdict {
+        Verdict::Pass => (Word::Pass, None),
+        Verdict::Fail { .. } => (Word::Fail, None),
+        Verdict::Inconclusive { why, .. } => (Word::Inconclusive, Some(why.clone())),
     };
     let first_exec_at = milestones::first_exec(&milestones::rows(story, outcome));
-    let lanes: Vec<Value> = outcome.lanes.iter().map(lane).collect();
-    json!({
-        "schema": SCHEMA,
-        "title": story.title,
-        "verdict": word,
-        "why": why,
-        "findings": outcome.verdict.findings(),
-        "cluster": {
-            "size": story.etcd.members,
-            "id": cluster_id(outcome),
-            "members": outcome.evidence.members,
+    Document {
+        schema: SCHEMA,
+        title: story.title.clone(),
+        world: artifacts.world.clone(),
+        verdict,
+        why,
+        findings: outcome.verdict.findings().to_vec(),
+        cluster: Cluster {
+            id: common_id(outcome.lanes.members()),
+            size: story.etcd.members,
+            members: members(outcome),
         },
-        "first_exec_at": first_exec_at,
-        "formed_at": outcome.formed_at,
-        "duration": outcome.ended_at,
-        "lanes": lanes,
-    })
-}
-
-/// The one ID of all members that have one.
-fn cluster_id(outcome: &Outcome) -> Value {
-    let mut ids = outcome.lanes.members().filter_map(|lane| lane.identity);
-    let Some((first, _)) = ids.next() else {
-        return Value::Null;
-    };
-    if ids.all(|(id, _)| id == first) {
-        json!(first)
-    } else {
-        Value::Null
+        clusters: story
+            .clusters
+            .iter()
+            .map(|one| one_cluster(story, one, outcome))
+            .collect(),
+        first_exec_at: first_exec_at.map(Instant::as_nanos),
+        formed_at: outcome.formed_at.map(Instant::as_nanos),
+        duration: outcome.ended_at.as_nanos(),
+        lanes: outcome.lanes.iter().map(machine).collect(),
+        latencies: latencies(&Samples::new(outcome)),
+        rates: rates(outcome, busy_nanos(outcome)),
+        marks: marks(outcome),
+        seed: artifacts.seed,
+        etcd: artifacts.etcd.clone(),
+        artifacts: artifacts
+            .dir
+            .as_ref()
+            .map(|dir| dir.to_string_lossy().into_owned()),
     }
 }
 
-fn lane(lane: &Lane) -> Value {
-    json!({
-        "machine": lane.machine,
-        "class": lane.class,
-        "reached": lane.reached,
-        "starts": lane.starts,
-        "cluster_id": lane.identity.map(|(cluster, _)| cluster),
-        "member_id": lane.identity.map(|(_, member)| member),
-        "voters": lane.voters,
-        "last_words": lane.last_words,
-    })
+fn one_cluster(story: &Story, cluster: &story::Cluster, outcome: &Outcome) -> OneCluster {
+    let machines = outcome.lanes.of(cluster).map(|lane| lane.machine.clone());
+    OneCluster {
+        name: cluster.name.clone(),
+        size: story.etcd.members,
+        id: common_id(outcome.lanes.of(cluster)),
+        machines: machines.collect(),
+    }
+}
+
+/// The one ID of all of these that have one.
+fn common_id<'a>(lanes: impl Iterator<Item = &'a Lane>) -> Option<String> {
+    let mut ids = lanes.filter_map(|lane| lane.identity);
+    let (first, _) = ids.next()?;
+    ids.all(|(id, _)| id == first).then(|| first.to_string())
+}
+
+fn members(outcome: &Outcome) -> Vec<Member> {
+    let members = outcome.evidence.members.iter();
+    members
+        .map(|member| Member {
+            machine: member.machine.clone(),
+            cluster_id: member.cluster_id.to_string(),
+            member_id: member.member_id.to_string(),
+            voters: member.voters.clone(),
+        })
+        .collect()
+}
+
+fn machine(lane: &Lane) -> Machine {
+    let reached = lane.reached.iter();
+    let turns = lane.turns.iter();
+    Machine {
+        machine: lane.machine.clone(),
+        class: class(lane).to_owned(),
+        reached: reached.map(|(link, at)| (*link, at.as_nanos())).collect(),
+        history: turns
+            .map(|turn| Turn {
+                at: turn.at.as_nanos(),
+                link: turn.link,
+                linked: turn.linked,
+            })
+            .collect(),
+        starts: lane.starts,
+        cluster_id: lane.identity.map(|(cluster, _)| cluster.to_string()),
+        member_id: lane.identity.map(|(_, member)| member.to_string()),
+        voters: lane.voters,
+        last_words: lane.last_words.clone(),
+    }
+}
+
+/// As scenario files call it.
+pub(crate) const fn class(lane: &Lane) -> &'static str {
+    match lane.class {
+        Class::Etcd => "etcd",
+        Class::Plain => "plain",
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! When each machine reached each link, counted from its own power-on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate_core::Instant;
@@ -42,17 +43,12 @@ pub(crate) enum Progress {
 }
 
 impl<'a> Row<'a> {
-    fn new(lane: &'a Lane, outcome: &Outcome) -> Self {
+    fn new(lane: &'a Lane, broken: Option<Link>) -> Self {
         let mut reached: Vec<_> = CHAIN
             .into_iter()
             .filter_map(|link| Some((link, *lane.reached.get(&link)?)))
             .collect();
         reached.sort_by_key(|(_, at)| *at);
-        let findings = outcome.verdict.findings();
-        let broken = findings
-            .iter()
-            .find(|finding| finding.machine.as_deref() == Some(&lane.machine))
-            .map(|finding| finding.link);
         Self {
             machine: &lane.machine,
             progress: progress(lane),
@@ -120,10 +116,16 @@ fn progress(lane: &Lane) -> Progress {
 
 /// Every machine, in the order of the story.
 pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Row<'a>> {
+    let mut broken: BTreeMap<&str, Link> = BTreeMap::new();
+    for finding in outcome.verdict.findings() {
+        if let Some(machine) = &finding.machine {
+            broken.entry(machine).or_insert(finding.link);
+        }
+    }
     let rows: Vec<_> = outcome
         .lanes
         .iter()
-        .map(|lane| Row::new(lane, outcome))
+        .map(|lane| Row::new(lane, broken.get(lane.machine.as_str()).copied()))
         .collect();
     assert_eq!(
         rows.len(),
@@ -157,6 +159,14 @@ pub(crate) fn median(rows: &[Row<'_>], link: Link) -> Option<Duration> {
         return Some(upper);
     }
     Some((times[middle - 1] + upper) / 2)
+}
+
+/// The time from power-on to `link` that 99 of 100 machines which reached it stayed within.
+pub(crate) fn p99(rows: &[Row<'_>], link: Link) -> Option<Duration> {
+    let mut times: Vec<_> = rows.iter().filter_map(|row| row.took(link)).collect();
+    times.sort_unstable();
+    let rank = (times.len() * 99).div_ceil(100);
+    times.get(rank.saturating_sub(1)).copied()
 }
 
 /// When the first etcd was started, in time since the story began.

@@ -1,6 +1,7 @@
 //! The times of each machine as numbers.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use quorate_scenario::Link;
 
@@ -8,13 +9,17 @@ use crate::human::Style;
 use crate::milestones::{self, CHAIN, Row};
 use crate::text;
 
-/// Milliseconds from each machine's power-on to each link, the median over `all` last; power-on
+/// Milliseconds from each machine's power-on to each link, the median over `all` last (and of many
+/// the 99th percentile); power-on
 /// itself in milliseconds since the story began.
 pub(crate) fn draw(shown: &[Row<'_>], all: &[Row<'_>], style: Style) -> String {
     let mut lines = vec![head()];
     lines.extend(shown.iter().map(|row| line(row, style)));
     if all.len() > 1 {
-        lines.push(medians(all));
+        lines.push(quantiles("median", all, milestones::median));
+    }
+    if all.len() >= MANY {
+        lines.push(quantiles("p99", all, milestones::p99));
     }
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max())
@@ -64,13 +69,19 @@ fn line(row: &Row<'_>, style: Style) -> Vec<String> {
 }
 
 /// Power-on has none: when machines are switched on is up to the story.
-fn medians(all: &[Row<'_>]) -> Vec<String> {
-    let mut cells = vec!["median".to_owned(), String::new()];
+fn quantiles(
+    name: &str,
+    all: &[Row<'_>],
+    quantile: fn(&[Row<'_>], Link) -> Option<Duration>,
+) -> Vec<String> {
+    let mut cells = vec![name.to_owned(), String::new()];
     cells.extend(CHAIN.iter().skip(1).map(|&link| {
-        let median = milestones::median(all, link);
-        median.map_or_else(|| "-".to_owned(), text::millis)
+        let time = quantile(all, link);
+        time.map_or_else(|| "-".to_owned(), text::millis)
     }));
     cells
 }
 
 const NAME_MAX: usize = 16;
+/// From so many machines on, the slowest of a hundred is worth a line.
+const MANY: usize = 100;

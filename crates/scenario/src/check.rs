@@ -1,6 +1,11 @@
 //! From a story file to a [`Story`], or to errors that show the line.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod etcd;
+mod fault;
+mod racks;
+mod steps;
+
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::Path;
@@ -11,7 +16,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::raw;
-use crate::story::{Class, Etcd, Machine, Moment, Network, Step, Story};
+use crate::story::{Class, Expect, Machine, Network, Story, Warning};
 
 /// The file cannot be read as a story.
 #[derive(Debug, Error, Diagnostic)]
@@ -80,6 +85,7 @@ impl Story {
         })?;
         let mut check = Check {
             problems: Vec::new(),
+            warnings: Vec::new(),
         };
         let story = check.story(raw);
         if check.problems.is_empty() {
@@ -94,6 +100,7 @@ impl Story {
 /// harmless one; the story is not handed out then.
 struct Check {
     problems: Vec<Problem>,
+    warnings: Vec<Warning>,
 }
 
 impl Check {
@@ -107,10 +114,15 @@ impl Check {
     }
 
     fn story(&mut self, raw: raw::Story) -> Story {
-        let network = self.network(&raw.network);
-        let machines = self.machines(&raw.machines, &network);
-        let etcd = self.etcd(raw.etcd, &machines);
-        let steps = self.steps(&raw.steps, &machines);
+        let mut network = self.network(&raw.network, raw.racks.is_some());
+        let is_flat = raw.racks.is_none();
+        let mut machines = self.machines(&raw.machines, is_flat.then_some(&network));
+        if let Some(racks) = &raw.racks {
+            self.racks(racks, &mut network, &mut machines);
+        }
+        let (etcd, clusters) = self.etcd(raw.etcd, &mut machines);
+        let steps = self.steps(&raw.steps, &raw.machines, &machines);
+        let (faults, decisions) = self.faults(&raw.faults, &machines);
         let lease = self.duration(&raw.dhcp.lease);
         if lease < Duration::from_secs(LEASE_SECS_MIN) {
             let help = format!("write at least \"{LEASE_SECS_MIN}s\"");
@@ -126,18 +138,28 @@ impl Check {
             lease_secs: u32::try_from(lease.as_secs()).unwrap_or(u32::MAX),
             etcd,
             machines,
+            clusters,
             steps,
+            faults,
+            decisions,
             formed_within: self.duration(&raw.expect.formed_within),
+            expect: Expect {
+                renewals: raw.expect.renewals,
+                quorum_gap: self.optional_duration(raw.expect.quorum_gap.as_ref()),
+            },
+            warnings: std::mem::take(&mut self.warnings),
         }
     }
 
-    fn network(&mut self, raw: &raw::Network) -> Network {
-        let (prefix, prefix_len) = parse_prefix(raw.subnet.get_ref()).unwrap_or_else(|message| {
-            self.problem(
-                raw.subnet.span(),
-                message,
-                "write a prefix from /16 to /28, as in \"10.77.0.0/24\"",
-            );
+    fn network(&mut self, raw: &raw::Network, has_racks: bool) -> Network {
+        let (shortest, help) = if has_racks {
+            (8, "write a prefix from /8 to /28, as in \"10.0.0.0/8\"")
+        } else {
+            (16, "write a prefix from /16 to /28, as in \"10.77.0.0/24\"")
+        };
+        let parsed = parse_prefix(raw.subnet.get_ref(), shortest);
+        let (prefix, prefix_len) = parsed.unwrap_or_else(|message| {
+            self.problem(raw.subnet.span(), message, help);
             (Ipv4Addr::new(10, 77, 0, 0), 24)
         });
         let domain = raw.domain.get_ref().trim_end_matches('.').to_owned();
@@ -153,10 +175,16 @@ impl Check {
             prefix,
             prefix_len,
             domain,
+            racks: Vec::new(),
         }
     }
 
-    fn machines(&mut self, groups: &[Spanned<raw::Machines>], network: &Network) -> Vec<Machine> {
+    /// All of them; on a flat network they must find their addresses there.
+    fn machines(
+        &mut self,
+        groups: &[Spanned<raw::Machines>],
+        flat: Option<&Network>,
+    ) -> Vec<Machine> {
         let mut machines = Vec::new();
         let mut names = BTreeSet::new();
         for group in groups {
@@ -178,6 +206,17 @@ impl Check {
                     &format!("write 1 to {MACHINES_MAX}"),
                 );
                 continue;
+            }
+            let hollow = group
+                .hollow
+                .as_ref()
+                .is_some_and(|hollow| *hollow.get_ref());
+            if let (true, Class::Etcd, Some(written)) = (hollow, group.class, &group.hollow) {
+                self.problem(
+                    written.span(),
+                    "a hollow machine cannot run etcd".to_owned(),
+                    "leave `hollow` out, or write class = \"plain\"",
+                );
             }
             let stem = group.name.get_ref();
             for number in 1..=count {
@@ -206,12 +245,12 @@ impl Check {
                 machines.push(Machine::new(
                     name,
                     machines.len() + 1,
-                    group.class,
+                    (group.class, hollow),
                     power_on,
                     spread,
                 ));
             }
-            if machines.len() > network.pool_size() {
+            if flat.is_some_and(|network| machines.len() > network.pool_size()) {
                 let message = format!(
                     "{} machines do not find an address in the subnet",
                     machines.len()
@@ -219,125 +258,12 @@ impl Check {
                 self.problem(
                     span,
                     message,
-                    "give [network] a shorter prefix, as in \"10.77.0.0/20\"",
+                    "give [network] a shorter prefix, as in \"10.77.0.0/20\", or the machines [racks]",
                 );
                 break;
             }
         }
         machines
-    }
-
-    fn etcd(&mut self, raw: raw::Etcd, machines: &[Machine]) -> Etcd {
-        let there = machines
-            .iter()
-            .filter(|machine| machine.class == Class::Etcd)
-            .count();
-        if there == 0 && self.problems.is_empty() {
-            self.problem(
-                0..0,
-                "no machine has the class \"etcd\"".to_owned(),
-                "add [[machines]] with class = \"etcd\"",
-            );
-        }
-        let members = raw
-            .members
-            .as_ref()
-            .map_or(there, |members| *members.get_ref());
-        if members != there
-            && let Some(written) = &raw.members
-        {
-            let message = format!(
-                "the cluster shall have {members} members, but {there} machines have class \"etcd\""
-            );
-            self.problem(
-                written.span(),
-                message,
-                "make them equal, or leave `members` out",
-            );
-        }
-        if let Some(version) = &raw.version
-            && !version
-                .get_ref()
-                .split('.')
-                .all(|part| part.parse::<u32>().is_ok())
-        {
-            let message = format!("{:?} is not an etcd version", version.get_ref());
-            self.problem(version.span(), message, "write \"3.5\" or \"3.5.16\"");
-        }
-        if let Some(name) = &raw.srv_name
-            && !is_label(name.get_ref())
-        {
-            let message = format!("{:?} cannot be part of an SRV owner name", name.get_ref());
-            self.problem(
-                name.span(),
-                message,
-                "write lower-case letters, digits and hyphens",
-            );
-        }
-        let heartbeat = self.optional_duration(raw.heartbeat.as_ref());
-        let election = self.optional_duration(raw.election.as_ref());
-        if let (Some(beat), Some(elect), Some(written)) = (heartbeat, election, &raw.election)
-            && elect < beat * ELECTION_PER_HEARTBEAT_MIN
-        {
-            let help = format!("etcd wants at least {ELECTION_PER_HEARTBEAT_MIN} heartbeats");
-            self.problem(
-                written.span(),
-                "the election timeout is too short".to_owned(),
-                &help,
-            );
-        }
-        Etcd {
-            members,
-            version: raw.version.map(Spanned::into_inner),
-            gate: raw.gate,
-            peers: raw.peers,
-            srv_name: raw.srv_name.map(Spanned::into_inner),
-            token: raw.token.unwrap_or_else(|| DEFAULT_TOKEN.to_owned()),
-            heartbeat,
-            election,
-        }
-    }
-
-    fn steps(&mut self, raw: &[Spanned<raw::Step>], machines: &[Machine]) -> Vec<Step> {
-        let by_name: BTreeMap<&str, usize> = machines
-            .iter()
-            .enumerate()
-            .map(|(index, machine)| (machine.name.as_str(), index))
-            .collect();
-        let mut steps = Vec::new();
-        for step in raw {
-            let (span, step) = (step.span(), step.get_ref());
-            let moment = match (&step.at, &step.after_formed) {
-                (Some(at), None) => Moment::Start(self.duration(at)),
-                (None, Some(after)) => Moment::Formed(self.duration(after)),
-                (Some(_), Some(_)) | (None, None) => {
-                    self.problem(
-                        span,
-                        "when does this step happen?".to_owned(),
-                        "give either `at` or `after_formed`",
-                    );
-                    continue;
-                }
-            };
-            let Some(&machine) = by_name.get(step.machine.get_ref().as_str()) else {
-                let message = format!("no machine is called {:?}", step.machine.get_ref());
-                let known = by_name
-                    .keys()
-                    .take(8)
-                    .copied()
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                self.problem(step.machine.span(), message, &format!("there are: {known}"));
-                continue;
-            };
-            steps.push(Step {
-                moment,
-                action: step.action,
-                machine,
-            });
-        }
-        steps.sort_by_key(|step| step.moment);
-        steps
     }
 
     fn optional_duration(&mut self, text: Option<&Spanned<String>>) -> Option<Duration> {
@@ -385,17 +311,17 @@ fn is_label(text: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
-fn parse_prefix(text: &str) -> Result<(Ipv4Addr, u8), String> {
+fn parse_prefix(text: &str, shortest: u8) -> Result<(Ipv4Addr, u8), String> {
     let parsed = text
         .split_once('/')
         .and_then(|(addr, len)| Some((addr.parse::<Ipv4Addr>().ok()?, len.parse::<u8>().ok()?)));
     let Some((addr, len)) = parsed else {
         return Err(format!("{text:?} is not an IPv4 prefix"));
     };
-    if !(16..=28).contains(&len) {
+    if !(shortest..=28).contains(&len) {
         return Err(format!(
             "a /{len} is too {}",
-            if len < 16 { "large" } else { "small" }
+            if len < shortest { "large" } else { "small" }
         ));
     }
     let network = Ipv4Addr::from(u32::from(addr) & (u32::MAX << (32 - len)));
@@ -408,12 +334,9 @@ fn parse_prefix(text: &str) -> Result<(Ipv4Addr, u8), String> {
 }
 
 const DOMAIN_LEN_MAX: usize = 200;
-const DEFAULT_TOKEN: &str = "quorate";
 const MACHINES_MAX: usize = 100_000;
 const LEASE_SECS_MIN: u64 = 10;
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
-/// etcd refuses to start below this.
-const ELECTION_PER_HEARTBEAT_MIN: u32 = 5;
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,17 @@
 //! Tells a story to a world.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use quorate_core::{Instant, Seed};
-use quorate_etcd::ClusterId;
 
 use crate::evidence::Evidence;
-use crate::lane::{Lane, Lanes};
-use crate::link::Link;
-use crate::observation::Observation;
+pub use crate::expected::{Expected, ExpectedCluster};
+use crate::lane::Lanes;
+use crate::observation::{Observation, What};
 use crate::oracle;
-use crate::story::{Action, Moment, Story};
+use crate::progress::Progress;
+use crate::story::{Action, Deed, Moment, Story};
 use crate::verdict::Verdict;
 use crate::world::{World, WorldError};
 
@@ -23,7 +23,7 @@ pub struct Outcome {
     pub observations: Vec<Observation>,
     pub evidence: Evidence,
     pub lanes: Lanes,
-    /// When the cluster had formed, the first time.
+    /// When every cluster had formed, the first time.
     pub formed_at: Option<Instant>,
     pub ended_at: Instant,
 }
@@ -42,27 +42,37 @@ pub async fn drive<W: World>(
     mut watch: impl FnMut(&Observation, &Lanes),
 ) -> Result<Outcome, WorldError> {
     let mut teller = Teller {
-        story,
-        predicted: expected.cluster_id,
+        expected,
+        progress: Progress::new(story),
         lanes: Lanes::new(story),
         observations: Vec::new(),
         formed_at: None,
+        renewals: Renewals {
+            want: story.expect.renewals,
+            by_machine: BTreeMap::new(),
+        },
     };
     world.deploy().await?;
     let (mut due, mut after_formed) = agenda(story, seed);
     let mut deadline = end(&due, story.formed_within);
     loop {
         while due.front().is_some_and(|(at, ..)| *at <= world.now()) {
-            let Some((_, action, machine)) = due.pop_front() else {
+            let Some((_, deed)) = due.pop_front() else {
                 break;
             };
-            world.apply(action, machine).await?;
+            match deed {
+                Deed::Machine { action, machine } => world.apply(action, machine).await?,
+                Deed::Servers { up } => world.set_servers(up).await?,
+            }
         }
         let next = due.front().map_or(deadline, |(at, ..)| (*at).min(deadline));
         for observation in world.observe(next).await? {
             teller.take(observation, &mut watch);
         }
-        if due.is_empty() && teller.formed() {
+        if due.is_empty()
+            && teller.progress.formed()
+            && teller.renewals.are_enough(&teller.lanes, &after_formed)
+        {
             let now = world.now();
             teller.formed_at.get_or_insert(now);
             if after_formed.is_empty() {
@@ -70,11 +80,11 @@ pub async fn drive<W: World>(
             }
             due = after_formed
                 .drain(..)
-                .map(|(after, action, machine)| (now + after, action, machine))
+                .map(|(after, deed)| (now + after, deed))
                 .collect();
             deadline = end(&due, story.formed_within);
         }
-        if (due.is_empty() && teller.split()) || world.now() >= deadline {
+        if (due.is_empty() && teller.progress.split()) || world.now() >= deadline {
             break;
         }
     }
@@ -100,58 +110,26 @@ pub async fn drive<W: World>(
     })
 }
 
-/// What the story and the etcd version say must come out, worked out before anything runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// Each member's name and peer URL, in the order of the story.
-    pub peers: Vec<(String, String)>,
-    pub token: String,
-    /// The owner of the server SRV set, without a trailing dot.
-    pub srv_owner: String,
-    pub cluster_id: ClusterId,
-}
-
-impl Expected {
-    /// Predicts for an etcd of version `major.minor`.
-    pub fn new(story: &Story, major: u32, minor: u32) -> Self {
-        let scheme = story.etcd.scheme(major, minor);
-        let peers: Vec<_> = story
-            .members()
-            .map(|machine| (machine.name.clone(), story.peer_url(machine, scheme)))
-            .collect();
-        let ids: Vec<_> = peers
-            .iter()
-            .map(|(_, url)| quorate_etcd::member_id(&[url.as_str()], &story.etcd.token))
-            .collect();
-        Self {
-            cluster_id: quorate_etcd::cluster_id(ids),
-            peers,
-            token: story.etcd.token.clone(),
-            srv_owner: story.srv_owner(scheme),
-        }
-    }
-}
-
-type Agenda<T> = VecDeque<(T, Action, usize)>;
+type Agenda<T> = VecDeque<(T, Deed)>;
 
 /// What happens when: from the start, and from the moment the cluster has formed.
 fn agenda(story: &Story, seed: Seed) -> (Agenda<Instant>, Agenda<Duration>) {
     let power_on = story.machines.iter().enumerate().map(|(index, machine)| {
-        (
-            Instant::ZERO + machine.power_on(seed),
-            Action::PowerOn,
-            index,
-        )
+        let deed = Deed::Machine {
+            action: Action::PowerOn,
+            machine: index,
+        };
+        (Instant::ZERO + machine.power_on(seed), deed)
     });
     let mut due: Vec<_> = power_on.collect();
     let mut after_formed = Agenda::new();
     for step in &story.steps {
         match step.moment {
-            Moment::Start(at) => due.push((Instant::ZERO + at, step.action, step.machine)),
-            Moment::Formed(after) => after_formed.push_back((after, step.action, step.machine)),
+            Moment::Start(at) => due.push((Instant::ZERO + at, step.deed)),
+            Moment::Formed(after) => after_formed.push_back((after, step.deed)),
         }
     }
-    due.sort_by_key(|(at, ..)| *at);
+    due.sort_by_key(|(at, _)| *at);
     (due.into(), after_formed)
 }
 
@@ -160,53 +138,46 @@ fn end(due: &Agenda<Instant>, formed_within: Duration) -> Instant {
 }
 
 struct Teller<'a> {
-    story: &'a Story,
-    predicted: ClusterId,
+    expected: &'a Expected,
+    progress: Progress,
     lanes: Lanes,
     observations: Vec<Observation>,
     formed_at: Option<Instant>,
+    renewals: Renewals,
+}
+
+/// How often machines have renewed their leases, in a story that waits for it.
+#[derive(Debug)]
+struct Renewals {
+    want: usize,
+    by_machine: BTreeMap<String, usize>,
+}
+
+impl Renewals {
+    fn take(&mut self, observation: &Observation) {
+        if let (1.., What::Leased { renewed: true, .. }, Some(machine)) =
+            (self.want, &observation.what, &observation.machine)
+        {
+            *self.by_machine.entry(machine.clone()).or_default() += 1;
+        }
+    }
+
+    /// True when the story need not wait for more of them, or has steps to come before that.
+    fn are_enough(&self, lanes: &Lanes, steps: &Agenda<Duration>) -> bool {
+        let of = |machine: &str| self.by_machine.get(machine).copied().unwrap_or(0);
+        let on = || lanes.iter().filter(|lane| lane.expected());
+        self.want == 0 || !steps.is_empty() || on().all(|lane| of(&lane.machine) >= self.want)
+    }
 }
 
 impl Teller<'_> {
     fn take(&mut self, observation: Observation, watch: &mut impl FnMut(&Observation, &Lanes)) {
-        self.lanes.take(&observation);
+        self.renewals.take(&observation);
+        if let Some(index) = self.lanes.take(&observation) {
+            self.progress.moved(index, &self.lanes, self.expected);
+        }
         watch(&observation, &self.lanes);
         self.observations.push(observation);
-    }
-
-    /// Every machine that is on does what it should: members count all voters of the predicted
-    /// cluster, other machines have their names.
-    fn formed(&self) -> bool {
-        let members = self.story.etcd.members;
-        let mut expected = self
-            .lanes
-            .members()
-            .filter(|lane| lane.expected())
-            .peekable();
-        expected.peek().is_some()
-            && expected.all(|lane| {
-                lane.voters == Some(members)
-                    && lane
-                        .identity
-                        .is_some_and(|(cluster, _)| cluster == self.predicted)
-            })
-            && self
-                .lanes
-                .iter()
-                .filter(|lane| lane.expected())
-                .all(|lane| lane.reached.contains_key(&Link::Name))
-    }
-
-    /// Every member has made up its mind for ever, and not all of them rightly.
-    fn split(&self) -> bool {
-        let expected: Vec<_> = self
-            .lanes
-            .members()
-            .filter(|lane| lane.expected())
-            .collect();
-        let decided = |lane: &&Lane| lane.identity.is_some();
-        let wrong = |lane: &&Lane| lane.identity.is_some_and(|(id, _)| id != self.predicted);
-        expected.iter().all(decided) && expected.iter().any(wrong)
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Evidence {
     pub names: Vec<Name>,
     /// What the DNS answered for the service.
     pub srv: Vec<Srv>,
+    /// What etcd's discovery service had written down, in stories that have one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registry: Vec<Registered>,
     /// What every member answered that could be asked.
     pub members: Vec<Member>,
     /// What happened to one value for each pair of members.
@@ -48,6 +51,15 @@ pub struct Srv {
     pub owner: String,
     pub target: String,
     pub port: u16,
+}
+
+/// One member in a directory of etcd's discovery service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The directory.
+    pub url: String,
+    /// `name=peer URL`
+    pub member: String,
 }
 
 /// One member's own view.

@@ -1,6 +1,7 @@
 //! One machine's way along the boot chain, as its observations tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Index;
 
 use quorate_core::Instant;
 use quorate_etcd::{ClusterId, MemberId};
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use crate::link::Link;
 use crate::observation::{Observation, What};
-use crate::story::{Class, Story};
+use crate::story::{Class, Cluster, Discovery, Story};
 
 /// Where one machine stands, and when it reached each link the first time.
 #[derive(Clone, Debug, Serialize)]
@@ -16,8 +17,22 @@ pub struct Lane {
     pub machine: String,
     #[serde(skip)]
     pub class: Class,
+    /// Which of the story's clusters it is a member of.
+    #[serde(skip)]
+    pub cluster: Option<usize>,
+    #[serde(skip)]
+    discovery: Discovery,
     /// When each link was first reached.
     pub reached: BTreeMap<Link, Instant>,
+    /// Every power-on, in order of time.
+    #[serde(skip)]
+    pub boots: Vec<Boot>,
+    /// What the lane looks like over time; it is off before the first one.
+    #[serde(skip)]
+    pub turns: Vec<Turn>,
+    /// What holds now.
+    #[serde(skip)]
+    holds: BTreeSet<Link>,
     pub powered: bool,
     pub linked: bool,
     /// How often the service's process was started.
@@ -30,33 +45,122 @@ pub struct Lane {
     pub last_words: Option<String>,
 }
 
+/// One time that a machine was on.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    pub on: Instant,
+    /// When each link was reached the first time since. Links that outlive a power cycle, as
+    /// records and disks do, are reached once, in the boot that made them.
+    pub reached: BTreeMap<Link, Instant>,
+}
+
+/// What a lane looks like from this time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub at: Instant,
+    /// The last link before the first broken one; `None` while the machine is off.
+    pub link: Option<Link>,
+    /// The network cable is plugged in.
+    pub linked: bool,
+}
+
+impl Class {
+    /// The links that such a machine goes through, in order. The quorum comes with the voter,
+    /// and writes have no time.
+    pub const fn chain(self) -> &'static [Link] {
+        match self {
+            Self::Etcd => &[
+                Link::Power,
+                Link::Discover,
+                Link::Ack,
+                Link::Name,
+                Link::Seed,
+                Link::Srv,
+                Link::Etcd,
+                Link::ClusterId,
+                Link::Voter,
+            ],
+            Self::Plain => &[Link::Power, Link::Discover, Link::Ack, Link::Name],
+        }
+    }
+}
+
 impl Lane {
     /// True while the machine can be expected to work.
     pub const fn expected(&self) -> bool {
         self.powered && self.linked
     }
 
-    /// The last link that holds now: a machine that was switched off is back at the start.
+    /// The last link before the first broken one; `None` while the machine is off. What lies
+    /// behind a broken link may still run, and does not help.
     pub fn link(&self) -> Option<Link> {
-        if !self.powered {
-            return None;
-        }
-        self.reached.keys().next_back().copied()
+        let chain = self.class.chain().iter();
+        let held = chain.take_while(|link| self.holds.contains(link));
+        held.last().copied()
+    }
+
+    /// True when every link holds.
+    pub fn is_complete(&self) -> bool {
+        self.link() == self.class.chain().last().copied()
+    }
+
+    /// True while this link holds.
+    pub(crate) fn holds(&self, link: Link) -> bool {
+        self.holds.contains(&link)
     }
 
     fn reach(&mut self, link: Link, at: Instant) {
         self.reached.entry(link).or_insert(at);
+        self.holds.insert(link);
+        if let Some(boot) = self.boots.last_mut() {
+            boot.reached.entry(link).or_insert(at);
+        }
+    }
+
+    /// Draws what holds now.
+    fn turn(&mut self, at: Instant) {
+        let turn = Turn {
+            at,
+            link: self.link(),
+            linked: self.linked,
+        };
+        let before = self.turns.last();
+        let is_same = match before {
+            Some(last) => (last.link, last.linked) == (turn.link, turn.linked),
+            None => turn.link.is_none() && turn.linked,
+        };
+        if is_same {
+            return;
+        }
+        match self.turns.last_mut() {
+            Some(last) if last.at == at => *last = turn,
+            Some(_) | None => self.turns.push(turn),
+        }
     }
 
     fn take(&mut self, at: Instant, what: &What) {
         match what {
             What::PoweredOn => {
                 self.powered = true;
+                self.boots.push(Boot {
+                    on: at,
+                    reached: BTreeMap::new(),
+                });
                 self.reach(Link::Power, at);
             }
             What::PoweredOff => {
                 self.powered = false;
                 self.voters = None;
+                // Memory is lost; records, leases on the server and the disk stay.
+                for link in [
+                    Link::Power,
+                    Link::Discover,
+                    Link::Ack,
+                    Link::Seed,
+                    Link::Etcd,
+                ] {
+                    self.holds.remove(&link);
+                }
             }
             What::LinkDown => {
                 self.linked = false;
@@ -66,7 +170,13 @@ impl Lane {
             What::DhcpSent { .. } => self.reach(Link::Discover, at),
             What::Leased { .. } => self.reach(Link::Ack, at),
             What::ReversePublished { .. } => self.reach(Link::Name, at),
-            What::Seeded => self.reach(Link::Seed, at),
+            What::Seeded => {
+                self.reach(Link::Seed, at);
+                // The unit names the peers.
+                if self.discovery == Discovery::Static && self.class == Class::Etcd {
+                    self.reach(Link::Srv, at);
+                }
+            }
             What::ServiceStarted { attempt } => {
                 self.starts = self.starts.max(*attempt);
                 self.reach(Link::Etcd, at);
@@ -74,12 +184,17 @@ impl Lane {
             What::ServiceExited { status, last_words } => {
                 self.voters = None;
                 self.last_words = Some(last_words.as_ref().unwrap_or(status).clone());
+                self.holds.remove(&Link::Etcd);
             }
             What::Identified {
                 cluster_id,
                 member_id,
             } => {
                 self.identity = Some((*cluster_id, *member_id));
+                // It waits at the discovery service until that has told it of all peers.
+                if self.discovery == Discovery::Etcd {
+                    self.reach(Link::Srv, at);
+                }
                 self.reach(Link::ClusterId, at);
             }
             What::Healthy {
@@ -93,8 +208,10 @@ impl Lane {
                 self.reach(Link::Quorum, at);
             }
             What::Unhealthy { .. } => self.voters = None,
-            What::LeaseLost { .. }
-            | What::NamePublished { .. }
+            What::LeaseLost { .. } => {
+                self.holds.remove(&Link::Ack);
+            }
+            What::NamePublished { .. }
             | What::ServersReady
             | What::ZoneChanged { .. }
             | What::GateWaiting { .. }
@@ -103,6 +220,11 @@ impl Lane {
             | What::Refused { .. }
             | What::Note { .. } => {}
         }
+        if self.voters.is_none() {
+            self.holds.remove(&Link::Voter);
+            self.holds.remove(&Link::Quorum);
+        }
+        self.turn(at);
     }
 }
 
@@ -122,7 +244,12 @@ impl Lanes {
             .map(|machine| Lane {
                 machine: machine.name.clone(),
                 class: machine.class,
+                cluster: machine.cluster,
+                discovery: story.etcd.discovery,
                 reached: BTreeMap::new(),
+                boots: Vec::new(),
+                turns: Vec::new(),
+                holds: BTreeSet::new(),
                 powered: false,
                 linked: true,
                 starts: 0,
@@ -139,22 +266,32 @@ impl Lanes {
         Self { lanes, by_name }
     }
 
-    /// Moves the lanes that `observation` concerns.
-    pub fn take(&mut self, observation: &Observation) {
+    /// Every machine of `story` after `observations`.
+    pub fn after<'a>(
+        story: &Story,
+        observations: impl IntoIterator<Item = &'a Observation>,
+    ) -> Self {
+        let mut lanes = Self::new(story);
+        for observation in observations {
+            lanes.take(observation);
+        }
+        lanes
+    }
+
+    /// Moves the lanes that `observation` concerns; answers the position of the machine's that it
+    /// is about.
+    pub fn take(&mut self, observation: &Observation) -> Option<usize> {
         if let What::SrvPublished { members } = &observation.what {
             for member in members {
                 if let Some(lane) = self.lane_mut(member) {
                     lane.reach(Link::Srv, observation.at);
+                    lane.turn(observation.at);
                 }
             }
         }
-        if let Some(lane) = observation
-            .machine
-            .as_deref()
-            .and_then(|name| self.lane_mut(name))
-        {
-            lane.take(observation.at, &observation.what);
-        }
+        let index = *self.by_name.get(observation.machine.as_deref()?)?;
+        self.lanes[index].take(observation.at, &observation.what);
+        Some(index)
     }
 
     /// In the order of the story.
@@ -162,12 +299,29 @@ impl Lanes {
         self.lanes.iter()
     }
 
-    /// The lanes of cluster members, in the order of the story.
+    /// The lanes of the members of all clusters, in the order of the story.
     pub fn members(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.iter().filter(|lane| lane.class == Class::Etcd)
+    }
+
+    /// The lanes of the members of one cluster, in the order of the story.
+    pub fn of<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = &'a Lane> {
+        cluster.members.iter().map(|index| &self.lanes[*index])
     }
 
     fn lane_mut(&mut self, name: &str) -> Option<&mut Lane> {
         self.by_name.get(name).map(|&index| &mut self.lanes[index])
     }
 }
+
+impl Index<usize> for Lanes {
+    type Output = Lane;
+
+    /// The lane of the machine at this position of the story.
+    fn index(&self, index: usize) -> &Lane {
+        &self.lanes[index]
+    }
+}
+
+#[cfg(test)]
+mod tests;

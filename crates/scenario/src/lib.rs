@@ -9,23 +9,32 @@
 //! Nothing here knows a socket, a process or a clock: that is what worlds are for.
 
 pub mod check;
+pub mod decision;
 pub mod drive;
 pub mod evidence;
+mod expected;
+pub mod fault;
 pub mod lane;
 pub mod link;
 pub mod observation;
 pub mod oracle;
+mod progress;
 pub mod raw;
+pub mod recording;
+pub mod sketch;
 pub mod story;
 pub mod verdict;
 pub mod world;
 
 pub use check::{LoadError, Problem, StoryError};
+pub use decision::{Decision, Fate, Occasion};
 pub use drive::{Outcome, drive};
 pub use evidence::Evidence;
+pub use fault::Fault;
 pub use lane::Lane;
 pub use link::Link;
 pub use observation::{Observation, What};
+pub use recording::Recording;
 pub use story::Story;
 pub use verdict::{Finding, Verdict};
 pub use world::{World, WorldError};

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One link from power-on to quorum. A later link cannot hold when an earlier one is broken,
 /// so the first broken one is the one to mend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
     /// The machine is switched on.
@@ -19,7 +22,8 @@ pub enum Link {
     Name,
     /// It has its seed, and the service is installed.
     Seed,
-    /// The service's SRV set is complete.
+    /// Its peers can be found: the service's SRV set is complete. Without SRV records: the seed
+    /// names them, or etcd's discovery service has told them.
     Srv,
     /// etcd runs.
     Etcd,
@@ -31,6 +35,23 @@ pub enum Link {
     Quorum,
     /// What is written through it is read through the others.
     Writes,
+}
+
+impl Link {
+    /// Every link, from the first to the last.
+    pub const ALL: [Self; 11] = [
+        Self::Power,
+        Self::Discover,
+        Self::Ack,
+        Self::Name,
+        Self::Seed,
+        Self::Srv,
+        Self::Etcd,
+        Self::ClusterId,
+        Self::Voter,
+        Self::Quorum,
+        Self::Writes,
+    ];
 }
 
 impl fmt::Display for Link {

@@ -87,6 +87,8 @@ pub enum What {
     },
     /// The cohort gate holds the SRV set back.
     GateWaiting {
+        /// `etcd`, or `etcd-NAME` for one with `--discovery-srv-name NAME`.
+        service: String,
         have: usize,
         want: usize,
     },

@@ -3,6 +3,8 @@
 //! Every value whose meaning can be wrong keeps its span, so that an error can point at it.
 //! `quorate schema` prints the JSON Schema of [`Story`].
 
+pub mod fault;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -18,24 +20,31 @@ pub struct Story {
     pub network: Network,
     #[serde(default)]
     pub dhcp: Dhcp,
+    /// Racks behind relay agents. Default: one segment for all.
+    #[schemars(with = "Option<Racks>")]
+    pub racks: Option<Spanned<Racks>>,
     pub etcd: Etcd,
     /// Groups of machines; a group of `count` machines is numbered from 1.
     #[schemars(with = "Vec<Machines>")]
     pub machines: Vec<Spanned<Machines>>,
-    /// What happens to machines while the story runs.
+    /// What happens to machines while the story runs. Default: none.
     #[serde(default)]
     #[schemars(with = "Vec<Step>")]
     pub steps: Vec<Spanned<Step>>,
+    /// What goes wrong beside the steps, in the world `sim`. Default: none.
+    #[serde(default)]
+    #[schemars(with = "Vec<fault::Fault>")]
+    pub faults: Vec<Spanned<fault::Fault>>,
     #[serde(default)]
     pub expect: Expect,
 }
 
-/// The one LAN segment of the story.
+/// The network of the story: one LAN segment, unless there are racks.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// The IPv4 prefix, at most /16 and at least /28. The servers are at its second address,
-    /// machines lease from the tenth on.
+    /// The IPv4 prefix, from /16 (with racks: from /8) to /28. The servers are at its second
+    /// address; machines lease from the tenth on, or, in racks, from the subnet of their rack.
     #[schemars(with = "String")]
     pub subnet: Spanned<String>,
     /// The DNS zone in which machines get names and the SRV records appear.
@@ -50,6 +59,15 @@ impl Default for Network {
             domain: unspanned("lab.test"),
         }
     }
+}
+
+/// Racks, each a subnet of its own behind a router that is a DHCP relay agent too.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Racks {
+    /// How many machines a rack holds. They fill the racks in the order of the file.
+    #[schemars(with = "usize")]
+    pub machines: Spanned<usize>,
 }
 
 /// How addresses are leased.
@@ -69,24 +87,39 @@ impl Default for Dhcp {
     }
 }
 
-/// The etcd cluster that machines of class `etcd` form.
+/// The etcd clusters that machines of class `etcd` form.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Etcd {
-    /// How many members the cluster shall have. Default: all machines of class `etcd`.
+    /// How many clusters there shall be. Machines of class `etcd` fill them in the order of the
+    /// file: the first `members` of them are cluster c1, the next are c2. Default: 1.
+    #[serde(default = "one")]
+    #[schemars(with = "usize")]
+    pub clusters: Spanned<usize>,
+    /// How many members each cluster shall have. Default: all machines of class `etcd`, divided
+    /// among the clusters.
     #[schemars(with = "Option<usize>")]
     pub members: Option<Spanned<usize>>,
     /// The etcd version, "3.5" or "3.5.16". Default: the newest 3.5; `--etcd` overrides it.
     #[schemars(with = "Option<String>")]
     pub version: Option<Spanned<String>>,
+    /// How members find each other. Default: dns.
+    #[serde(default)]
+    pub discovery: Discovery,
     /// Hold the SRV set back until every member has a lease and resolves. Default: true.
     #[serde(default = "yes")]
     pub gate: bool,
+    /// Machines start etcd only when the whole SRV set is there, every peer resolves, and one
+    /// of the members before them serves (`quorate await-peers`). Default: true.
+    #[serde(default = "yes", rename = "await")]
+    pub await_peers: bool,
     /// Scheme of the peer URLs, and with it the one SRV set that is published:
     /// http → `_etcd-server._tcp`, https → `_etcd-server-ssl._tcp` (with `--peer-auto-tls`).
     /// Default: http, or https on etcd 3.4, which cannot bootstrap from the plain set.
     pub peers: Option<Scheme>,
-    /// `--discovery-srv-name`: publish under `_etcd-server-NAME._tcp`.
+    /// `--discovery-srv-name`: publish under `_etcd-server-NAME._tcp`. Of several clusters each
+    /// has one of its own, `c1`, `c2`, …, or `NAME-c1`, `NAME-c2`, … when this is given.
+    /// Default: none.
     #[schemars(with = "Option<String>")]
     pub srv_name: Option<Spanned<String>>,
     /// `--initial-cluster-token`. Default: "quorate".
@@ -97,6 +130,20 @@ pub struct Etcd {
     /// `--election-timeout`. Default: etcd's own 1 s.
     #[schemars(with = "Option<String>")]
     pub election: Option<Spanned<String>>,
+}
+
+/// How the members of a cluster find each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Discovery {
+    /// `--initial-cluster` in the unit: the names of all members are known before any has power.
+    Static,
+    /// `--discovery`: etcd's own discovery service, a real etcd on the same LAN with a v2
+    /// registry, in which members write themselves down. For etcd before 3.6.
+    Etcd,
+    /// `--discovery-srv`: SRV records of the machines' own zone.
+    #[default]
+    Dns,
 }
 
 /// How members talk to each other.
@@ -120,6 +167,12 @@ pub struct Machines {
     pub count: Spanned<usize>,
     /// What the machine is for: `etcd` (a cluster member) or `plain` (leases and registers).
     pub class: Class,
+    /// The machine need not be more than what others see of it on the wire: simulated in the
+    /// runner where the world can, an ordinary machine elsewhere. Class `plain` only.
+    /// Default: false.
+    #[serde(default)]
+    #[schemars(with = "bool")]
+    pub hollow: Option<Spanned<bool>>,
     /// When the first one is switched on, from the start of the story. Default: "0s".
     #[schemars(with = "Option<String>")]
     pub power_on: Option<Spanned<String>>,
@@ -137,7 +190,7 @@ pub struct Machines {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Becomes a member of the etcd cluster.
+    /// Becomes a member of an etcd cluster.
     Etcd,
     /// Leases an address and gets a name.
     Plain,
@@ -147,22 +200,52 @@ pub enum Class {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Time from the start of the story.
+    /// Time from the start of the story. Default: none.
     #[schemars(with = "Option<String>")]
     pub at: Option<Spanned<String>>,
-    /// Time from the moment at which the cluster had formed.
+    /// Time from the moment at which every cluster had formed. Default: none.
     #[schemars(with = "Option<String>")]
     pub after_formed: Option<Spanned<String>>,
     /// What is done.
     #[serde(rename = "do")]
-    pub action: Action,
-    /// To which machine.
-    #[schemars(with = "String")]
-    pub machine: Spanned<String>,
+    pub action: Deed,
+    /// To which machine. A step that concerns machines has this or `machines`.
+    /// Default: none.
+    #[schemars(with = "Option<String>")]
+    pub machine: Option<Spanned<String>>,
+    /// To all machines of the group of this name, in order. Default: none.
+    #[schemars(with = "Option<String>")]
+    pub machines: Option<Spanned<String>>,
+    /// Time from one machine of the group to the next. Default: "0s".
+    #[schemars(with = "Option<String>")]
+    pub every: Option<Spanned<String>>,
+    /// How long each machine is off in a rolling restart. Default: "1s".
+    #[schemars(with = "Option<String>")]
+    pub down: Option<Spanned<String>>,
 }
 
-/// What a step does to a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// Pull the plug: memory is lost, the disk stays.
+    PowerOff,
+    /// Switch on.
+    PowerOn,
+    /// Pull the network cable.
+    LinkDown,
+    /// Plug the network cable in.
+    LinkUp,
+    /// Power off and, `down` later, on again; of a group one machine `every` so often.
+    RollingRestart,
+    /// DHCP, DNS and seed server die at once, with all that is not on their disk.
+    ServersStop,
+    /// They start again, with their disk.
+    ServersStart,
+}
+
+/// What can be done to one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Pull the plug: memory is lost, the disk stays.
@@ -179,16 +262,25 @@ pub enum Action {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// The cluster has formed this long after the last power-on, and again after the last step.
+    /// Every cluster has formed this long after the last power-on, and again after the last step.
     /// Default: "30s".
     #[schemars(with = "String")]
     pub formed_within: Spanned<String>,
+    /// Every machine that is on renews its lease so often before the story ends, and loses none.
+    /// Default: 0, which expects nothing.
+    pub renewals: usize,
+    /// After it has formed, no cluster is without a majority of healthy members for longer.
+    /// Default: not looked at.
+    #[schemars(with = "Option<String>")]
+    pub quorum_gap: Option<Spanned<String>>,
 }
 
 impl Default for Expect {
     fn default() -> Self {
         Self {
             formed_within: unspanned("30s"),
+            renewals: 0,
+            quorum_gap: None,
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use quorate_core::{MacAddr, Seed};
 
-pub use crate::raw::{Action, Class, Scheme};
+use crate::decision::Decision;
+use crate::fault::Fault;
+pub use crate::raw::{Action, Class, Discovery, Scheme};
 
 /// A validated scenario. Made by [`Story::parse`](crate::check).
 #[derive(Clone, Debug)]
@@ -16,18 +18,63 @@ pub struct Story {
     pub etcd: Etcd,
     /// In the order of the file, numbered groups expanded.
     pub machines: Vec<Machine>,
+    /// Every cluster that the machines of class `etcd` form, by number. At least one.
+    pub clusters: Vec<Cluster>,
     /// In order of time within each [`Moment`] kind.
     pub steps: Vec<Step>,
+    /// What goes wrong for a while.
+    pub faults: Vec<Fault>,
+    /// What goes wrong, or just so, one single time.
+    pub decisions: Vec<Decision>,
     pub formed_within: Duration,
+    pub expect: Expect,
+    /// What the story asks for and will hardly get.
+    pub warnings: Vec<Warning>,
 }
 
-/// The LAN segment, its addresses and its names.
+/// Something that can be told, but is hardly meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// One line.
+    pub message: String,
+    /// Why, and what to write instead.
+    pub help: String,
+}
+
+/// The network, its addresses and its names.
 #[derive(Clone, Debug)]
 pub struct Network {
     pub prefix: Ipv4Addr,
     pub prefix_len: u8,
     /// Without a trailing dot.
     pub domain: String,
+    /// In the order of [`Rack::number`]; without any, all machines are on the servers' segment.
+    pub racks: Vec<Rack>,
+}
+
+/// Some machines behind a router, which is their DHCP relay agent too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rack {
+    /// From 1.
+    pub number: usize,
+    pub prefix: Ipv4Addr,
+    pub prefix_len: u8,
+    /// The router's address on the servers' segment.
+    pub uplink: Ipv4Addr,
+}
+
+impl Rack {
+    /// The router's address in the rack: giaddr (RFC 1542 §4.1.1).
+    pub fn gateway(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.prefix) + 1)
+    }
+
+    /// The first and the last address that is leased to machines.
+    pub fn pool(&self) -> (Ipv4Addr, Ipv4Addr) {
+        let first = u32::from(self.prefix);
+        let size = 1u32 << (32 - self.prefix_len);
+        (Ipv4Addr::from(first + 2), Ipv4Addr::from(first + size - 2))
+    }
 }
 
 impl Network {
@@ -41,29 +88,76 @@ impl Network {
         self.address(SERVER_OFFSET)
     }
 
-    /// The first and the last address that is leased to machines.
+    /// Where etcd's discovery service is, in stories that have one.
+    pub fn registry(&self) -> Ipv4Addr {
+        self.address(REGISTRY_OFFSET)
+    }
+
+    /// The first and the last address that is leased to machines on the servers' segment.
     pub fn pool(&self) -> (Ipv4Addr, Ipv4Addr) {
         let size = 1u32 << (32 - self.prefix_len);
         (self.address(POOL_OFFSET), self.address(size - 2))
     }
 
-    /// How many machines find an address.
+    /// How many machines find an address there.
     pub fn pool_size(&self) -> usize {
         let (first, last) = self.pool();
         (u32::from(last) - u32::from(first) + 1) as usize
     }
+
+    /// The length of the prefix of the servers' segment, which begins where the whole begins.
+    pub fn servers_prefix_len(&self) -> u8 {
+        match self.racks.len() {
+            0 => self.prefix_len,
+            racks => block_len(racks + POOL_OFFSET as usize),
+        }
+    }
+
+    /// Cuts racks for `machines` of them, `each` in one, out of the prefix; `None` when it is
+    /// too small.
+    pub(crate) fn cut_racks(&mut self, machines: usize, each: usize) -> Option<()> {
+        let count = machines.div_ceil(each);
+        // The servers' segment has an uplink of every rack, a rack its router and its machines.
+        let servers_len = block_len(count + POOL_OFFSET as usize);
+        let prefix_len = block_len(each + 1);
+        let size = 1u64 << (32 - prefix_len);
+        let first = (1u64 << (32 - servers_len)).max(size);
+        if first + size * count as u64 > 1 << (32 - self.prefix_len) {
+            return None;
+        }
+        let rack = |index: usize| {
+            let offset = u32::try_from(first + size * index as u64).ok()?;
+            Some(Rack {
+                number: index + 1,
+                prefix: self.address(offset),
+                prefix_len,
+                uplink: self.address(POOL_OFFSET + u32::try_from(index).ok()?),
+            })
+        };
+        self.racks = (0..count).map(rack).collect::<Option<_>>()?;
+        Some(())
+    }
 }
 
-/// The cluster of the story.
+/// The longest prefix that has `hosts` addresses beside the first and the last.
+fn block_len(hosts: usize) -> u8 {
+    let bits = (hosts + 2).next_power_of_two().trailing_zeros();
+    32 - u8::try_from(bits.min(32)).expect("at most 32")
+}
+
+/// What all clusters of the story have in common.
 #[derive(Clone, Debug)]
 pub struct Etcd {
+    /// Of each cluster.
     pub members: usize,
     /// As written; `None` leaves the choice to the runner.
     pub version: Option<String>,
+    pub discovery: Discovery,
     pub gate: bool,
+    /// Machines wait for their peers before they start etcd.
+    pub await_peers: bool,
     /// `None` follows the version: see [`Etcd::scheme`].
     pub peers: Option<Scheme>,
-    pub srv_name: Option<String>,
     pub token: String,
     pub heartbeat: Option<Duration>,
     pub election: Option<Duration>,
@@ -81,12 +175,30 @@ impl Etcd {
     }
 }
 
+/// One cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// `c1`, `c2`, …
+    pub name: String,
+    /// `--discovery-srv-name` of its members.
+    pub srv_name: Option<String>,
+    /// Indices into [`Story::machines`], in order.
+    pub members: Vec<usize>,
+}
+
 /// One machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
     pub name: String,
     pub mac: MacAddr,
     pub class: Class,
+    /// Which of [`Story::clusters`] it is a member of; every machine of class `etcd` is of one.
+    pub cluster: Option<usize>,
+    /// Which of [`Network::racks`] it is in.
+    pub rack: Option<usize>,
+    /// Need not be more than what others see of it on the wire, in a world that can do with
+    /// that; elsewhere it is a machine as any other.
+    pub hollow: bool,
     /// From the start of the story, before the draw of `spread`.
     power_on: Duration,
     spread: Duration,
@@ -96,7 +208,7 @@ impl Machine {
     pub(crate) fn new(
         name: String,
         number: usize,
-        class: Class,
+        (class, hollow): (Class, bool),
         power_on: Duration,
         spread: Duration,
     ) -> Self {
@@ -104,9 +216,17 @@ impl Machine {
             name,
             mac: mac_of(number),
             class,
+            cluster: None,
+            rack: None,
+            hollow,
             power_on,
             spread,
         }
+    }
+
+    /// Switches this machine on at this time, in the world of every seed.
+    pub fn switch_on_at(&mut self, after_start: Duration) {
+        (self.power_on, self.spread) = (after_start, Duration::ZERO);
     }
 
     /// When this machine is switched on in the world of this seed.
@@ -125,9 +245,28 @@ impl Machine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub moment: Moment,
-    pub action: Action,
-    /// Index into [`Story::machines`].
-    pub machine: usize,
+    pub deed: Deed,
+}
+
+/// What happens in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Machine {
+        action: Action,
+        /// Index into [`Story::machines`].
+        machine: usize,
+    },
+    /// DHCP, DNS and seeds: killed, or started again.
+    Servers { up: bool },
+}
+
+/// What must hold over time, beside formation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// How often each machine renews its lease at least.
+    pub renewals: usize,
+    /// How long a cluster may be without a quorum.
+    pub quorum_gap: Option<Duration>,
 }
 
 /// When a step happens.
@@ -139,12 +278,20 @@ pub enum Moment {
     Formed(Duration),
 }
 
+impl Moment {
+    /// So much later.
+    pub(crate) fn plus(self, more: Duration) -> Self {
+        match self {
+            Self::Start(at) => Self::Start(at + more),
+            Self::Formed(after) => Self::Formed(after + more),
+        }
+    }
+}
+
 impl Story {
-    /// The machines that become members, in order.
-    pub fn members(&self) -> impl Iterator<Item = &Machine> {
-        self.machines
-            .iter()
-            .filter(|machine| machine.class == Class::Etcd)
+    /// The machines that become members of this cluster, in order.
+    pub fn members_of(&self, cluster: &Cluster) -> impl Iterator<Item = &Machine> {
+        cluster.members.iter().map(|index| &self.machines[*index])
     }
 
     /// The peer URL that a member advertises and that its SRV record leads to.
@@ -159,14 +306,33 @@ impl Story {
         )
     }
 
-    /// The owner name of the server SRV set, without a trailing dot.
-    pub fn srv_owner(&self, scheme: Scheme) -> String {
+    /// The directory of the cluster at etcd's discovery service, in a story that has one.
+    pub fn registry_url(&self, cluster: &Cluster) -> Option<String> {
+        let token = &self.etcd.token;
+        let directory = if self.clusters.len() == 1 {
+            token.clone()
+        } else {
+            format!("{token}-{}", cluster.name)
+        };
+        let registry = self.network.registry();
+        (self.etcd.discovery == Discovery::Etcd)
+            .then(|| format!("http://{registry}:{CLIENT_PORT}/v2/keys/discovery/{directory}"))
+    }
+
+    /// What the IDs of the cluster are made with beside peer URLs: the token, or the URL at the
+    /// discovery service, which etcd takes in its place.
+    pub fn token(&self, cluster: &Cluster) -> String {
+        let url = self.registry_url(cluster);
+        url.unwrap_or_else(|| self.etcd.token.clone())
+    }
+
+    /// The owner name of the cluster's server SRV set, without a trailing dot.
+    pub fn srv_owner(&self, cluster: &Cluster, scheme: Scheme) -> String {
         let ssl = match scheme {
             Scheme::Http => "",
             Scheme::Https => "-ssl",
         };
-        let name = self
-            .etcd
+        let name = cluster
             .srv_name
             .as_ref()
             .map_or_else(String::new, |name| format!("-{name}"));
@@ -181,6 +347,8 @@ pub const CLIENT_PORT: u16 = 2379;
 
 /// The servers' address within the prefix.
 const SERVER_OFFSET: u32 = 2;
+/// The discovery service's address within the prefix.
+const REGISTRY_OFFSET: u32 = 3;
 /// The first leased address within the prefix.
 const POOL_OFFSET: u32 = 10;
 

@@ -29,6 +29,18 @@ pub trait World {
     /// When the world itself fails; what happens to the machine is observed instead.
     async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError>;
 
+    /// Kills the servers, or starts them again with their disk.
+    ///
+    /// # Errors
+    /// When this world cannot do that, or the world itself fails.
+    async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
+        let what = if up { "servers-start" } else { "servers-stop" };
+        Err(WorldError::Unsupported {
+            what: format!("unsupported here: do = {what:?}"),
+            remedy: "use --world host or --world sim".to_owned(),
+        })
+    }
+
     /// Waits until something was observed or `until` has come; answers what was observed, in
     /// order of time.
     ///

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use hickory_server::Server;
 use hickory_server::net::runtime::Time;
-use hickory_server::net::xfer::Protocol;
+use hickory_server::net::xfer::Protocol as Transport;
 use hickory_server::proto::op::{Header, HeaderCounts, Message, MessageType, Metadata};
 use hickory_server::proto::serialize::binary::{BinDecodable as _, BinDecoder};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
 use quorate_core::{Channel, StreamId};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,11 +41,25 @@ pub(crate) async fn listen(
     });
     for address in addresses {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-        server.register_socket(UdpSocket::bind(address).await.map_err(named)?);
+        server.register_socket(bind(*address).map_err(named)?);
         let listener = TcpListener::bind(address).await.map_err(named)?;
         server.register_listener(listener, TCP_IDLE_MAX, TCP_ANSWERS_BUFFERED);
     }
     Ok((server, receiver))
+}
+
+/// A socket with room for the questions and UPDATEs of a rack that comes back from a power cut;
+/// the kernel grants what its rmem_max allows.
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(RECV_BUFFER_OCTETS)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
 }
 
 /// Hands requests to the main loop and its answers back.
@@ -70,7 +85,7 @@ impl RequestHandler for Door {
             counts: HeaderCounts::default(),
         });
         let (reply, answer) = oneshot::channel();
-        let channel = if request.protocol() == Protocol::Udp {
+        let channel = if request.protocol() == Transport::Udp {
             Channel::Udp
         } else {
             Channel::Stream(StreamId(self.next.fetch_add(1, Ordering::Relaxed)))
@@ -123,5 +138,6 @@ async fn send<R: ResponseHandler>(mut response: R, bytes: &[u8]) -> Result<Respo
 
 /// Requests that wait for the main loop; beyond it hickory's tasks wait, and sockets fill.
 const REQUESTS_WAITING_MAX: usize = 4_096;
+const RECV_BUFFER_OCTETS: usize = 4 << 20;
 const TCP_IDLE_MAX: Duration = Duration::from_secs(10);
 const TCP_ANSWERS_BUFFERED: usize = 32;

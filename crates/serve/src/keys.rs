@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quorate_dns::tsig::{Key, parse_key_file};
 use quorate_services::setup::OWN_KEY_LEN;
@@ -14,7 +14,7 @@ use crate::config::ConfigError;
 /// Reads the key files that `config` names, and makes the key that it does without.
 pub(crate) fn load(config: &Config) -> Result<Keys, ConfigError> {
     let mut keys = Keys::default();
-    if let Some(dns) = &config.dns {
+    if let Some(dns) = config.dns() {
         for path in &dns.key_files {
             keys.dns.extend(read(path)?);
         }
@@ -22,18 +22,23 @@ pub(crate) fn load(config: &Config) -> Result<Keys, ConfigError> {
     let Some(ddns) = config.ddns() else {
         return Ok(keys);
     };
-    keys.ddns = match (&ddns.key_file, &config.dns) {
-        (Some(path), _) => read(path)?.into_iter().next(),
-        (None, Some(dns)) if dns.enable => {
-            keys.made = true;
-            Some(own_key(&config.state_dir.join("ddns.key"))?)
-        }
-        (None, _) => None,
-    };
+    if let Some(path) = &ddns.key_file {
+        keys.ddns = read(path)?.into_iter().next();
+    } else if config.dns().is_some() {
+        keys.made = true;
+        keys.ddns = Some(own_key(&config.state_dir.join("ddns.key"))?);
+    }
     Ok(keys)
 }
 
-fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
+/// The files that others made.
+pub(crate) fn files(config: &Config) -> Vec<&PathBuf> {
+    let dns = config.dns().into_iter().flat_map(|dns| &dns.key_files);
+    let ddns = config.ddns().and_then(|ddns| ddns.key_file.as_ref());
+    dns.chain(ddns).collect()
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
     let fail = |message: String| ConfigError::Key {
         path: path.display().to_string(),
         message,

@@ -5,10 +5,11 @@
 //!
 //! What lies between the doors is [`quorate_services`]: the engines and what they tell.
 //!
-//! - [`config`]: `quorate.toml`, read; `keys`: TSIG keys, read or made
+//! - [`config`]: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
 //! - `run`: the main loop; `disk`: the log
 //! - `dhcp_port`, `dns_port`, `seed_port`, `stream`, `control`: the doors
 
+mod check;
 mod clock;
 pub mod config;
 mod control;
@@ -20,7 +21,9 @@ mod run;
 mod seed_port;
 
 mod stream;
+mod tftp_port;
 
+pub use check::check;
 pub use config::Config;
 pub use quorate_services::event::{self, Event, Line};
 pub use run::{ServeError, control_path, run};

@@ -23,6 +23,7 @@ use crate::dns_port::{self, DnsRequest, Door};
 use crate::keys;
 use crate::seed_port::{self, SeedServer};
 use crate::stream::exchange;
+use crate::tftp_port::TftpServer;
 
 /// The daemons cannot start, or cannot go on.
 #[derive(Debug, Error)]
@@ -144,9 +145,19 @@ impl Daemon {
         if let Some(seed) = config.seed() {
             let what = format!("[seed] {}", seed.listen);
             let listener = TcpListener::bind(seed.listen).await.map_err(socket(what))?;
+            let boot = config.boot();
+            let files = boot.map_or_else(Vec::new, |boot| boot.files.clone());
+            let seeds = SeedBook::new(&config, directory);
+            if let Some(listen) = boot.and_then(|boot| boot.tftp) {
+                let what = format!("[boot] tftp {listen}");
+                let bound = UdpSocket::bind(listen).await.map_err(socket(what))?;
+                let server = TftpServer::new(files.clone(), seeds.clone(), events.clone());
+                tokio::spawn(server.serve(bound));
+            }
             let server = SeedServer {
-                seeds: SeedBook::new(seed, directory),
+                seeds,
                 events,
+                files,
             };
             tokio::spawn(seed_port::serve(listener, server));
         }

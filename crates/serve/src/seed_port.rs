@@ -1,30 +1,72 @@
-//! Seeds over HTTP.
+//! Seeds, scripts and boot files over HTTP.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{StatusCode, Uri};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::MethodRouter;
 use quorate_services::{Event, SeedBook};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
+use tower_http::services::ServeDir;
 
 /// What requests are answered from, and who hears of it.
 #[derive(Clone, Debug)]
 pub(crate) struct SeedServer {
     pub(crate) seeds: SeedBook,
     pub(crate) events: UnboundedSender<Event>,
+    /// Directories of boot files, the first one first; none: nothing is booted from here.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Serves seeds on `listener` until the task is dropped.
 pub(crate) async fn serve(listener: TcpListener, server: SeedServer) -> std::io::Result<()> {
-    let router = Router::new().fallback(answer).with_state(Arc::new(server));
+    let server = Arc::new(server);
+    let mut router = Router::new().fallback(answer);
+    if let Some(files) = files(&server.files) {
+        let told = from_fn_with_state(Arc::clone(&server), tell_file);
+        router = router.nest_service("/boot", files.layer(told));
+    }
+    let router = router.with_state(server);
     axum::serve(
         listener,
         router.into_make_service_with_connect_info::<SocketAddr>(),
     )
     .await
+}
+
+/// The directories, each asked for what the ones before it do not have.
+fn files(dirs: &[PathBuf]) -> Option<MethodRouter> {
+    let (last, others) = dirs.split_last()?;
+    let mut files = MethodRouter::new().fallback_service(ServeDir::new(last));
+    for dir in others.iter().rev() {
+        files = MethodRouter::new().fallback_service(ServeDir::new(dir).fallback(files));
+    }
+    Some(files)
+}
+
+/// Tells of each file that was found. Within `/boot`, the path is relative to it.
+async fn tell_file(
+    State(server): State<Arc<SeedServer>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let file = request.uri().path().trim_start_matches('/').to_owned();
+    let fetches = *request.method() == Method::GET;
+    let response = next.run(request).await;
+    if fetches && response.status().is_success() {
+        // The receiver is gone only when the daemon is stopping.
+        let _ = server
+            .events
+            .send(server.seeds.boot_served(from.ip(), &file));
+    }
+    response
 }
 
 async fn answer(

@@ -5,9 +5,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use quorate_boot::EtcdUnit;
-use quorate_dhcp::server::{Limits, RawClass, RawHost, RawServerConfig, RawSubnet};
+use quorate_boot::{EtcdUnit, Script};
+use quorate_dhcp::server::{Limits, RawBoot, RawClass, RawHost, RawServerConfig, RawSubnet};
 use serde::Deserialize;
+
+mod one_or_many;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub ddns: Option<Ddns>,
     #[serde(default)]
     pub seed: Option<Seed>,
+    #[serde(default)]
+    pub boot: Option<Boot>,
 }
 
 /// The DHCPv4 server.
@@ -38,6 +42,9 @@ pub struct Dhcp {
     pub subnets: Vec<RawSubnet>,
     #[serde(default)]
     pub classes: Vec<RawClass>,
+    /// What firmware boots, by its kind.
+    #[serde(default)]
+    pub boot: Vec<RawBoot>,
     #[serde(default)]
     pub hosts: Vec<RawHost>,
     #[serde(default)]
@@ -65,6 +72,10 @@ impl Config {
     pub fn seed(&self) -> Option<&Seed> {
         self.seed.as_ref().filter(|section| section.enable)
     }
+
+    pub fn boot(&self) -> Option<&Boot> {
+        self.boot.as_ref().filter(|section| section.enable)
+    }
 }
 
 impl Dhcp {
@@ -74,6 +85,7 @@ impl Dhcp {
             subnets: self.subnets.clone(),
             hosts: self.hosts.clone(),
             classes: self.classes.clone(),
+            boot: self.boot.clone(),
             reserved_names: self.reserved_names.clone(),
             override_client_updates: self.override_client_updates,
             limits: self.limits.clone(),
@@ -130,9 +142,9 @@ pub struct Seed {
     #[serde(default = "yes")]
     pub enable: bool,
     pub listen: SocketAddr,
-    /// What machines of one class run.
-    #[serde(default)]
-    pub etcd: Option<SeedEtcd>,
+    /// What machines of one class run; a table, or an array of them for several classes.
+    #[serde(default, deserialize_with = "one_or_many::deserialize")]
+    pub etcd: Vec<SeedEtcd>,
 }
 
 /// The etcd unit that the seeds of one class install.
@@ -141,6 +153,25 @@ pub struct Seed {
 pub struct SeedEtcd {
     pub class: String,
     pub unit: EtcdUnit,
+}
+
+/// Network boot. Files go over the HTTP server of `[seed]`, under `/boot/`; the script for iPXE
+/// under `/ipxe/<mac>`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Boot {
+    #[serde(default = "yes")]
+    pub enable: bool,
+    /// Directories of boot files; a file hides its namesakes in later ones.
+    pub files: Vec<PathBuf>,
+    /// Where firmware asks for its boot loader by TFTP.
+    #[serde(default)]
+    pub tftp: Option<SocketAddr>,
+    /// How machines reach the HTTP server. Default: the `server_id` of `[dhcp]` and the port of
+    /// `[seed]`.
+    #[serde(default)]
+    pub url: Option<String>,
+    pub script: Script,
 }
 
 /// Short, since names appear while people wait for them.

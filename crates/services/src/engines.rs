@@ -9,9 +9,10 @@
 //! publish it are in one batch, so that neither survives a crash without the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use quorate_boot::Facts;
-use quorate_core::{Datagram, Deadline, Engine, Now, Output, Seed, Ticket, Transmit};
+use quorate_core::{Datagram, Deadline, Engine, Now, Output, Prompter, Seed, Ticket, Transmit};
 use quorate_ddns::Registrar;
 use quorate_dhcp::{Lease, LeaseRecord, Server};
 use quorate_dns::Authority;
@@ -208,6 +209,18 @@ impl<J: Journal> Engines<J> {
     /// to wait for the disk.
     pub fn awaits_disk(&self) -> bool {
         !self.promises.is_empty()
+    }
+
+    /// The log, for a world that has power over its disk.
+    pub const fn journal_mut(&mut self) -> &mut J {
+        &mut self.log
+    }
+
+    /// From now on `prompter` is asked how long the registrar waits.
+    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
+        if let Some(ddns) = &mut self.ddns {
+            ddns.follow(prompter);
+        }
     }
 
     /// Ends the engines. What the journal does not hold is forgotten.

@@ -37,6 +37,8 @@ pub enum Event {
         mac: MacAddr,
         why: String,
     },
+    /// The wall clock was set by so many seconds: every lease is written again.
+    ClockSet { secs: i64 },
     /// The DHCP server refused a request.
     Nak {
         addr: Ipv4Addr,
@@ -88,4 +90,10 @@ pub enum Event {
     },
     /// A machine fetched a file of its seed.
     SeedServed { mac: MacAddr, file: String },
+    /// A machine fetched something to boot: its script, or a boot file by HTTP or TFTP.
+    BootServed {
+        addr: IpAddr,
+        mac: Option<MacAddr>,
+        file: String,
+    },
 }

@@ -1,4 +1,4 @@
-//! The services of one server: DHCP, DDNS, DNS and seeds, behind one log.
+//! The services of one server: DHCP, DDNS, DNS, seeds and network boot, behind one log.
 //!
 //! `quorate serve` puts them on sockets and a disk, the simulator on virtual ones; what lies
 //! between the doors is this, so that both show the same. Nothing here opens a socket or a file.
@@ -7,12 +7,14 @@
 //!   each other
 //! - [`engines`]: the engines, and the [`Journal`] that makes their promises durable
 //! - [`seeds`]: what an HTTP request for a seed is answered
+//! - `boot`: what firmware is sent to
 //! - [`event`]: what the services tell
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+mod boot;
 pub mod config;
 pub mod engines;
 pub mod event;

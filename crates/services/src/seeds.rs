@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use quorate_boot::{EtcdUnit, Facts};
 use quorate_core::MacAddr;
 
-use crate::config;
+use crate::boot::Scripts;
+use crate::config::Config;
 use crate::event::Event;
 
 /// What is known of every machine that holds a lease. The engines keep it; whoever answers
@@ -28,6 +29,14 @@ impl Directory {
         machines.remove(&mac);
     }
 
+    /// Who holds the address.
+    fn mac(&self, addr: IpAddr) -> Option<MacAddr> {
+        let machines = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut machines = machines.values();
+        let holder = machines.find(|facts| IpAddr::V4(facts.addr) == addr)?;
+        Some(holder.mac)
+    }
+
     fn facts(&self, mac: MacAddr) -> Option<Facts> {
         let machines = self.0.read().unwrap_or_else(PoisonError::into_inner);
         machines.get(&mac).cloned()
@@ -38,8 +47,9 @@ impl Directory {
 #[derive(Clone, Debug)]
 pub struct SeedBook {
     directory: Directory,
-    /// What machines of one class run.
-    etcd: Option<(String, EtcdUnit)>,
+    /// What the machines of each class run.
+    etcd: BTreeMap<String, EtcdUnit>,
+    scripts: Option<Scripts>,
 }
 
 /// What a GET is answered.
@@ -53,32 +63,43 @@ pub struct SeedAnswer {
 }
 
 impl SeedBook {
-    /// The seeds of the machines in `directory`, as the section describes them.
-    pub fn new(section: &config::Seed, directory: Directory) -> Self {
-        let etcd = section
-            .etcd
-            .as_ref()
-            .map(|etcd| (etcd.class.clone(), etcd.unit.clone()));
-        Self { directory, etcd }
+    /// The seeds and scripts of the machines in `directory`, as the configuration describes them.
+    pub fn new(config: &Config, directory: Directory) -> Self {
+        let etcd = config
+            .seed()
+            .into_iter()
+            .flat_map(|seed| &seed.etcd)
+            .map(|etcd| (etcd.class.clone(), etcd.unit.clone()))
+            .collect();
+        Self {
+            directory,
+            etcd,
+            scripts: Scripts::new(config),
+        }
+    }
+
+    /// Tells that whoever is at `addr` fetched the boot file.
+    pub fn boot_served(&self, addr: IpAddr, file: &str) -> Event {
+        Event::BootServed {
+            addr,
+            mac: self.directory.mac(addr),
+            file: file.to_owned(),
+        }
     }
 
     /// Answers a GET of `path` that came from `source`.
     pub fn answer(&self, path: &str, source: IpAddr) -> SeedAnswer {
+        if let Some(mac) = quorate_boot::script_route(path) {
+            return self.script(mac, source).unwrap_or_else(|refusal| refusal);
+        }
         let Some((mac, file)) = quorate_boot::route(path) else {
             return refuse(404, "the paths are /seed/<mac>/<file>\n".to_owned());
         };
-        let Some(facts) = self.directory.facts(mac) else {
-            return refuse(404, format!("{mac} holds no lease\n"));
+        let facts = match self.facts(mac, source) {
+            Ok(facts) => facts,
+            Err(refusal) => return refusal,
         };
-        // A seed may carry what only its machine should know.
-        if source != IpAddr::V4(facts.addr) {
-            return refuse(403, format!("this is the seed of {}\n", facts.addr));
-        }
-        let etcd = self
-            .etcd
-            .as_ref()
-            .filter(|(class, _)| facts.class.as_ref() == Some(class))
-            .map(|(_, unit)| unit);
+        let etcd = facts.class.as_ref().and_then(|class| self.etcd.get(class));
         match quorate_boot::seed(&facts, etcd) {
             Ok(seed) => SeedAnswer {
                 status: 200,
@@ -90,6 +111,35 @@ impl SeedBook {
             },
             Err(error) => refuse(500, format!("{error}\n")),
         }
+    }
+
+    fn script(&self, mac: MacAddr, source: IpAddr) -> Result<SeedAnswer, SeedAnswer> {
+        let Some(scripts) = &self.scripts else {
+            return Err(refuse(404, "nothing is booted from here\n".to_owned()));
+        };
+        let facts = self.facts(mac, source)?;
+        let body = scripts
+            .render(&facts)
+            .map_err(|error| refuse(500, format!("{error}\n")))?;
+        Ok(SeedAnswer {
+            status: 200,
+            body,
+            event: Some(Event::BootServed {
+                addr: source,
+                mac: Some(mac),
+                file: "script".to_owned(),
+            }),
+        })
+    }
+
+    fn facts(&self, mac: MacAddr, source: IpAddr) -> Result<Facts, SeedAnswer> {
+        let facts = self.directory.facts(mac);
+        let facts = facts.ok_or_else(|| refuse(404, format!("{mac} holds no lease\n")))?;
+        // A seed may carry what only its machine should know.
+        if source != IpAddr::V4(facts.addr) {
+            return Err(refuse(403, format!("this is for {}\n", facts.addr)));
+        }
+        Ok(facts)
     }
 }
 

@@ -1,12 +1,15 @@
 //! From the configuration to engines' configurations, with what its sections need of each
 //! other: TSIG keys, and grants for them.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use quorate_core::Planted;
 use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::tsig::{Algorithm, Key, KeyError};
 use thiserror::Error;
 
+use crate::boot;
 use crate::config::{Config, Ddns, Dhcp, Dns};
 
 /// The validated configurations of the engines that run.
@@ -46,6 +49,10 @@ pub enum SetupError {
     Dns(#[from] quorate_dns::ConfigError),
     #[error("[ddns]: {0}")]
     Ddns(#[from] quorate_ddns::ConfigError),
+    #[error("[seed]: two units for machines of class {0:?}: write one table for each class")]
+    ClassTwice(String),
+    #[error("[boot]: {0}")]
+    Boot(String),
 }
 
 impl Setup {
@@ -55,8 +62,11 @@ impl Setup {
     /// With the first section that configures nothing that could run.
     pub fn new(config: &Config, keys: Keys) -> Result<Self, SetupError> {
         let mut setup = Self::default();
+        boot::check(config).map_err(SetupError::Boot)?;
         if let Some(dhcp) = config.dhcp() {
-            setup.dhcp = Some(quorate_dhcp::ServerConfig::validate(dhcp.server())?);
+            let mut raw = dhcp.server();
+            raw.boot.extend(boot::rules(config));
+            setup.dhcp = Some(quorate_dhcp::ServerConfig::validate(raw)?);
             setup.subnets = subnets(dhcp);
         }
         if let Some(dns) = config.dns() {
@@ -66,7 +76,25 @@ impl Setup {
         if let Some(ddns) = config.ddns() {
             setup.ddns = Some(quorate_ddns::Config::new(&registrar(ddns), keys.ddns)?);
         }
+        let mut classes = BTreeSet::new();
+        for etcd in config.seed().iter().flat_map(|seed| &seed.etcd) {
+            if !classes.insert(&etcd.class) {
+                return Err(SetupError::ClassTwice(etcd.class.clone()));
+            }
+        }
         Ok(setup)
+    }
+
+    /// See [`quorate_core::planted`].
+    #[doc(hidden)]
+    pub fn plant(&mut self, planted: Planted) {
+        self.dhcp
+            .iter_mut()
+            .for_each(|config| config.plant(planted));
+        self.dns.iter_mut().for_each(|config| config.plant(planted));
+        self.ddns
+            .iter_mut()
+            .for_each(|config| config.plant(planted));
     }
 }
 

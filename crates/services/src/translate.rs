@@ -38,6 +38,7 @@ pub(crate) fn dhcp(event: quorate_dhcp::server::Event) -> Option<Event> {
             mac,
             why: reason.to_string(),
         },
+        Dhcp::ClockSet { secs } => Event::ClockSet { secs },
         Dhcp::Dropped { source, reason } => Event::Refused {
             service: "dhcp".to_owned(),
             source: Some(source.ip()),

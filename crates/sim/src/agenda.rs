@@ -23,7 +23,8 @@ pub(crate) struct Token((Instant, u64));
 /// What will happen, ordered by time and, at one time, by when it was put in.
 #[derive(Debug)]
 pub(crate) struct Agenda<W> {
-    queue: BTreeMap<(Instant, u64), Entry<W>>,
+    /// Boxed: the map moves its entries about.
+    queue: BTreeMap<(Instant, u64), Box<Entry<W>>>,
     next_sequence: u64,
     steps_left: u64,
     last: VecDeque<Step>,
@@ -64,7 +65,8 @@ impl<W> Agenda<W> {
     pub(crate) fn put(&mut self, at: Instant, who: Who, reason: &'static str, wake: W) -> Token {
         let key = (at, self.next_sequence);
         self.next_sequence += 1;
-        self.queue.insert(key, Entry { who, reason, wake });
+        self.queue
+            .insert(key, Box::new(Entry { who, reason, wake }));
         Token(key)
     }
 
@@ -104,7 +106,7 @@ impl<W> Agenda<W> {
         if at > until {
             return Ok(None);
         }
-        let Entry { who, reason, wake } = first.remove();
+        let Entry { who, reason, wake } = *first.remove();
         if self.last.len() == LAST_STEPS {
             self.last.pop_front();
         }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::{Name as DnsName, RData, RecordType, text};
-use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv, Write};
+use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Registered, Srv, Write};
 use quorate_scenario::{What, WorldError};
 
 use crate::world::SimWorld;
@@ -28,11 +28,12 @@ impl SimWorld {
         Ok(Evidence {
             names: self.names(&leases)?,
             srv: self.srv()?,
+            registry: self.registered(),
             members: healthy
                 .iter()
                 .filter_map(|index| self.view(*index))
                 .collect(),
-            writes: self.writes(&healthy),
+            writes: self.writes(),
             leases,
             starved: None,
         })
@@ -61,17 +62,36 @@ impl SimWorld {
         Ok(names)
     }
 
+    fn registered(&self) -> Vec<Registered> {
+        let urls = self
+            .expected
+            .clusters
+            .iter()
+            .filter_map(|one| one.registry.as_ref());
+        let of = |url: &String| {
+            let url = url.clone();
+            let members = self.registry.entries(&url).into_iter();
+            members.map(move |member| Registered {
+                url: url.clone(),
+                member,
+            })
+        };
+        urls.flat_map(of).collect()
+    }
+
     fn srv(&mut self) -> Result<Vec<Srv>, WorldError> {
-        let owner = self.expected.srv_owner.clone();
-        let found = self.ask(&owner, RecordType::SRV, service)?;
-        Ok(found
-            .into_iter()
-            .map(|(target, port)| Srv {
+        let clusters = self.expected.clusters.iter();
+        let owners: Vec<String> = clusters.map(|one| one.srv_owner.clone()).collect();
+        let mut srv = Vec::new();
+        for owner in owners {
+            let found = self.ask(&owner, RecordType::SRV, service)?;
+            srv.extend(found.into_iter().map(|(target, port)| Srv {
                 owner: owner.clone(),
                 target,
                 port,
-            })
-            .collect())
+            }));
+        }
+        Ok(srv)
     }
 
     /// What the DNS answers, in bytes as to anybody.
@@ -109,11 +129,21 @@ impl SimWorld {
         })
     }
 
-    /// Writes a value through each member and reads it through every other; through itself when
-    /// it is alone.
-    fn writes(&mut self, healthy: &[usize]) -> Vec<Write> {
-        let alone = healthy.len() == 1;
+    /// Writes a value through each healthy member and reads it through every other of its
+    /// cluster; through itself when it is alone.
+    fn writes(&mut self) -> Vec<Write> {
         let mut writes = Vec::new();
+        for cluster in 0..self.story.clusters.len() {
+            let members = self.story.clusters[cluster].members.iter().copied();
+            let healthy: Vec<usize> = members.filter(|index| self.is_healthy(*index)).collect();
+            self.write_through(&healthy, &mut writes);
+        }
+        writes
+    }
+
+    /// Stops at the first value that does not arrive.
+    fn write_through(&mut self, healthy: &[usize], writes: &mut Vec<Write>) {
+        let alone = healthy.len() == 1;
         for &through in healthy {
             let name = self.machines[through].role.name.clone();
             let (key, value) = (format!("quorate/{name}"), format!("written through {name}"));
@@ -132,11 +162,10 @@ impl SimWorld {
                     failed,
                 });
                 if gave_up {
-                    return writes;
+                    return;
                 }
             }
         }
-        writes
     }
 
     /// Through the leader to everybody who is connected: a quorum, or there were no leader.

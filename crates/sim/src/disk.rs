@@ -4,7 +4,11 @@ use std::convert::Infallible;
 
 use quorate_core::Random;
 use quorate_fabric::Chance;
+use quorate_scenario::Fate;
+use quorate_scenario::decision::SERVERS;
 use quorate_services::Journal;
+
+use crate::tape::Tape;
 
 /// A log in memory.
 #[derive(Debug)]
@@ -12,6 +16,7 @@ pub(crate) struct Disk {
     /// A sync is said to be done and is not.
     lies: Chance,
     random: Random,
+    tape: Option<Tape>,
     durable: Vec<Vec<u8>>,
     durable_bytes: u64,
     /// Appended and not synced.
@@ -24,6 +29,7 @@ impl Disk {
         Self {
             lies: Chance::NEVER,
             random,
+            tape: None,
             durable: Vec::new(),
             durable_bytes: 0,
             pending: Vec::new(),
@@ -32,6 +38,10 @@ impl Disk {
 
     pub(crate) const fn set_lies(&mut self, lies: Chance) {
         self.lies = lies;
+    }
+
+    pub(crate) fn follow(&mut self, tape: Tape) {
+        self.tape = Some(tape);
     }
 
     /// The power goes: whatever was not synced is lost. Answers what is left.
@@ -51,7 +61,12 @@ impl Journal for Disk {
 
     fn sync(&mut self) -> Result<(), Infallible> {
         // What stays in the drive's cache is written with the next sync that is done.
-        if self.lies.strikes(&mut self.random) {
+        let drawn = self.lies.strikes(&mut self.random);
+        let lies = match &self.tape {
+            Some(tape) => tape.strikes(SERVERS, "truth of a sync".to_owned(), &Fate::Lie, drawn),
+            None => drawn,
+        };
+        if lies {
             return Ok(());
         }
         self.durable_bytes += bytes(&self.pending);

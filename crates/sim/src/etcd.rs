@@ -1,21 +1,28 @@
-//! A model of one etcd process: flags, discovery over the wire, and what its disk keeps.
+//! A model of one etcd process: discovery over the wire, and what its disk keeps.
 //!
 //! ```text
 //!   Loading ── data directory ─────────────────────────► Running
 //!      │                                                    ▲
-//!      └── none ──► Looking ── Discovery finds a cluster ───┘
-//!                      └────── Discovery fails: exit status 1, with etcd's own words
+//!      │                                                    │ one answered, or none is left
+//!      ├── none ──► Looking ── finds a cluster ──► Asking ──┤
+//!      │               └────── Discovery fails: exit status 1, with etcd's own words
+//!      ├── none, and --initial-cluster ──────────► Asking ──┤
+//!      └── none, and --discovery ──► Waiting ── all came ───┘
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quorate_core::{Channel, Deadline, Instant, Random};
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::{Name, RData, RecordType, text};
-use quorate_etcd::service_name;
-use quorate_etcd::{ClusterId, Discovery, MemberId, PeerUrl, Release, Scheme, SrvRecord, View};
+use quorate_etcd::{
+    Bootstrap, ClusterId, Discovery, MemberId, PeerUrl, Scheme, SrvRecord, View, given,
+    service_name,
+};
+
+use crate::flags::{Flags, Way};
 
 /// What a member's data directory keeps over restarts and power cycles.
 #[derive(Clone, Debug)]
@@ -28,46 +35,23 @@ pub(crate) struct DataDir {
     pub(crate) store: BTreeMap<String, String>,
 }
 
-/// The flags of the command line that the seed's unit gives.
-#[derive(Clone, Debug)]
-pub(crate) struct Flags {
-    discovery: Discovery,
-    domain: String,
-    pub(crate) heartbeat: Duration,
-    pub(crate) election: Duration,
-}
-
-impl Flags {
-    /// Reads a command line; the error is what etcd would print.
-    pub(crate) fn parse(argv: &[String], release: Release) -> Result<Self, String> {
-        let value = |flag: &str| {
-            let at = argv.iter().position(|word| word == flag)?;
-            argv.get(at + 1).map(String::as_str)
-        };
-        let need = |flag: &str| value(flag).ok_or_else(|| format!("flag {flag} is not given"));
-        let millis = |flag: &str, default: Duration| match value(flag) {
-            None => Ok(default),
-            Some(text) => text
-                .parse()
-                .map(Duration::from_millis)
-                .map_err(|_| format!("invalid value {text:?} for flag {flag}")),
-        };
-        let advertised: Result<Vec<PeerUrl>, _> = need("--initial-advertise-peer-urls")?
-            .split(',')
-            .map(str::parse)
-            .collect();
-        Ok(Self {
-            discovery: Discovery {
-                release,
-                name: need("--name")?.to_owned(),
-                advertised: advertised.map_err(|error| format!("{error}"))?,
-                srv_name: value("--discovery-srv-name").map(str::to_owned),
-                token: need("--initial-cluster-token")?.to_owned(),
+impl Asking {
+    /// What the member `own` asks the others of its cluster.
+    fn new(own: &str, bootstrap: Bootstrap) -> Self {
+        let others = bootstrap.members.iter().filter(|(name, _)| *name != own);
+        let mut urls: Vec<&PeerUrl> = others.flat_map(|(_, urls)| urls).collect();
+        urls.sort_by_cached_key(ToString::to_string);
+        Self {
+            peers: urls.into_iter().map(|url| url.host.clone()).collect(),
+            next: 0,
+            question: 0,
+            data_dir: DataDir {
+                cluster_id: bootstrap.cluster_id,
+                member_id: bootstrap.member_id,
+                members: bootstrap.members.len(),
+                store: BTreeMap::new(),
             },
-            domain: need("--discovery-srv")?.to_owned(),
-            heartbeat: millis("--heartbeat-interval", HEARTBEAT)?,
-            election: millis("--election-timeout", ELECTION)?,
-        })
+        }
     }
 }
 
@@ -85,32 +69,50 @@ pub(crate) enum Phase {
     /// The program is read and its disk is opened.
     Loading,
     Looking(Box<Lookup>),
+    /// Its peer port is open, and it asks the others for their members before it serves that
+    /// question itself.
+    Asking(Box<Asking>),
+    /// Written down at the discovery service, waiting for the others.
+    Waiting,
     Running,
 }
 
-impl Process {
-    /// The first look at the DNS, by this server.
-    pub(crate) fn look_up(&mut self, server: SocketAddr, random: Random) {
-        let lookup = Lookup::new(&self.flags, server, random);
-        self.phase = Phase::Looking(Box::new(lookup));
-    }
+/// A member that asks its peers, one after the other, whether it has bootstrapped before.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    pub(crate) data_dir: DataDir,
+    /// Hosts of the others, in the order of their URLs.
+    pub(crate) peers: Vec<String>,
+    /// Which of them is asked.
+    pub(crate) next: usize,
+    /// Counts the questions, to tell a late end of one from that of the next.
+    pub(crate) question: u32,
+}
 
-    /// What discovery makes of what was seen.
+impl Process {
+    /// What discovery makes of what was seen; `None` while it has not seen all.
     ///
     /// # Errors
     /// With etcd's own words.
-    pub(crate) fn discover(&self, view: &View) -> Result<DataDir, String> {
-        let bootstrap = self
-            .flags
-            .discovery
-            .run(view)
-            .map_err(|error| error.to_string())?;
-        Ok(DataDir {
-            cluster_id: bootstrap.cluster_id,
-            member_id: bootstrap.member_id,
-            members: bootstrap.members.len(),
-            store: BTreeMap::new(),
-        })
+    pub(crate) fn discover(&self) -> Option<Result<Asking, String>> {
+        let (Phase::Looking(lookup), Way::Records { discovery, .. }) =
+            (&self.phase, &self.flags.way)
+        else {
+            return None;
+        };
+        let found = discovery.run(lookup.finished()?);
+        let asking = |found| Asking::new(&self.flags.name, found);
+        Some(found.map(asking).map_err(|error| error.to_string()))
+    }
+
+    /// What it makes of a set that it was given, under this token.
+    ///
+    /// # Errors
+    /// With etcd's own words.
+    pub(crate) fn accept(&self, set: &[(String, PeerUrl)], token: &str) -> Result<Asking, String> {
+        given::bootstrap(&self.flags.name, &self.flags.advertised, token, set)
+            .map(|set| Asking::new(&self.flags.name, set))
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -151,14 +153,23 @@ pub(crate) struct Query {
 }
 
 impl Lookup {
-    fn new(flags: &Flags, server: SocketAddr, random: Random) -> Self {
-        let discovery = &flags.discovery;
+    /// The first look at the DNS, by this server.
+    pub(crate) fn new(
+        discovery: &Discovery,
+        domain: &str,
+        server: SocketAddr,
+        hosts: &BTreeMap<String, Ipv4Addr>,
+        random: Random,
+    ) -> Self {
         let services = |scheme| {
-            let owner = service_name(scheme, discovery.srv_name.as_deref(), &flags.domain);
+            let owner = service_name(scheme, discovery.srv_name.as_deref(), domain);
             Question::Services(scheme, owner)
         };
         let own = discovery.advertised.iter();
-        let mut open: VecDeque<_> = own.map(|url| Question::Address(url.host.clone())).collect();
+        let mut open: VecDeque<_> = own
+            .filter(|url| !hosts.contains_key(&url.host))
+            .map(|url| Question::Address(url.host.clone()))
+            .collect();
         open.extend([services(Scheme::Https), services(Scheme::Http)]);
         Self {
             server,
@@ -168,7 +179,11 @@ impl Lookup {
             view: View {
                 ssl: Ok(Vec::new()),
                 plain: Ok(Vec::new()),
-                addresses: BTreeMap::new(),
+                // What /etc/hosts says, nobody is asked for.
+                addresses: hosts
+                    .iter()
+                    .map(|(host, addr)| (host.clone(), Ok(vec![IpAddr::V4(*addr)])))
+                    .collect(),
             },
         }
     }
@@ -330,9 +345,6 @@ fn service(data: &RData) -> Option<SrvRecord> {
     }
 }
 
-/// etcd's defaults.
-const HEARTBEAT: Duration = Duration::from_millis(100);
-const ELECTION: Duration = Duration::from_millis(1000);
 /// resolv.conf(5): `timeout` and `attempts`.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 2;

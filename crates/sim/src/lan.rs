@@ -1,4 +1,4 @@
-//! The wire: one switch, and who is at which port.
+//! The wire: one switch, who is at which port, and the relays between its segments.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -7,67 +7,137 @@ use std::time::Duration;
 
 use quorate_core::{Deadline, Destination, Instant, MacAddr, Seed, Transmit};
 use quorate_fabric::frame::udp_frame;
-use quorate_fabric::switch::Direction;
-use quorate_fabric::{Faults, PortId, Switch};
+use quorate_fabric::relay::Side;
+use quorate_fabric::{Chance, Direction, Faults, PortId, Rule, RuleId, Switch};
+use quorate_scenario::story::Network;
 
 use crate::agenda::Token;
+use crate::framing::Framing;
+use crate::racks::Racks;
+use crate::tape::Tape;
 
-/// The segment of the story.
+/// The network of the story.
 #[derive(Debug)]
 pub(crate) struct Lan {
     switch: Switch,
+    racks: Racks,
     /// Hardware addresses by address: ARP, already answered.
     neighbours: BTreeMap<Ipv4Addr, MacAddr>,
-    linked: Vec<bool>,
+    plugs: Vec<Plug>,
+    /// Where the fates of frames are written down, or read.
+    tape: Option<Framing>,
     pub(crate) deadline: Option<Token>,
 }
 
 impl Lan {
-    /// A segment with the servers' port, which is the first one.
+    /// A network with the servers' port, which is the first one.
     pub(crate) fn new(seed: Seed, server: Ipv4Addr) -> Self {
         let mut lan = Self {
             switch: Switch::new(seed),
+            racks: Racks::default(),
             neighbours: BTreeMap::from([(server, SERVER_MAC)]),
-            linked: Vec::new(),
+            plugs: Vec::new(),
+            tape: None,
             deadline: None,
         };
-        let port = lan.plug(Faults::default());
+        let port = lan.plug(None);
         assert_eq!(port, SERVER_PORT);
         lan.switch.snoop_dhcp([port]);
         lan
     }
 
-    /// A cable with these faults, on top of the time that a frame takes.
-    pub(crate) fn plug(&mut self, faults: Faults) -> PortId {
-        let port = self.switch.add_port();
-        self.linked.push(true);
-        self.set_faults(port, faults);
+    /// Plugs in the relay of every rack, behind all machines.
+    pub(crate) fn plug_relays(&mut self, network: &Network) {
+        let next = u32::try_from(self.plugs.len()).expect("fewer ports than 2^32");
+        self.racks = Racks::new(network, PortId(next));
+        for rack in 0..self.racks.relays() {
+            let ports = [Some(rack), None].map(|segment| self.plug(segment));
+            assert_eq!(
+                ports,
+                [Side::Rack, Side::Core].map(|side| self.racks.port(rack, side))
+            );
+            self.switch.snoop_dhcp([ports[0]]);
+        }
+    }
+
+    /// A port in a rack, or beside the servers, with a good cable.
+    pub(crate) fn plug(&mut self, rack: Option<usize>) -> PortId {
+        let port = self.switch.add_port_in(Racks::segment(rack));
+        self.plugs.push(Plug {
+            rack,
+            up: true,
+            cable: Cable::default(),
+        });
+        self.set_cable(port, Cable::default());
         port
     }
 
-    pub(crate) fn set_faults(&mut self, port: PortId, faults: Faults) {
+    /// Exchanges the cable: its faults are on top of the time that a frame takes.
+    pub(crate) fn set_cable(&mut self, port: PortId, cable: Cable) {
+        self.plugs[port.0 as usize].cable = cable;
         let faults = Faults {
-            delay: faults.delay + HOP_DELAY,
-            jitter: faults.jitter + HOP_JITTER,
-            ..faults
+            delay: cable.faults.delay + HOP_DELAY,
+            jitter: cable.faults.jitter + HOP_JITTER,
+            ..cable.faults
         };
-        for direction in [Direction::ToSwitch, Direction::FromSwitch] {
+        let ways = [
+            (Direction::ToSwitch, cable.mute),
+            (Direction::FromSwitch, cable.deaf),
+        ];
+        for (direction, silent) in ways {
+            let loss = if silent { Chance::ALWAYS } else { faults.loss };
+            let faults = Faults { loss, ..faults };
             self.switch.set_faults(port, direction, faults);
         }
     }
 
+    /// From now on nothing passes from those ports to these.
+    pub(crate) fn cut(&mut self, mut from: Vec<PortId>, mut to: Vec<PortId>) -> RuleId {
+        // On a rack's segment its relay stands for the servers.
+        for ports in [&mut from, &mut to] {
+            if ports.contains(&SERVER_PORT) {
+                let relays = 0..self.racks.relays();
+                ports.extend(relays.map(|rack| self.racks.port(rack, Side::Rack)));
+            }
+        }
+        self.switch.add_rule(Rule::partition_one_way(from, to))
+    }
+
+    /// Undoes a [`cut`](Self::cut).
+    pub(crate) fn mend(&mut self, rule: RuleId) {
+        self.switch.remove_rule(rule);
+    }
+
     pub(crate) fn set_link(&mut self, port: PortId, up: bool) {
-        self.linked[port.0 as usize] = up;
+        self.plugs[port.0 as usize].up = up;
         self.switch.set_link(port, up);
     }
 
-    pub(crate) fn is_linked(&self, port: PortId) -> bool {
-        self.linked[port.0 as usize]
+    /// True when two who are plugged in well can talk: TCP needs both directions.
+    pub(crate) fn reaches_peers(&self, port: PortId) -> bool {
+        let Plug { up, cable, .. } = self.plugs[port.0 as usize];
+        up && !cable.mute && !cable.deaf
+    }
+
+    /// The same for the machine at `port` and the servers.
+    pub(crate) fn reaches_servers(&self, port: PortId) -> bool {
+        let cut = self.plugs[port.0 as usize].cable.cut;
+        !cut && self.reaches_peers(port) && self.reaches_peers(SERVER_PORT)
+    }
+
+    /// The fates of frames go by this tape. The stations are in the order of their ports.
+    pub(crate) fn follow(&mut self, tape: Tape, stations: Vec<(String, MacAddr)>) {
+        self.tape = Some(Framing::new(tape, stations));
     }
 
     /// `mac` uses `addr` from now on.
     pub(crate) fn learn(&mut self, addr: Ipv4Addr, mac: MacAddr) {
         self.neighbours.insert(addr, mac);
+    }
+
+    /// Who uses `addr`, or did last.
+    pub(crate) fn neighbour(&self, addr: Ipv4Addr) -> Option<MacAddr> {
+        self.neighbours.get(&addr).copied()
     }
 
     /// Frames a message and sends it from `port`.
@@ -86,25 +156,84 @@ impl Lan {
                 SocketAddrV4::new(Ipv4Addr::BROADCAST, to),
             ),
             Target::Link(mac, to) => (mac, to),
-            Target::Udp(to) => match self.neighbours.get(to.ip()) {
-                Some(mac) => (*mac, to),
+            Target::Udp(to) => match self.next_hop(port, *to.ip()) {
+                Some(mac) => (mac, to),
                 // Nobody answers the ARP request.
                 None => return,
             },
         };
         let frame = udp_frame(source_mac, mac, source, destination, payload);
-        self.switch.handle_frame(port, &frame, now);
+        self.put(port, &frame, now);
     }
 
-    /// Lands what is due and answers the frames that arrive now.
+    /// Whose hardware address a packet from this port to `to` gets.
+    fn next_hop(&self, port: PortId, to: Ipv4Addr) -> Option<MacAddr> {
+        let from = self.plugs[port.0 as usize].rack;
+        let router = self.racks.router(from, to);
+        router.or_else(|| self.neighbours.get(&to).copied())
+    }
+
+    /// Sends a frame from `port`.
+    fn put(&mut self, port: PortId, frame: &[u8], now: Instant) {
+        match &self.tape {
+            None => self.switch.handle_frame(port, frame, now),
+            Some(tape) => {
+                let mut judge = tape.judge(&self.plugs);
+                self.switch
+                    .handle_frame_judged(port, frame, now, &mut judge);
+            }
+        }
+    }
+
+    /// Lands what is due, lets the relays do their part, and answers the frames that arrive now.
     pub(crate) fn arrivals(&mut self, now: Instant) -> Vec<(PortId, Arc<[u8]>)> {
-        self.switch.handle_timeout(now);
-        std::iter::from_fn(|| self.switch.poll()).collect()
+        match &self.tape {
+            None => self.switch.handle_timeout(now),
+            Some(tape) => {
+                let mut judge = tape.judge(&self.plugs);
+                self.switch.handle_timeout_judged(now, &mut judge);
+            }
+        }
+        let mut arrived = Vec::new();
+        while let Some((port, frame)) = self.switch.poll() {
+            let Some((rack, side)) = self.racks.side(port) else {
+                arrived.push((port, frame));
+                continue;
+            };
+            let neighbour = |addr| self.neighbours.get(&addr).copied();
+            let forward = self.racks.relay(rack).handle_frame(side, &frame, neighbour);
+            if let Some(forward) = forward {
+                let port = self.racks.port(rack, forward.side);
+                self.put(port, &forward.frame, now);
+            }
+        }
+        arrived
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         self.switch.poll_timeout()
     }
+}
+
+/// One end of a cable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plug {
+    rack: Option<usize>,
+    up: bool,
+    pub(crate) cable: Cable,
+}
+
+/// What is wrong with one cable; nothing, by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cable {
+    /// In both directions.
+    pub(crate) faults: Faults,
+    /// Nothing that is sent leaves it.
+    pub(crate) mute: bool,
+    /// Nothing arrives by it.
+    pub(crate) deaf: bool,
+    /// A rule of the switch keeps it from the servers, or them from it.
+    pub(crate) cut: bool,
 }
 
 /// Where a datagram goes, on a wire that speaks IPv4 only.
@@ -134,5 +263,5 @@ pub(crate) const SERVER_PORT: PortId = PortId(0);
 /// Locally administered, and none of the machines'.
 pub(crate) const SERVER_MAC: MacAddr = MacAddr([0x02, 0x71, 0xff, 0xff, 0xff, 0xfe]);
 /// A kernel and a cable, one way.
-const HOP_DELAY: Duration = Duration::from_micros(30);
-const HOP_JITTER: Duration = Duration::from_micros(40);
+pub(crate) const HOP_DELAY: Duration = Duration::from_micros(30);
+pub(crate) const HOP_JITTER: Duration = Duration::from_micros(40);

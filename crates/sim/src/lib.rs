@@ -24,31 +24,52 @@
 //!
 //! - `agenda`: the queue, the step budget
 //! - `world`: [`SimWorld`]; `orders`: what a node's orders mean here
-//! - `servers`, `disk`: `quorate serve` without sockets; `lan`: the wire
-//! - `machine`, `etcd`: a machine and its member; `cluster`: who leads and what is replicated
+//! - `servers`, `disk`: `quorate serve` without sockets; `lan`: the wire; `racks`: relays on it
+//! - `waiting`: the step before etcd; `machine`, `flags`, `etcd`, `bootstrap`: a machine and its
+//!   member; `registry`: etcd's discovery service; `cluster`: who leads and what is replicated
 //! - `collect`: the evidence; [`run`](fn@run): one story from beginning to end
-//! - [`swarm`]: faults from the seed; [`sweep`](mod@sweep): many seeds
+//! - `trouble`: what is wrong at this moment; `clock`: each host's own
+//! - [`log`], `tape`, `framing`, `naming`: what chance decides, written down and given again
+//! - [`interleavings`]: every order of publications and starts
+//! - [`swarm`]: faults from the seed; [`sweep`](mod@sweep): many seeds;
+//!   [`twice`](fn@twice): one seed, two runs
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
 mod agenda;
+mod bootstrap;
+mod clock;
 mod cluster;
 mod collect;
 mod disk;
 mod etcd;
+mod flags;
+mod framing;
+pub mod interleavings;
 mod lan;
+pub mod log;
 mod machine;
 mod members;
+mod naming;
 mod orders;
+mod racks;
+mod registry;
 mod run;
 mod servers;
+pub mod shrink;
 pub mod swarm;
 pub mod sweep;
+mod tape;
+mod trouble;
+mod twice;
+mod waiting;
 mod world;
 
-pub use run::run;
+pub use log::Log;
+pub use run::{Told, record, replay, run, run_planted};
 pub use swarm::Swarm;
 pub use sweep::{Failure, merge, sweep};
+pub use twice::{Difference, twice};
 pub use world::{Options, SimWorld};

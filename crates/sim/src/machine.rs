@@ -1,5 +1,6 @@
 //! One machine: its place on the wire, its life while it has power, its disk.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use quorate_scenario::story::Machine as Role;
 use quorate_stage::tell::MachineTeller;
 
 use crate::agenda::Token;
+use crate::clock::Clock;
 use crate::etcd::{DataDir, Process};
+use crate::tape::Tape;
+use crate::waiting::Waiting;
 
 /// One machine of the story.
 #[derive(Debug)]
@@ -22,9 +26,15 @@ pub(crate) struct Machine {
     pub(crate) seed: Seed,
     /// Times that this machine takes: disks, processes, requests.
     pub(crate) random: Random,
+    pub(crate) tape: Option<Tape>,
     /// Counts power-ons: what was under way for an earlier life concerns nobody.
     pub(crate) life: u32,
     pub(crate) on: Option<Box<Life>>,
+    /// The story wants it to be on.
+    pub(crate) switched_on: bool,
+    /// There is power at its socket.
+    pub(crate) has_mains: bool,
+    pub(crate) clock: Clock,
     /// What a power cycle leaves of etcd.
     pub(crate) data_dir: Option<DataDir>,
 }
@@ -37,7 +47,11 @@ pub(crate) struct Life {
     pub(crate) addr: Option<Ipv4Addr>,
     /// The name servers of `/etc/resolv.conf`.
     pub(crate) dns: Vec<Ipv4Addr>,
+    /// What `/etc/hosts` says beside `localhost`.
+    pub(crate) hosts: BTreeMap<String, Ipv4Addr>,
     pub(crate) deadline: Option<Token>,
+    /// The step before etcd.
+    pub(crate) waiting: Option<Box<Waiting>>,
     pub(crate) etcd: Option<Process>,
     pub(crate) resolver: Option<Token>,
     /// Counts processes.
@@ -53,11 +67,15 @@ impl Machine {
     pub(crate) fn new(role: Role, port: PortId, seed: Seed) -> Self {
         Self {
             random: seed.child("times").random(),
+            tape: None,
             role,
             port,
             seed,
             life: 0,
             on: None,
+            switched_on: false,
+            has_mains: true,
+            clock: Clock::default(),
             data_dir: None,
         }
     }
@@ -73,12 +91,18 @@ impl Machine {
             previous: None,
         };
         let seed = self.seed.child(&format!("life {}", self.life));
+        let mut node = Node::new(config, seed);
+        if let Some(tape) = &self.tape {
+            node.follow(tape.prompter(&self.role.name));
+        }
         self.on = Some(Box::new(Life {
-            node: Node::new(config, seed),
+            node,
             teller: MachineTeller::default(),
             addr: None,
             dns: Vec::new(),
+            hosts: BTreeMap::new(),
             deadline: None,
+            waiting: None,
             etcd: None,
             resolver: None,
             pids: 0,
@@ -87,10 +111,14 @@ impl Machine {
         }));
     }
 
-    /// A time drawn from `least..most`.
-    pub(crate) fn draw(&mut self, (least, most): (Duration, Duration)) -> Duration {
+    /// How long `what` takes: a time drawn from `least..most`.
+    pub(crate) fn draw(&mut self, what: &str, (least, most): (Duration, Duration)) -> Duration {
         let nanos = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
-        least + Duration::from_nanos(self.random.below(nanos))
+        let drawn = least + Duration::from_nanos(self.random.below(nanos));
+        match &self.tape {
+            Some(tape) => tape.time(&self.role.name, what, drawn),
+            None => drawn,
+        }
     }
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 use quorate_etcd::ClusterId;
 use quorate_node::{Command, ExitStatus};
 use quorate_scenario::What;
+use quorate_scenario::decision::CLUSTERS;
 
 use crate::agenda::Who;
 use crate::cluster::Change;
-use crate::etcd::{Phase, Query};
+use crate::etcd::{Lookup, Phase, Query};
+use crate::flags::Way;
 use crate::lan::Target;
 use crate::servers::DNS_PORT;
 use crate::world::{SimWorld, ToMachine, Wake};
@@ -29,15 +31,89 @@ impl SimWorld {
         if known {
             return self.run_member(index);
         }
-        // resolv.conf(5): without a server, the one on this machine.
-        let server = life.dns.first().copied().unwrap_or(Ipv4Addr::LOCALHOST);
-        process.look_up(SocketAddr::new(server.into(), DNS_PORT), random.random());
-        let now = self.now;
-        let query = match &mut process.phase {
-            Phase::Looking(lookup) => lookup.next(now),
-            Phase::Loading | Phase::Running => None,
+        match process.flags.way.clone() {
+            Way::Records { discovery, domain } => {
+                // resolv.conf(5): without a server, the one on this machine.
+                let server = life.dns.first().copied().unwrap_or(Ipv4Addr::LOCALHOST);
+                let server = SocketAddr::new(server.into(), DNS_PORT);
+                let mut lookup =
+                    Lookup::new(&discovery, &domain, server, &life.hosts, random.random());
+                let query = lookup.next(self.now);
+                process.phase = Phase::Looking(Box::new(lookup));
+                self.go_on_looking(index, query);
+            }
+            Way::Given(set) => match process.accept(&set, &process.flags.token) {
+                Ok(asking) => self.ask_peers(index, asking),
+                Err(words) => self.etcd_gives_up(index, words),
+            },
+            Way::Registry(_) => self.ask_registry(index, pid),
+        }
+    }
+
+    /// A request is on its way to the discovery service.
+    fn ask_registry(&mut self, index: usize, pid: u32) {
+        let after = self.machines[index].draw("the discovery service answers", REQUEST);
+        let what = ToMachine::Registry { pid };
+        self.later(index, after, "the discovery service is asked", what);
+    }
+
+    /// The request arrives: the member is written down, or is told who the members are.
+    pub(crate) fn registry_asked(&mut self, index: usize, pid: u32) {
+        let linked = self.lan.reaches_servers(self.machines[index].port);
+        let Some(life) = &mut self.machines[index].on else {
+            return;
         };
-        self.go_on_looking(index, query);
+        let Some(process) = life.etcd.as_mut().filter(|process| process.pid == pid) else {
+            return;
+        };
+        let Way::Registry(url) = process.flags.way.clone() else {
+            return;
+        };
+        if !linked {
+            let again = ToMachine::Registry { pid };
+            self.later(
+                index,
+                REGISTRY_RETRY,
+                "the discovery service is asked",
+                again,
+            );
+            return;
+        }
+        if !matches!(process.phase, Phase::Waiting) {
+            let (name, advertised) = (&process.flags.name, &process.flags.advertised);
+            let texts: Vec<String> = advertised.iter().map(ToString::to_string).collect();
+            let id = quorate_etcd::member_id(&texts, &url);
+            let joined = advertised.first().map_or(Err("no peer URL"), |peer| {
+                self.registry.join(&url, (id, name, peer))
+            });
+            if let Err(words) = joined {
+                return self.etcd_gives_up(index, words.to_owned());
+            }
+            process.phase = Phase::Waiting;
+        }
+        let Some(set) = self.registry.set(&url) else {
+            return;
+        };
+        // It asks nobody before it starts: its set was its own alone until now.
+        match process.accept(&set, &url) {
+            Ok(asking) => {
+                self.machines[index].data_dir = Some(asking.data_dir);
+                self.run_member(index);
+            }
+            Err(words) => self.etcd_gives_up(index, words),
+        }
+        // Those who watch the directory are told.
+        for other in 0..self.machines.len() {
+            let life = self.machines[other].on.as_ref();
+            let process = life.and_then(|life| life.etcd.as_ref());
+            if let Some(process) = process
+                && matches!(process.phase, Phase::Waiting)
+                && matches!(&process.flags.way, Way::Registry(theirs) if *theirs == url)
+            {
+                let pid = process.pid;
+                self.ask_registry(other, pid);
+            }
+        }
     }
 
     pub(crate) fn resolver_due(&mut self, index: usize) {
@@ -77,7 +153,7 @@ impl SimWorld {
         let Phase::Looking(lookup) = &process.phase else {
             return;
         };
-        let found = lookup.finished().map(|view| process.discover(view));
+        let found = process.discover();
         let deadline = lookup.poll_timeout();
         let life_number = self.machines[index].life;
         if let Some(life) = &mut self.machines[index].on {
@@ -91,10 +167,7 @@ impl SimWorld {
                 });
         }
         match found {
-            Some(Ok(data_dir)) => {
-                self.machines[index].data_dir = Some(data_dir);
-                self.run_member(index);
-            }
+            Some(Ok(asking)) => self.ask_peers(index, asking),
             Some(Err(words)) => self.etcd_gives_up(index, words),
             None => self.settle_lan(),
         }
@@ -143,7 +216,7 @@ impl SimWorld {
     }
 
     /// etcd belongs to a cluster, from now on and for the life of its disk.
-    fn run_member(&mut self, index: usize) {
+    pub(crate) fn run_member(&mut self, index: usize) {
         let machine = &mut self.machines[index];
         let (Some(data_dir), Some(life)) = (&machine.data_dir, &mut machine.on) else {
             return;
@@ -173,7 +246,7 @@ impl SimWorld {
         let process = machine.on.as_ref().and_then(|life| life.etcd.as_ref());
         let running = process.filter(|process| matches!(process.phase, Phase::Running));
         let flags = running.map(|process| (process.flags.heartbeat, process.flags.election));
-        let connected = running.is_some() && self.lan.is_linked(machine.port);
+        let connected = running.is_some() && self.lan.reaches_peers(machine.port);
         let Some(cluster) = self.clusters.get_mut(id) else {
             return;
         };
@@ -194,7 +267,12 @@ impl SimWorld {
                 (election, election * 2)
             };
             let nanos = u64::try_from((most - least).as_nanos()).unwrap_or(u64::MAX);
-            let at = self.now + least + Duration::from_nanos(self.random.below(nanos));
+            let drawn = least + Duration::from_nanos(self.random.below(nanos));
+            let after = match &self.tape {
+                Some(tape) => tape.time(CLUSTERS, format!("election in {id}"), drawn),
+                None => drawn,
+            };
+            let at = self.now + after;
             let token = self
                 .agenda
                 .put(at, Who::Cluster, "a leader is elected", Wake::Elected(id));
@@ -219,7 +297,16 @@ impl SimWorld {
         cluster.election = None;
         let candidates: Vec<usize> = cluster.connected().collect();
         let drawn = usize::try_from(self.random.below(candidates.len() as u64)).unwrap_or(0);
-        cluster.leader = candidates.get(drawn).copied();
+        let drawn = candidates.get(drawn).copied();
+        cluster.leader = match (&self.tape, drawn) {
+            (Some(tape), Some(drawn)) => {
+                let name = |index: usize| self.machines[index].role.name.clone();
+                let chosen = tape.choice(CLUSTERS, &format!("leader of {id}"), name(drawn));
+                let chosen = candidates.iter().find(|index| name(**index) == chosen);
+                Some(chosen.copied().unwrap_or(drawn))
+            }
+            (Some(_) | None, drawn) => drawn,
+        };
         cluster.terms += 1;
         for member in candidates {
             self.watch_soon(member);
@@ -227,13 +314,9 @@ impl SimWorld {
     }
 
     fn watch_soon(&mut self, index: usize) {
-        let after = self.machines[index].draw(WATCH);
-        self.later(
-            index,
-            after,
-            "a member is asked how it is",
-            ToMachine::Watch,
-        );
+        let reason = "a member is asked how it is";
+        let after = self.machines[index].draw(reason, WATCH);
+        self.later(index, after, reason, ToMachine::Watch);
     }
 
     /// Asks a member how it is, and tells what is new.
@@ -295,6 +378,10 @@ const fn micros(least: u64, most: u64) -> (Duration, Duration) {
 
 /// As often as the world `host` asks.
 const WATCH: (Duration, Duration) = micros(2_000, 25_000);
+/// To the discovery service, and back.
+const REQUEST: (Duration, Duration) = micros(300, 1_800);
+/// `discovery.go` waits so long after its first failure.
+const REGISTRY_RETRY: Duration = Duration::from_secs(2);
 const EXIT: (Duration, Duration) = micros(500, 3_000);
 /// One way by TCP.
 const STREAM: Duration = Duration::from_micros(200);

@@ -8,22 +8,36 @@ use quorate_fabric::frame::parse_udp;
 use quorate_node::{Command, Event, ExitStatus};
 use quorate_scenario::What;
 use quorate_services::Service;
-use quorate_stage::servers::ETCD_INSIDE;
+use quorate_stage::servers::{ETCD_INSIDE, QUORATE_INSIDE};
 
 use crate::agenda::Who;
-use crate::etcd::{Flags, Phase, Process};
+use crate::etcd::{Phase, Process};
+use crate::flags::Flags;
 use crate::lan::Target;
 use crate::servers::{DNS_PORT, Message};
 use crate::world::{SimWorld, ToMachine, Wake};
 
 impl SimWorld {
-    pub(crate) fn power_on(&mut self, index: usize) {
-        if self.machines[index].on.is_some() {
-            return;
+    /// The story presses the power button.
+    pub(crate) fn switch(&mut self, index: usize, on: bool) {
+        self.machines[index].switched_on = on;
+        self.settle_power(index);
+    }
+
+    /// A machine is on when it is switched on and has power.
+    pub(crate) fn settle_power(&mut self, index: usize) {
+        let machine = &self.machines[index];
+        match (machine.switched_on && machine.has_mains, &machine.on) {
+            (true, None) => self.power_on(index),
+            (false, Some(_)) => self.power_off(index),
+            (true, Some(_)) | (false, None) => {}
         }
+    }
+
+    fn power_on(&mut self, index: usize) {
         self.machines[index].begin_life();
         self.observe_machine(index, What::PoweredOn);
-        let now = self.clocks();
+        let now = self.clocks_of(index);
         if let Some(life) = &mut self.machines[index].on {
             life.node.command(Command::PowerOn, now);
         }
@@ -31,11 +45,15 @@ impl SimWorld {
     }
 
     /// The power is cut: nobody is asked, and only the disk stays.
-    pub(crate) fn power_off(&mut self, index: usize) {
+    fn power_off(&mut self, index: usize) {
         let Some(life) = self.machines[index].on.take() else {
             return;
         };
-        for token in [life.deadline, life.resolver].into_iter().flatten() {
+        let waiting = life.waiting.as_ref().and_then(|waiting| waiting.deadline);
+        for token in [life.deadline, life.resolver, waiting]
+            .into_iter()
+            .flatten()
+        {
             self.agenda.cancel(token);
         }
         self.observe_machine(index, What::PoweredOff);
@@ -53,7 +71,7 @@ impl SimWorld {
 
     pub(crate) fn frame_to_machine(&mut self, index: usize, frame: &[u8]) {
         let Some(udp) = parse_udp(frame) else { return };
-        let now = self.clocks();
+        let now = self.clocks_of(index);
         let machine = &mut self.machines[index];
         let ours = udp.destination_mac == machine.role.mac || udp.destination_mac.is_group();
         let Some(life) = machine.on.as_mut().filter(|_| ours) else {
@@ -69,7 +87,8 @@ impl SimWorld {
             life.node.handle_datagram(datagram, now);
             self.settle_machine(index);
         } else if udp.source.port() == DNS_PORT && life.addr == Some(*udp.destination.ip()) {
-            self.resolver_answered(index, udp.payload);
+            let source = SocketAddr::V4(udp.source);
+            self.dns_answered(index, source, Channel::Udp, udp.payload);
         }
     }
 
@@ -148,9 +167,9 @@ impl SimWorld {
                 );
             }
             Event::FetchSeed { url } => {
-                let after = self.machines[index].draw(REQUEST);
-                let asked = ToMachine::SeedAsked { url };
-                self.later(index, after, "a request for a seed arrives", asked);
+                let reason = "a request for a seed arrives";
+                let after = self.machines[index].draw(reason, REQUEST);
+                self.later(index, after, reason, ToMachine::SeedAsked { url });
             }
             Event::InstallFile { path, .. } => {
                 let done = Command::FileInstalled {
@@ -161,6 +180,7 @@ impl SimWorld {
             }
             Event::StartUnit { unit, argv, .. } => self.start_unit(index, unit, &argv),
             Event::StopUnit { unit, .. } => {
+                self.end_waiting(index);
                 if let Some(life) = &mut self.machines[index].on {
                     life.etcd = None;
                 }
@@ -200,7 +220,7 @@ impl SimWorld {
         reason: &'static str,
         command: Command,
     ) {
-        let after = self.machines[index].draw(time);
+        let after = self.machines[index].draw(reason, time);
         self.later(index, after, reason, ToMachine::Tell(command));
     }
 
@@ -209,10 +229,10 @@ impl SimWorld {
         let used = self.machines.iter().enumerate().any(|(other, machine)| {
             let life = machine.on.as_ref();
             other != index
-                && self.lan.is_linked(machine.port)
+                && self.lan.reaches_peers(machine.port)
                 && life.is_some_and(|life| life.addr == Some(addr))
         });
-        if used && self.lan.is_linked(self.machines[index].port) {
+        if used && self.lan.reaches_peers(self.machines[index].port) {
             self.answer(index, REQUEST, "an ARP reply arrives", Command::Conflict);
         }
     }
@@ -223,7 +243,7 @@ impl SimWorld {
         let addr = machine.on.as_ref().and_then(|life| life.addr);
         let base = format!("http://{}/", self.story.network.server());
         let path = url.strip_prefix(&base).map(|path| format!("/{path}"));
-        let linked = self.lan.is_linked(machine.port);
+        let linked = self.lan.reaches_servers(machine.port);
         let answer = match (path, addr) {
             (Some(path), Some(addr)) if linked => self.servers.get(&path, addr),
             _ => None,
@@ -246,6 +266,9 @@ impl SimWorld {
         let release = self.release;
         let flags = match argv.split_first() {
             Some((program, args)) if program == ETCD_INSIDE => Flags::parse(args, release),
+            Some((program, args)) if program == QUORATE_INSIDE => {
+                return self.start_waiting(index, unit, args);
+            }
             Some(_) | None => {
                 let why = "No such file or directory (os error 2)".to_owned();
                 let status = ExitStatus::NotStarted { why };
@@ -271,8 +294,9 @@ impl SimWorld {
                     pid: Some(pid),
                 };
                 self.answer(index, SPAWN, "a process runs", started);
-                let after = self.machines[index].draw(LOAD);
-                self.later(index, after, "etcd has started", ToMachine::Loaded { pid });
+                let reason = "etcd has started";
+                let after = self.machines[index].draw(reason, LOAD);
+                self.later(index, after, reason, ToMachine::Loaded { pid });
             }
             Err(words) => {
                 life.last_words = Some(words);
@@ -291,7 +315,7 @@ impl SimWorld {
     pub(crate) fn question_of(&self, index: usize, payload: Vec<u8>) -> Option<Message> {
         let machine = &self.machines[index];
         let addr = machine.on.as_ref()?.addr?;
-        self.lan.is_linked(machine.port).then(|| Message {
+        self.lan.reaches_servers(machine.port).then(|| Message {
             service: Service::Dns,
             source: SocketAddr::new(addr.into(), STREAM_PORT),
             destination: SocketAddr::new(self.story.network.server().into(), DNS_PORT),
@@ -312,7 +336,7 @@ const REQUEST: (Duration, Duration) = micros(150, 900);
 /// A client that waits for an answer that does not come.
 const SILENCE: (Duration, Duration) = micros(5_000_000, 5_000_001);
 const INSTALL: (Duration, Duration) = micros(50, 800);
-const SPAWN: (Duration, Duration) = micros(300, 2_000);
+pub(crate) const SPAWN: (Duration, Duration) = micros(300, 2_000);
 /// etcd until its first look at its disk or at the DNS.
 const LOAD: (Duration, Duration) = micros(12_000, 45_000);
 

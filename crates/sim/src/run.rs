@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use quorate_core::Seed;
+use quorate_core::{Planted, Seed};
 use quorate_scenario::drive::{Expected, drive};
-use quorate_scenario::{Outcome, Story, WorldError};
+use quorate_scenario::{Decision, Observation, Occasion, Outcome, Story, What, WorldError};
 
+use crate::tape::Tape;
 use crate::world::{Options, SimWorld};
 
 /// Tells `story` in a world of its own.
@@ -15,11 +16,99 @@ use crate::world::{Options, SimWorld};
 /// # Errors
 /// When the world, not the story, fails.
 pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
+    tell(story, options, None, Planted::default())
+}
+
+/// The same with a bug in the engines of the servers.
+///
+/// # Errors
+/// As [`run`](fn@run).
+#[doc(hidden)]
+pub fn run_planted(
+    story: &Story,
+    options: Options,
+    planted: Planted,
+) -> Result<Outcome, WorldError> {
+    tell(story, options, None, planted)
+}
+
+/// A story that was told by a tape.
+#[derive(Debug)]
+pub struct Told {
+    pub outcome: Outcome,
+    /// Everything that was decided, in order.
+    pub decisions: Vec<Decision>,
+    /// What was given and never had its occasion: the program has changed since, or the story.
+    pub unmet: Vec<Occasion>,
+}
+
+/// As [`run`](fn@run), and writes down what chance decides.
+///
+/// # Errors
+/// As `run`.
+pub fn record(story: &Story, options: Options) -> Result<Told, WorldError> {
+    by_tape(story, options, &Tape::beside_chance(&story.decisions))
+}
+
+/// Tells `story` once more with these decisions. What they do not name is ordinary: messages
+/// arrive at once, and the disk does not lie. Times that they do not name are drawn.
+///
+/// # Errors
+/// As [`run`](fn@run).
+pub fn replay(story: &Story, options: Options, decisions: &[Decision]) -> Result<Told, WorldError> {
+    by_tape(story, options, &Tape::of(decisions))
+}
+
+fn by_tape(story: &Story, options: Options, tape: &Tape) -> Result<Told, WorldError> {
+    let mut story = story.clone();
+    let seed = Seed::new(options.seed);
+    for machine in &mut story.machines {
+        let drawn = machine.power_on(seed);
+        machine.switch_on_at(tape.time(&machine.name, "power-on", drawn));
+    }
+    let outcome = tell(&story, options, Some(tape), Planted::default())?;
+    let (decisions, unmet) = tape.unwind();
+    Ok(Told {
+        outcome,
+        decisions,
+        unmet,
+    })
+}
+
+fn tell(
+    story: &Story,
+    mut options: Options,
+    tape: Option<&Tape>,
+    planted: Planted,
+) -> Result<Outcome, WorldError> {
+    if !story.faults.is_empty() {
+        let swarm = options.swarm.get_or_insert_default();
+        swarm.faults.extend(story.faults.iter().cloned());
+    }
     let (major, minor) = options.etcd_version;
     let expected = Expected::new(story, major, minor);
     let seed = Seed::new(options.seed);
     let mut world = SimWorld::new(story, &expected, options)?;
-    at_once(drive(&mut world, story, &expected, seed, |_, _| {}))
+    world.servers.planted = planted;
+    let own = Tape::beside_chance(&story.decisions);
+    match tape {
+        Some(tape) => world.follow(tape),
+        None if story.decisions.is_empty() => {}
+        None => world.follow(&own),
+    }
+    let mut outcome = at_once(drive(&mut world, story, &expected, seed, |_, _| {}))?;
+    if tape.is_none() {
+        let (_, unmet) = own.unwind();
+        outcome.observations.extend(unmet.iter().map(|occasion| {
+            let text = format!("there was no occasion for a fault: {occasion}");
+            Observation {
+                at: outcome.ended_at,
+                machine: None,
+                what: What::Note { text },
+            }
+        }));
+    }
+    Ok(outcome)
 }
 
 /// The output of a future that never waits, as none in this world does.

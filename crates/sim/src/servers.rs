@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use quorate_core::{
-    Channel, Datagram, Deadline, Destination, Now, Random, Seed, StreamId, Transmit,
+    Channel, Datagram, Deadline, Destination, Now, Planted, Random, Seed, StreamId, Transmit,
 };
 use quorate_fabric::Chance;
+use quorate_scenario::decision::SERVERS;
 use quorate_services::{
     Config, Directory, Engines, Event, Keys, SeedAnswer, SeedBook, Service, Setup, setup,
 };
@@ -16,6 +17,7 @@ use quorate_services::{
 use crate::agenda::Token;
 use crate::disk::Disk;
 use crate::lan::Target;
+use crate::tape::Tape;
 
 /// The machine with the servers.
 #[derive(Debug)]
@@ -24,9 +26,10 @@ pub(crate) struct Servers {
     addr: Ipv4Addr,
     seed: Seed,
     syncs: Random,
-    pub(crate) disk_lies: Chance,
+    tape: Option<Tape>,
     /// Counts starts, each of which draws its own.
     starts: u32,
+    pub(crate) planted: Planted,
     state: State,
     pub(crate) deadline: Option<Token>,
     pub(crate) out: Vec<Out>,
@@ -81,11 +84,29 @@ impl Servers {
             addr,
             seed,
             syncs: seed.child("sync").random(),
-            disk_lies: Chance::NEVER,
+            tape: None,
             starts: 0,
+            planted: Planted::default(),
             state: State::Down(Some(Box::new(Disk::new(seed.child("disk").random())))),
             deadline: None,
             out: Vec::new(),
+        }
+    }
+
+    /// From now on the times of the servers go by this tape. They do not run yet.
+    pub(crate) fn follow(&mut self, tape: &Tape) {
+        self.tape = Some(tape.clone());
+        if let State::Down(Some(disk)) = &mut self.state {
+            disk.follow(tape.clone());
+        }
+    }
+
+    /// How often the disk says that it has written, and has not.
+    pub(crate) fn set_disk_lies(&mut self, lies: Chance) {
+        match &mut self.state {
+            State::Up(daemon) => daemon.engines.journal_mut().set_lies(lies),
+            State::Down(Some(disk)) => disk.set_lies(lies),
+            State::Down(None) => {}
         }
     }
 
@@ -100,19 +121,21 @@ impl Servers {
         let mut disk = disk
             .take()
             .ok_or("the disk is gone with an earlier start")?;
-        disk.set_lies(self.disk_lies);
         let records = disk.crash();
         let log = (*disk, records);
         self.starts += 1;
-        let setup = Setup::new(&self.config, keys(self.seed)).map_err(|error| error.to_string())?;
+        let mut setup =
+            Setup::new(&self.config, keys(self.seed)).map_err(|error| error.to_string())?;
+        setup.plant(self.planted);
         let directory = Directory::default();
         let seed = self.seed.child(&format!("start {}", self.starts));
-        let engines = Engines::restore(setup, log, seed, directory.clone(), now)
+        let mut engines = Engines::restore(setup, log, seed, directory.clone(), now)
             .map_err(|error| error.to_string())?;
-        let seeds = self
-            .config
-            .seed()
-            .map(|section| SeedBook::new(section, directory));
+        if let Some(tape) = &self.tape {
+            engines.follow(tape.prompter(SERVERS));
+        }
+        let serves = self.config.seed().is_some();
+        let seeds = serves.then(|| SeedBook::new(&self.config, directory));
         let leases = engines.leases().count();
         self.state = State::Up(Box::new(Daemon {
             engines,
@@ -226,7 +249,8 @@ impl Servers {
         }
     }
 
-    /// Waits for the disk if something was promised, and lets the rest leave.
+    /// Waits for the disk if something was promised. What engines say meanwhile leaves at once:
+    /// `serve` sends it after the sync, and an engine must not count on that.
     fn settle(&mut self, now: Now) {
         let State::Up(daemon) = &mut self.state else {
             return;
@@ -235,10 +259,13 @@ impl Servers {
             daemon.syncing = true;
             let nanos = SYNC_MAX.as_nanos() - SYNC_MIN.as_nanos();
             let drawn = self.syncs.below(nanos as u64);
-            self.out.push(Out::Sync(
-                self.starts,
-                SYNC_MIN + Duration::from_nanos(drawn),
-            ));
+            let drawn = SYNC_MIN + Duration::from_nanos(drawn);
+            let time = match &self.tape {
+                Some(tape) => tape.time(SERVERS, "sync", drawn),
+                None => drawn,
+            };
+            self.out.push(Out::Sync(self.starts, time));
+            self.release();
         } else {
             let Ok(()) = daemon.engines.commit(now);
             self.release();

@@ -1,145 +1,163 @@
 //! Faults drawn from one seed: first trouble, then a healed world that must converge.
+//!
+//! Not every seed has every kind of fault: what only goes wrong when nothing else does shows
+//! where the others are left out ("swarm testing", Groce et al., 2012).
 
 use std::time::Duration;
 
 use quorate_core::{Instant, Random, Seed};
-use quorate_fabric::{Chance, Faults};
+use quorate_scenario::Story;
+use quorate_scenario::fault::{Fault, Trouble, Whom};
+use serde::{Deserialize, Serialize};
 
-use crate::agenda::Who;
-use crate::world::{SimWorld, Wake};
-
-/// Everything that goes wrong in one run. `Debug` shows the whole draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Everything that goes wrong in one run beside its story, one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Swarm {
-    /// On each cable, in each direction.
-    pub cables: Faults,
-    /// An UPDATE or its reply is lost between registrar and DNS server.
-    pub update_loss: Chance,
-    /// The servers' disk says that it has written and has not. Never drawn: no server keeps its
-    /// promises on such a disk. For those who want to see that this is found.
-    pub disk_lies: Chance,
-    /// When the servers crash, and how long they are away.
-    pub crashes: Vec<(Instant, Duration)>,
-    /// Whose power is cut, when, and for how long.
-    pub power_cuts: Vec<(usize, Instant, Duration)>,
-    /// From here on nothing goes wrong any more.
-    pub healed_at: Instant,
-}
-
-/// One thing that goes wrong, or ends to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Trouble {
-    ServersCrash,
-    ServersStart,
-    PowerCut { index: usize, lasts: Duration },
-    PowerBack { index: usize },
-    Heal,
+    pub faults: Vec<Fault>,
 }
 
 impl Swarm {
-    /// The faults of this seed for a world of so many machines.
-    pub fn draw(seed: u64, machines: usize) -> Self {
-        let mut random = Seed::new(seed).child("swarm").random();
-        // Half of the worlds lose nothing: what only goes wrong on a clean wire shows there.
-        let lossy = random.below(2) == 1;
-        let ppm = |random: &mut Random, most: u64| {
-            let drawn = if lossy { random.below(most) } else { 0 };
-            Chance::from_ppm(u32::try_from(drawn).unwrap_or(u32::MAX))
+    /// The faults of this seed for the machines of `story`.
+    pub fn draw(seed: u64, story: &Story) -> Self {
+        let power = Seed::new(seed);
+        let machines = story.machines.iter();
+        let last_on = machines.map(|machine| machine.power_on(power)).max();
+        let mut draw = Draw {
+            random: power.child("swarm").random(),
+            names: story.machines.iter().map(|m| m.name.clone()).collect(),
+            lease_secs: story.lease_secs,
+            trouble: TROUBLE_MIN.max(last_on.unwrap_or_default() + AFTER_POWER_ON),
         };
-        let cables = Faults {
-            delay: Duration::from_micros(random.below(2_000)),
-            jitter: Duration::from_micros(random.below(5_000)),
-            loss: ppm(&mut random, 300_000),
-            duplicate: ppm(&mut random, 200_000),
-            reorder: ppm(&mut random, 200_000),
-            ..Faults::default()
-        };
-        let update_loss = ppm(&mut random, 300_000);
-        let crashes = (0..random.below(CRASHES_MAX + 1))
-            .map(|_| (moment(&mut random), time(&mut random, AWAY_MAX)))
-            .collect();
-        let power_cuts = (0..random.below(POWER_CUTS_MAX + 1))
-            .map(|_| {
-                let index = usize::try_from(random.below(machines as u64)).unwrap_or(0);
-                (index, moment(&mut random), time(&mut random, AWAY_MAX))
-            })
-            .collect();
-        Self {
-            cables,
-            update_loss,
-            disk_lies: Chance::NEVER,
-            crashes,
-            power_cuts,
-            healed_at: Instant::ZERO + TROUBLE + AWAY_MAX,
-        }
-    }
-}
-
-impl SimWorld {
-    /// Puts all of the trouble in.
-    pub(crate) fn begin_trouble(&mut self, swarm: &Swarm) {
-        for machine in &self.machines {
-            self.lan.set_faults(machine.port, swarm.cables);
-        }
-        self.update_loss = swarm.update_loss;
-        let mut troubles = Vec::new();
-        for (at, lasts) in &swarm.crashes {
-            troubles.push((*at, Trouble::ServersCrash));
-            troubles.push((*at + *lasts, Trouble::ServersStart));
-        }
-        for (index, at, lasts) in &swarm.power_cuts {
-            let (index, lasts) = (*index, *lasts);
-            troubles.push((*at, Trouble::PowerCut { index, lasts }));
-        }
-        troubles.push((swarm.healed_at, Trouble::Heal));
-        for (at, trouble) in troubles {
-            self.agenda
-                .put(at, Who::World, "trouble", Wake::Trouble(trouble));
-        }
-    }
-
-    pub(crate) fn trouble(&mut self, trouble: Trouble) {
-        match trouble {
-            Trouble::ServersCrash => {
-                self.servers.crash();
-                self.settle_servers();
-            }
-            Trouble::ServersStart => {
-                self.servers
-                    .start(self.clocks())
-                    .expect("the configuration and the log were good before");
-                self.settle_servers();
-            }
-            // A machine that is off yet is switched on by its story.
-            Trouble::PowerCut { index, lasts } if self.machines[index].on.is_some() => {
-                self.power_off(index);
-                let back = Wake::Trouble(Trouble::PowerBack { index });
-                self.agenda
-                    .put(self.now + lasts, Who::World, "power is back", back);
-            }
-            Trouble::PowerCut { .. } => {}
-            Trouble::PowerBack { index } => self.power_on(index),
-            Trouble::Heal => {
-                for machine in &self.machines {
-                    self.lan.set_faults(machine.port, Faults::default());
+        let mut faults = Vec::new();
+        for what in Trouble::ALL {
+            if what != Trouble::DiskLies && draw.random.below(2) == 1 {
+                for _ in 0..=draw.random.below(AT_MOST_EACH) {
+                    faults.push(draw.fault(what));
                 }
-                self.update_loss = Chance::NEVER;
             }
         }
+        Self { faults }
+    }
+
+    /// From here on nothing goes wrong any more.
+    pub fn healed_at(&self) -> Instant {
+        let ends = self.faults.iter().map(Fault::until);
+        ends.max().unwrap_or(Instant::ZERO)
     }
 }
 
-fn moment(random: &mut Random) -> Instant {
-    Instant::ZERO + time(random, TROUBLE)
+struct Draw {
+    random: Random,
+    names: Vec<String>,
+    lease_secs: u32,
+    /// Things begin to go wrong within this time.
+    trouble: Duration,
 }
 
-fn time(random: &mut Random, most: Duration) -> Duration {
-    Duration::from_nanos(random.below(u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)))
+impl Draw {
+    fn fault(&mut self, what: Trouble) -> Fault {
+        let whom = self.whom(what);
+        let (from, lasts) = if is_absence(what) {
+            (self.below(self.trouble), self.below(AWAY_MAX))
+        } else if self.random.below(2) == 1 {
+            (Duration::ZERO, self.trouble + AWAY_MAX)
+        } else {
+            (self.below(self.trouble), self.below(AWAY_MAX * 2))
+        };
+        Fault {
+            what,
+            whom,
+            from,
+            lasts,
+            amount: self.amount(what),
+        }
+    }
+
+    fn whom(&mut self, what: Trouble) -> Whom {
+        let servers_too = !what.is_of_machines();
+        if what.is_of_servers() || (servers_too && self.random.below(4) == 0) {
+            return Whom::SERVERS;
+        }
+        // To pull every plug at once is a story, not trouble.
+        let everybody = what != Trouble::PowerCut && self.random.below(3) == 0;
+        if everybody {
+            return Whom::ALL_MACHINES;
+        }
+        let count = match self.random.below(2) {
+            0 => 1,
+            _ => 1 + self.random.below(self.names.len() as u64 / 2),
+        };
+        let mut names = self.names.clone();
+        self.random.shuffle(&mut names);
+        names.truncate(usize::try_from(count).unwrap_or(1));
+        names.sort();
+        Whom::Machines(names)
+    }
+
+    fn amount(&mut self, what: Trouble) -> i64 {
+        match what {
+            Trouble::Loss | Trouble::UpdateLoss => self.up_to(300_000),
+            Trouble::Duplicate | Trouble::Reorder => self.up_to(200_000),
+            Trouble::Corrupt => self.up_to(50_000),
+            Trouble::Delay => self.up_to(20_000),
+            Trouble::Jitter => self.up_to(50_000),
+            Trouble::ClockSkew => self.skew_secs(),
+            // From a clock that stands still to one that runs three times as fast.
+            Trouble::ClockDrift => self.up_to(3_000_000) - 1_000_000,
+            Trouble::DiskLies
+            | Trouble::Mute
+            | Trouble::Deaf
+            | Trouble::CutToServers
+            | Trouble::CutFromServers
+            | Trouble::Crash
+            | Trouble::PowerCut
+            | Trouble::DeadRtc => 0,
+        }
+    }
+
+    /// Drawn evenly among magnitudes: small errors are as likely as large ones.
+    fn skew_secs(&mut self) -> i64 {
+        let bound = 1 << self.random.below(u64::from(SKEW_SECS_MAX.ilog2()) + 1);
+        let secs = (bound + self.up_to(bound)).min(SKEW_SECS_MAX);
+        if self.random.below(2) == 1 {
+            return -secs;
+        }
+        // A server that starts at a time when a lease had ended has to believe it. Clients renew
+        // when half of it is over, so that all errors together stay below the other half.
+        secs.min(i64::from(self.lease_secs) / 2 / (AT_MOST_EACH.cast_signed() + 1))
+    }
+
+    fn up_to(&mut self, most: i64) -> i64 {
+        let drawn = self.random.below(most.unsigned_abs());
+        1 + i64::try_from(drawn).unwrap_or(0)
+    }
+
+    fn below(&mut self, most: Duration) -> Duration {
+        let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.random.below(nanos))
+    }
 }
 
-/// Things begin to go wrong within this time.
-const TROUBLE: Duration = Duration::from_secs(8);
+/// What takes somebody away, which is not for long.
+const fn is_absence(what: Trouble) -> bool {
+    matches!(
+        what,
+        Trouble::Crash
+            | Trouble::PowerCut
+            | Trouble::Mute
+            | Trouble::Deaf
+            | Trouble::CutToServers
+            | Trouble::CutFromServers
+    )
+}
+
+/// Things begin to go wrong within this time at least, …
+const TROUBLE_MIN: Duration = Duration::from_secs(8);
+/// … and so long after the last power-on.
+const AFTER_POWER_ON: Duration = Duration::from_secs(3);
 /// The longest that servers or a machine are away.
 const AWAY_MAX: Duration = Duration::from_secs(2);
-const CRASHES_MAX: u64 = 3;
-const POWER_CUTS_MAX: u64 = 4;
+const AT_MOST_EACH: u64 = 3;
+/// More than TSIG allows (RFC 8945 §10: 300 s), less than half of an hour's lease.
+const SKEW_SECS_MAX: i64 = 1_500;

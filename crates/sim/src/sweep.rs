@@ -33,7 +33,7 @@ pub fn sweep(
 ) -> Result<Vec<Failure>, WorldError> {
     let mut failures = Vec::new();
     for seed in seeds {
-        let swarm = faults.then(|| Swarm::draw(seed, story.machines.len()));
+        let swarm = faults.then(|| Swarm::draw(seed, story));
         let options = Options {
             seed,
             swarm,

@@ -1,25 +1,32 @@
 //! The world: what happens next, and to whom.
 
-use std::net::SocketAddrV4;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use quorate_core::{Channel, Engine as _, Instant, Now, Random, Seed, StreamId, Wall};
+use quorate_core::{Channel, Engine as _, Instant, MacAddr, Now, Random, Seed, StreamId};
 use quorate_etcd::{ClusterId, Release};
+use quorate_fabric::Chance;
 use quorate_fabric::frame::parse_udp;
-use quorate_fabric::{Chance, Faults};
 use quorate_node::Command;
+use quorate_scenario::decision::SERVERS;
 use quorate_scenario::drive::Expected;
-use quorate_scenario::story::{Action, Story};
-use quorate_scenario::{Evidence, Observation, What, World, WorldError};
+use quorate_scenario::story::{Action, Machine as Role, Story};
+use quorate_scenario::{Evidence, Fate, Observation, What, World, WorldError};
 use quorate_services::Service;
 use quorate_stage::{servers as stage, tell};
 
 use crate::agenda::{Agenda, Token, Who};
+use crate::clock::Clock;
 use crate::cluster::Clusters;
 use crate::lan::{Lan, SERVER_MAC, SERVER_PORT};
 use crate::machine::Machine;
-use crate::servers::{Message, Out, Servers};
-use crate::swarm::{Swarm, Trouble};
+use crate::naming;
+use crate::registry::Registry;
+use crate::servers::{DNS_PORT, Message, Out, Servers};
+use crate::swarm::Swarm;
+use crate::tape::Tape;
+use crate::trouble::{Troubles, Turn};
 
 /// What a run in this world needs beside its story.
 #[derive(Clone, Debug)]
@@ -34,6 +41,18 @@ pub struct Options {
     pub swarm: Option<Swarm>,
 }
 
+impl Options {
+    /// Nothing goes wrong but what the story says.
+    pub const fn calm(etcd_version: (u32, u32), seed: u64) -> Self {
+        Self {
+            etcd_version,
+            seed,
+            steps_max: None,
+            swarm: None,
+        }
+    }
+}
+
 /// The world on virtual time.
 #[derive(Debug)]
 pub struct SimWorld {
@@ -44,11 +63,17 @@ pub struct SimWorld {
     pub(crate) agenda: Agenda<Wake>,
     pub(crate) lan: Lan,
     pub(crate) servers: Servers,
+    /// The servers'.
+    pub(crate) clock: Clock,
     pub(crate) machines: Vec<Machine>,
+    /// Machines by their hardware address, and by their name.
+    pub(crate) by_mac: BTreeMap<MacAddr, usize>,
+    pub(crate) by_name: BTreeMap<String, usize>,
     pub(crate) clusters: Clusters,
+    pub(crate) registry: Registry,
     /// Elections.
     pub(crate) random: Random,
-    swarm: Option<Swarm>,
+    pub(crate) troubles: Troubles,
     /// Not before this, when there is trouble beside the story.
     judged_at: Instant,
     pub(crate) update_loss: Chance,
@@ -56,6 +81,7 @@ pub struct SimWorld {
     /// Who opened which stream to the servers: by position.
     streams: Vec<(usize, u32)>,
     seen: Vec<Observation>,
+    pub(crate) tape: Option<Tape>,
 }
 
 /// Something that happens.
@@ -75,7 +101,7 @@ pub(crate) enum Wake {
         what: ToMachine,
     },
     Elected(ClusterId),
-    Trouble(Trouble),
+    Trouble(Turn),
 }
 
 /// What happens to one machine.
@@ -98,8 +124,27 @@ pub(crate) enum ToMachine {
     Loaded {
         pid: u32,
     },
+    /// A request of its etcd reaches the discovery service.
+    Registry {
+        pid: u32,
+    },
     /// Somebody asks its etcd how it is.
     Watch,
+    /// A deadline of the step before etcd.
+    Waiting,
+    /// That step has looked at a peer's port.
+    Probed {
+        peer: SocketAddr,
+    },
+    /// A peer has answered etcd's question for its members, or has had its time.
+    PeerAnswers {
+        pid: u32,
+        question: u32,
+    },
+    PeerSilent {
+        pid: u32,
+        question: u32,
+    },
 }
 
 impl SimWorld {
@@ -118,11 +163,12 @@ impl SimWorld {
             .machines
             .iter()
             .map(|role| {
-                let port = lan.plug(Faults::default());
+                let port = lan.plug(role.rack);
                 let seed = seed.child("machine").child(&role.name);
                 Machine::new(role.clone(), port, seed)
             })
             .collect();
+        lan.plug_relays(&story.network);
         let steps = STEPS_MIN + STEPS_PER_MACHINE * machines.len() as u64;
         Ok(Self {
             story: story.clone(),
@@ -136,25 +182,57 @@ impl SimWorld {
             agenda: Agenda::new(options.steps_max.unwrap_or(steps)),
             lan,
             servers: Servers::new(config, server, seed.child("servers")),
+            clock: Clock::default(),
+            by_mac: by(&machines, |role| role.mac),
+            by_name: by(&machines, |role| role.name.clone()),
             machines,
             clusters: Clusters::default(),
+            registry: Registry::default(),
             random: seed.child("elections").random(),
             judged_at: options
                 .swarm
                 .as_ref()
-                .map_or(Instant::ZERO, |swarm| swarm.healed_at + CONVERGENCE_MAX),
-            swarm: options.swarm,
+                .map_or(Instant::ZERO, |swarm| swarm.healed_at() + CONVERGENCE_MAX),
+            troubles: Troubles::new(options.swarm.unwrap_or_default().faults, &story.machines),
             update_loss: Chance::NEVER,
             losses: seed.child("updates").random(),
             streams: Vec::new(),
             seen: Vec::new(),
+            tape: None,
         })
     }
 
-    /// Both clocks. The wall's tells a date, as that of any machine with a battery.
+    /// From now on chance goes by this tape. Nothing runs yet.
+    pub(crate) fn follow(&mut self, tape: &Tape) {
+        let servers = (SERVERS.to_owned(), SERVER_MAC);
+        let machines = self.machines.iter();
+        let machines = machines.map(|machine| (machine.role.name.clone(), machine.role.mac));
+        let stations = std::iter::once(servers).chain(machines).collect();
+        self.lan.follow(tape.clone(), stations);
+        self.servers.follow(tape);
+        for machine in &mut self.machines {
+            machine.tape = Some(tape.clone());
+        }
+        self.tape = Some(tape.clone());
+    }
+
+    /// An UPDATE or its reply is lost.
+    fn loses(&mut self, payload: &[u8]) -> bool {
+        let drawn = self.update_loss.strikes(&mut self.losses);
+        match &self.tape {
+            Some(tape) => tape.strikes(SERVERS, naming::of_dns(payload), &Fate::Lost, drawn),
+            None => drawn,
+        }
+    }
+
+    /// Both clocks of the servers' host.
     pub(crate) fn clocks(&self) -> Now {
-        let secs = self.now.since(Instant::ZERO).as_secs();
-        Now::new(self.now, WALL_START.plus_secs(secs))
+        self.clock.read(self.now)
+    }
+
+    /// Both clocks of a machine.
+    pub(crate) fn clocks_of(&self, index: usize) -> Now {
+        self.machines[index].clock.read(self.now)
     }
 
     pub(crate) fn observe_now(&mut self, machine: Option<String>, what: What) {
@@ -224,12 +302,12 @@ impl SimWorld {
                 }
             }
             Wake::Elected(cluster) => self.elected(cluster),
-            Wake::Trouble(trouble) => self.trouble(trouble),
+            Wake::Trouble(turn) => self.trouble(turn),
         }
     }
 
     fn happen_to(&mut self, index: usize, what: ToMachine) {
-        let now = self.clocks();
+        let now = self.clocks_of(index);
         match what {
             ToMachine::Due => {
                 if let Some(life) = &mut self.machines[index].on {
@@ -254,9 +332,18 @@ impl SimWorld {
                     self.message_to_servers(message);
                 }
             }
-            ToMachine::StreamAnswered(payload) => self.resolver_answered(index, &payload),
+            ToMachine::StreamAnswered(payload) => {
+                let source = SocketAddr::new(self.story.network.server().into(), DNS_PORT);
+                let channel = Channel::Stream(StreamId(0));
+                self.dns_answered(index, source, channel, &payload);
+            }
             ToMachine::Loaded { pid } => self.etcd_loaded(index, pid),
+            ToMachine::Registry { pid } => self.registry_asked(index, pid),
             ToMachine::Watch => self.watch(index),
+            ToMachine::Waiting => self.waiting_due(index),
+            ToMachine::Probed { peer } => self.peer_probed(index, peer),
+            ToMachine::PeerAnswers { pid, question } => self.peer_answers(index, pid, question),
+            ToMachine::PeerSilent { pid, question } => self.peer_silent(index, pid, question),
         }
     }
 
@@ -289,7 +376,7 @@ impl SimWorld {
                         self.now,
                     );
                 }
-                Out::Loopback(_) if self.update_loss.strikes(&mut self.losses) => {}
+                Out::Loopback(message) if self.loses(&message.payload) => {}
                 Out::Loopback(message) => {
                     let reason = match message.service {
                         Service::Dns => "an UPDATE arrives",
@@ -339,9 +426,11 @@ impl World for SimWorld {
     }
 
     async fn deploy(&mut self) -> Result<(), WorldError> {
-        if let Some(swarm) = self.swarm.take() {
-            self.servers.disk_lies = swarm.disk_lies;
-            self.begin_trouble(&swarm);
+        self.begin_trouble();
+        for cluster in &self.expected.clusters {
+            if let Some(url) = &cluster.registry {
+                self.registry.make(url.clone(), cluster.peers.len());
+            }
         }
         self.servers
             .start(self.clocks())
@@ -352,11 +441,23 @@ impl World for SimWorld {
 
     async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
         match action {
-            Action::PowerOn => self.power_on(index),
-            Action::PowerOff => self.power_off(index),
+            Action::PowerOn => self.switch(index, true),
+            Action::PowerOff => self.switch(index, false),
             Action::LinkDown => self.set_link(index, false),
             Action::LinkUp => self.set_link(index, true),
         }
+        Ok(())
+    }
+
+    async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
+        if up {
+            self.servers
+                .start(self.clocks())
+                .map_err(WorldError::Broken)?;
+        } else {
+            self.servers.crash();
+        }
+        self.settle_servers();
         Ok(())
     }
 
@@ -383,8 +484,14 @@ impl World for SimWorld {
     }
 }
 
-/// 2026-01-01T00:00:00Z.
-const WALL_START: Wall = Wall::from_unix_secs(1_767_225_600);
+/// Where each machine stands, by what names it.
+fn by<K: Ord>(machines: &[Machine], key: fn(&Role) -> K) -> BTreeMap<K, usize> {
+    let numbered = machines.iter().enumerate();
+    numbered
+        .map(|(index, machine)| (key(&machine.role), index))
+        .collect()
+}
+
 /// From one socket of the servers to another.
 const LOOPBACK: Duration = Duration::from_micros(20);
 /// One way by TCP.

@@ -10,16 +10,34 @@ use quorate_scenario::{Link, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 /// What the world `host` says of each story.
-const STORIES: [(&str, Option<Link>); 8] = [
+const STORIES: [(&str, Option<Link>); 22] = [
+    ("avalanche", None),
+    ("containers-30", None),
+    ("discovery-service-power-loss", Some(Link::Etcd)),
     ("five-members", None),
     ("gradual-records", Some(Link::ClusterId)),
+    ("late-discovery-service", None),
+    ("late-static", None),
     ("link-down", None),
+    ("mass-renewal", None),
     ("old-etcd", None),
     ("one-machine", None),
     ("power-cycle", None),
+    ("rack-300", None),
+    ("rack-600", None),
+    ("ramp", None),
+    ("rolling-restart", None),
     ("staggered-power-on", None),
+    ("stampede-1000", None),
+    ("stampede-5000", None),
+    ("swarm-50", None),
     ("three-members", None),
+    ("two-clusters", None),
 ];
+
+/// Too many machines for a debug build; `cargo bench -p quorate-tests --bench simulator` tells
+/// such stories.
+const FOR_BENCHES: [&str; 2] = ["datacenter-100k", "datacenter-10k"];
 
 /// What the world `host` reports first of gradual-records, with real etcd 3.5.16.
 const SPLIT: &str = "the cluster split into 3: b214b580e6756e99 on n1 (saw n1); \
@@ -59,7 +77,13 @@ fn transcript(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn every_scenario_ends_as_it_does_on_a_host() {
     for (name, broken) in STORIES {
-        for seed in 0..5 {
+        let seeds = match name {
+            "rack-300" | "stampede-1000" => 1,
+            // Minutes in a debug build.
+            "rack-600" | "stampede-5000" => u64::from(!cfg!(debug_assertions)),
+            _ => 5,
+        };
+        for seed in 0..seeds {
             let outcome = told(&story(name), seed);
             let findings = outcome.verdict.findings();
             assert_eq!(
@@ -86,7 +110,9 @@ fn no_scenario_is_left_out() {
         })
         .collect();
     there.sort();
-    let here = STORIES.map(|(name, _)| name);
+    let mut here: Vec<&str> = STORIES.iter().map(|(name, _)| *name).collect();
+    here.extend(FOR_BENCHES);
+    here.sort_unstable();
     assert_eq!(there, here);
 }
 

@@ -4,7 +4,10 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
-use quorate_fabric::Chance;
+use std::time::Duration;
+
+use quorate_core::Instant;
+use quorate_scenario::fault::{Fault, Trouble, Whom};
 use quorate_scenario::{Link, Story};
 use quorate_sim::{Options, Swarm, run, sweep};
 
@@ -44,8 +47,6 @@ fn options() -> Options {
     }
 }
 
-/// The members come up over six seconds, so that none has asked twice in vain for an address
-/// before the wire is healed: see [`lost_dns_answers_split_a_cluster_in_spite_of_the_gate`].
 #[test]
 fn with_the_gate_no_trouble_breaks_anything() {
     let failures = sweep(&story(true), &options(), SEEDS, true).unwrap();
@@ -62,21 +63,41 @@ fn without_the_gate_clusters_split() {
     assert!(split.seeds.len() > 10, "{split:#?}");
 }
 
+/// A run with these faults.
+fn troubled(story: &Story, seed: u64, faults: Vec<Fault>) -> quorate_scenario::Outcome {
+    let options = Options {
+        seed,
+        swarm: Some(Swarm { faults }),
+        ..options()
+    };
+    run(story, options).unwrap()
+}
+
+fn first_broken(outcome: &quorate_scenario::Outcome) -> Option<Link> {
+    outcome
+        .verdict
+        .findings()
+        .first()
+        .map(|finding| finding.link)
+}
+
+/// The whole time.
+fn fault(what: Trouble, whom: Whom, amount: i64) -> Fault {
+    Fault {
+        what,
+        whom,
+        from: Duration::ZERO,
+        lasts: Duration::from_secs(10),
+        amount,
+    }
+}
+
 #[test]
 fn a_troubled_run_is_the_same_run_again() {
     let story = story(true);
     for seed in 0..10 {
         let told = || {
-            let swarm = Some(Swarm::draw(seed, story.machines.len()));
-            let outcome = run(
-                &story,
-                Options {
-                    seed,
-                    swarm,
-                    ..options()
-                },
-            )
-            .unwrap();
+            let outcome = troubled(&story, seed, Swarm::draw(seed, &story).faults);
             serde_json::to_string(&outcome.observations).unwrap()
         };
         assert_eq!(told(), told(), "seed {seed}");
@@ -84,13 +105,101 @@ fn a_troubled_run_is_the_same_run_again() {
 }
 
 #[test]
-fn the_draws_reach_every_kind_of_trouble() {
-    let draws: Vec<Swarm> = SEEDS.map(|seed| Swarm::draw(seed, 10)).collect();
-    let some = |is: fn(&Swarm) -> bool| draws.iter().any(is) && !draws.iter().all(is);
-    assert!(some(|swarm| swarm.cables.loss > Chance::NEVER));
-    assert!(some(|swarm| swarm.update_loss > Chance::NEVER));
-    assert!(some(|swarm| !swarm.crashes.is_empty()));
-    assert!(some(|swarm| !swarm.power_cuts.is_empty()));
+fn the_draws_reach_every_kind_of_trouble_and_leave_each_out() {
+    let story = story(true);
+    let draws: Vec<Swarm> = SEEDS.map(|seed| Swarm::draw(seed, &story)).collect();
+    for what in Trouble::ALL {
+        let has = |swarm: &&Swarm| swarm.faults.iter().any(|fault| fault.what == what);
+        let count = draws.iter().filter(has).count();
+        if what == Trouble::DiskLies {
+            assert_eq!(count, 0);
+        } else {
+            assert!((10..50).contains(&count), "{what:?}: {count}");
+        }
+    }
+}
+
+fn transcript(story: &Story, faults: Vec<Fault>) -> String {
+    let outcome = troubled(story, 1, faults);
+    serde_json::to_string(&outcome.observations).unwrap()
+}
+
+#[test]
+fn each_kind_of_trouble_makes_another_run() {
+    let story = story(true);
+    // The end of a fault that changes nothing is there in both.
+    let calm = transcript(&story, vec![fault(Trouble::Delay, Whom::ALL_MACHINES, 0)]);
+    for (what, amount) in [
+        (Trouble::Loss, 300_000),
+        (Trouble::Duplicate, 300_000),
+        (Trouble::Reorder, 300_000),
+        (Trouble::Corrupt, 300_000),
+        (Trouble::Delay, 5_000),
+        (Trouble::Jitter, 5_000),
+        (Trouble::UpdateLoss, 300_000),
+        (Trouble::Crash, 0),
+        (Trouble::PowerCut, 0),
+    ] {
+        let whom = if what.is_of_servers() {
+            Whom::SERVERS
+        } else {
+            Whom::ALL_MACHINES
+        };
+        let told = transcript(&story, vec![fault(what, whom, amount)]);
+        assert_ne!(told, calm, "{what:?}");
+    }
+}
+
+#[test]
+fn who_is_not_heard_or_does_not_hear_has_no_lease() {
+    let story = story(true);
+    for what in [
+        Trouble::Mute,
+        Trouble::Deaf,
+        Trouble::CutToServers,
+        Trouble::CutFromServers,
+    ] {
+        let silent = vec![fault(what, Whom::Machines(vec!["p1".to_owned()]), 0)];
+        let outcome = troubled(&story, 1, silent);
+        let leased = |machine: &str| {
+            let mut seen = outcome.observations.iter();
+            let first = seen.find(|seen| {
+                seen.machine.as_deref() == Some(machine)
+                    && matches!(seen.what, quorate_scenario::What::Leased { .. })
+            });
+            first.unwrap().at.since(Instant::ZERO)
+        };
+        assert!(leased("p1") > Duration::from_secs(10), "{what:?}");
+        assert!(leased("p2") < Duration::from_secs(10), "{what:?}");
+    }
+}
+
+/// Deadlines have their own clock: machines that know no date do exactly as those that do.
+#[test]
+fn the_wall_clocks_of_machines_change_nothing() {
+    let story = story(true);
+    let wrong = |what, amount| transcript(&story, vec![fault(what, Whom::ALL_MACHINES, amount)]);
+    let calm = wrong(Trouble::ClockSkew, 0);
+    for (what, amount) in [
+        (Trouble::ClockSkew, 1_000_000),
+        (Trouble::ClockSkew, -1_000_000),
+        (Trouble::ClockDrift, -1_000_000),
+        (Trouble::DeadRtc, 0),
+    ] {
+        assert_eq!(wrong(what, amount), calm, "{what:?} {amount}");
+    }
+}
+
+#[test]
+fn trouble_ends() {
+    let story = story(true);
+    for seed in SEEDS {
+        let healed = Swarm::draw(seed, &story).healed_at();
+        assert!(
+            healed.since(Instant::ZERO) < Duration::from_secs(16),
+            "{healed:?}"
+        );
+    }
 }
 
 /// The sweep has teeth: on a disk that says "written" too early, servers that crash forget what
@@ -99,18 +208,9 @@ fn the_draws_reach_every_kind_of_trouble() {
 fn a_disk_that_lies_is_found() {
     let story = story(true);
     let found = SEEDS.filter(|seed| {
-        let mut swarm = Swarm::draw(*seed, story.machines.len());
-        swarm.disk_lies = Chance::from_ppm(500_000);
-        let options = Options {
-            seed: *seed,
-            swarm: Some(swarm),
-            ..options()
-        };
-        let outcome = run(&story, options).unwrap();
-        let findings = outcome.verdict.findings();
-        findings
-            .first()
-            .is_some_and(|finding| finding.link == Link::Ack)
+        let mut faults = Swarm::draw(*seed, &story).faults;
+        faults.push(fault(Trouble::DiskLies, Whom::SERVERS, 500_000));
+        first_broken(&troubled(&story, *seed, faults)) == Some(Link::Ack)
     });
     assert!(
         found.take(3).count() == 3,
@@ -119,38 +219,55 @@ fn a_disk_that_lies_is_found() {
 }
 
 /// What the gate cannot prevent: etcd leaves out an SRV record whose target does not resolve,
-/// without a word, when any other does. A resolver that has asked twice in vain is enough.
+/// without a word, when any other does. A resolver that has asked twice in vain is enough. With
+/// the wait for the peers before etcd starts, none of the same worlds splits.
 #[test]
-fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate() {
-    let text = r#"
-        title = "three members, at once"
-        [etcd]
-        members = 3
-        [expect]
-        formed_within = "2m"
-        [[machines]]
-        name = "n"
-        count = 3
-        class = "etcd"
-    "#;
-    let story = Story::parse("at once", text).unwrap();
-    let first_broken = |seed: u64, loss: Option<Chance>| {
-        let mut swarm = Swarm::draw(seed, story.machines.len());
-        swarm.cables.loss = loss.unwrap_or(swarm.cables.loss);
-        let options = Options {
-            seed,
-            swarm: Some(swarm),
-            ..options()
-        };
-        let outcome = run(&story, options).unwrap();
-        let findings = outcome.verdict.findings();
-        findings.first().map(|finding| finding.link)
+fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate_unless_machines_wait() {
+    let at_once = |waits: bool| {
+        let text = format!(
+            r#"
+            title = "three members, at once"
+            [etcd]
+            members = 3
+            await = {waits}
+            [expect]
+            formed_within = "2m"
+            [[machines]]
+            name = "n"
+            count = 3
+            class = "etcd"
+            "#
+        );
+        Story::parse("at once", &text).unwrap()
     };
-    let splits: Vec<u64> = (0..150)
-        .filter(|seed| first_broken(*seed, None) == Some(Link::ClusterId))
-        .collect();
-    assert!(!splits.is_empty());
-    for seed in splits {
-        assert_eq!(first_broken(seed, Some(Chance::NEVER)), None, "seed {seed}");
+    let (plain, waiting) = (at_once(false), at_once(true));
+    let lose = |what: Trouble| {
+        matches!(
+            what,
+            Trouble::Loss
+                | Trouble::Corrupt
+                | Trouble::Mute
+                | Trouble::Deaf
+                | Trouble::CutToServers
+                | Trouble::CutFromServers
+        )
+    };
+    let mut splits = 0;
+    for seed in 0..150 {
+        let mut faults = Swarm::draw(seed, &plain).faults;
+        let waited = troubled(&waiting, seed, faults.clone());
+        let findings = waited.verdict.findings().iter();
+        let mut links = findings.map(|finding| finding.link);
+        assert!(links.all(|link| link != Link::ClusterId), "seed {seed}");
+        if first_broken(&troubled(&plain, seed, faults.clone())) == Some(Link::ClusterId) {
+            splits += 1;
+            faults.retain(|fault| !lose(fault.what));
+            assert_eq!(
+                first_broken(&troubled(&plain, seed, faults)),
+                None,
+                "seed {seed}"
+            );
+        }
     }
+    assert!(splits > 0);
 }

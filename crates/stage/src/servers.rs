@@ -3,17 +3,21 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use quorate_scenario::story::{CLIENT_PORT, Class, PEER_PORT, Scheme, Story};
+use quorate_scenario::story::{
+    CLIENT_PORT, Class, Cluster, Discovery, Machine, PEER_PORT, Scheme, Story,
+};
 use serde_json::{Value, json};
 
 /// Where machines find etcd.
 pub const ETCD_INSIDE: &str = "/opt/etcd/etcd";
 
+/// Where machines find quorate itself.
+pub const QUORATE_INSIDE: &str = "/opt/quorate/bin/quorate";
+
 /// `quorate.toml` of `story` for machines that run an etcd of version `major.minor`, as JSON.
 pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
     let (network, etcd) = (&story.network, &story.etcd);
     let server = network.server();
-    let (first, last) = network.pool();
     let scheme = etcd.scheme(major, minor);
     let (set, peer_scheme) = match scheme {
         Scheme::Http => ("plain", "http"),
@@ -26,28 +30,72 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
             json!({
                 "mac": machine.mac,
                 "hostname": machine.name,
-                "class": class_name(machine.class),
+                "class": class_of(story, machine),
+            })
+        })
+        .collect();
+    // Whoever finds its peers in another way needs no records.
+    let by_srv = etcd.discovery == Discovery::Dns;
+    let services: Vec<Value> = story
+        .clusters
+        .iter()
+        .filter(|_| by_srv)
+        .map(|cluster| {
+            json!({
+                "name": "etcd",
+                "class": class_name(story, cluster),
+                "members": etcd.members,
+                "gate": etcd.gate,
+                "set": set,
+                "srv_name": cluster.srv_name,
+            })
+        })
+        .collect();
+    let units: Vec<Value> = story
+        .clusters
+        .iter()
+        .map(|cluster| {
+            json!({
+                "class": class_name(story, cluster),
+                "unit": {
+                    "binary": ETCD_INSIDE,
+                    "discovery_srv": if by_srv { &network.domain } else { "" },
+                    "discovery_srv_name": cluster.srv_name.as_ref().filter(|_| by_srv),
+                    "initial_cluster": initial_cluster(story, cluster, scheme),
+                    "discovery_url": story.registry_url(cluster),
+                    "token": etcd.token,
+                    "peer_scheme": peer_scheme,
+                    "peer_port": PEER_PORT,
+                    "client_port": CLIENT_PORT,
+                    "heartbeat_ms": etcd.heartbeat.map(millis),
+                    "election_ms": etcd.election.map(millis),
+                    "await": (etcd.await_peers && by_srv).then_some(QUORATE_INSIDE),
+                },
             })
         })
         .collect();
     let boot_file = format!("http://{server}/seed/{{mac}}/");
+    let mut classes: Vec<Value> = story
+        .clusters
+        .iter()
+        .map(|cluster| {
+            json!({
+                "name": class_name(story, cluster),
+                "mac_prefix": NO_MAC,
+                "boot_file": boot_file,
+                "next_server": server,
+            })
+        })
+        .collect();
+    classes.push(json!({ "name": PLAIN, "mac_prefix": NO_MAC }));
     let reverse = reverse_zone(network.prefix, network.prefix_len);
     json!({
         "state_dir": "/var/lib/quorate",
         "dhcp": {
             "interface": "eth0",
             "server_id": server,
-            "subnets": [{
-                "net": format!("{}/{}", network.prefix, network.prefix_len),
-                "pools": [format!("{first}-{last}")],
-                "dns": [server],
-                "domain": network.domain,
-                "lease_secs": story.lease_secs,
-            }],
-            "classes": [
-                { "name": "etcd", "mac_prefix": "ff", "boot_file": boot_file, "next_server": server },
-                { "name": "plain", "mac_prefix": "ff" },
-            ],
+            "subnets": subnets(story),
+            "classes": classes,
             "hosts": hosts,
         },
         "dns": {
@@ -66,39 +114,66 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
             "server": format!("{server}:53"),
             "forward_zone": network.domain,
             "reverse_zones": [reverse],
-            "services": [{
-                "name": "etcd",
-                "class": "etcd",
-                "members": etcd.members,
-                "gate": etcd.gate,
-                "set": set,
-                "srv_name": etcd.srv_name,
-            }],
+            "services": services,
         },
         "seed": {
             "listen": format!("{server}:80"),
-            "etcd": {
-                "class": "etcd",
-                "unit": {
-                    "binary": ETCD_INSIDE,
-                    "discovery_srv": network.domain,
-                    "discovery_srv_name": etcd.srv_name,
-                    "token": etcd.token,
-                    "peer_scheme": peer_scheme,
-                    "peer_port": PEER_PORT,
-                    "client_port": CLIENT_PORT,
-                    "heartbeat_ms": etcd.heartbeat.map(millis),
-                    "election_ms": etcd.election.map(millis),
-                },
-            },
+            "etcd": units,
         },
     })
 }
 
-const fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Etcd => "etcd",
-        Class::Plain => "plain",
+/// Every member of a cluster as `name=peer URL`, in a story whose machines are told.
+fn initial_cluster(story: &Story, cluster: &Cluster, scheme: Scheme) -> Vec<String> {
+    let told = story.etcd.discovery == Discovery::Static;
+    let members = story.members_of(cluster).filter(|_| told);
+    members
+        .map(|machine| format!("{}={}", machine.name, story.peer_url(machine, scheme)))
+        .collect()
+}
+
+/// The servers' segment, and each rack: the server tells them apart by giaddr.
+fn subnets(story: &Story) -> Vec<Value> {
+    let network = &story.network;
+    let subnet = |(prefix, prefix_len), pools, routers| {
+        json!({
+            "net": format!("{prefix}/{prefix_len}"),
+            "pools": pools,
+            "routers": routers,
+            "dns": [network.server()],
+            "domain": network.domain,
+            "lease_secs": story.lease_secs,
+        })
+    };
+    let range = |(first, last): (Ipv4Addr, Ipv4Addr)| vec![format!("{first}-{last}")];
+    let own = (network.prefix, network.servers_prefix_len());
+    let pools = match network.racks.as_slice() {
+        [] => range(network.pool()),
+        _ => Vec::new(),
+    };
+    let mut subnets = vec![subnet(own, pools, Vec::new())];
+    subnets.extend(network.racks.iter().map(|rack| {
+        let net = (rack.prefix, rack.prefix_len);
+        subnet(net, range(rack.pool()), vec![rack.gateway()])
+    }));
+    subnets
+}
+
+fn class_of(story: &Story, machine: &Machine) -> String {
+    let cluster = machine.cluster.map(|index| &story.clusters[index]);
+    match (machine.class, cluster) {
+        (Class::Etcd, Some(cluster)) => class_name(story, cluster),
+        (Class::Etcd | Class::Plain, _) => PLAIN.to_owned(),
+    }
+}
+
+/// The class of the members of a cluster: `etcd`, or `etcd-c7` when there are others. Lease,
+/// gate and seed meet in it.
+fn class_name(story: &Story, cluster: &Cluster) -> String {
+    if story.clusters.len() == 1 {
+        "etcd".to_owned()
+    } else {
+        format!("etcd-{}", cluster.name)
     }
 }
 
@@ -112,6 +187,10 @@ fn reverse_zone(prefix: Ipv4Addr, prefix_len: u8) -> String {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+const PLAIN: &str = "plain";
+/// No machine's: who is of which class is written down for each.
+const NO_MAC: &str = "ff";
 
 #[cfg(test)]
 mod tests {

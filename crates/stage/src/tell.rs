@@ -28,7 +28,18 @@ pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
                 removed,
             },
         ),
-        Event::GateWaiting { have, want, .. } => (None, What::GateWaiting { have, want }),
+        Event::GateWaiting {
+            service,
+            have,
+            want,
+        } => (
+            None,
+            What::GateWaiting {
+                service,
+                have,
+                want,
+            },
+        ),
         Event::GateOpened { members, .. } => (None, What::GateOpened { members }),
         Event::ServicePublished { members, .. } => (None, What::SrvPublished { members }),
         Event::Nak { addr, mac, why } => {
@@ -73,11 +84,16 @@ pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
             let text = format!("UPDATE of {what} sent again ({attempt}): {why}");
             (None, What::Note { text })
         }
+        Event::ClockSet { secs } => {
+            let text = format!("the servers' wall clock was set by {secs:+} s");
+            (None, What::Note { text })
+        }
         // The machines tell their leases and seeds themselves.
         Event::Offered { .. }
         | Event::Leased { .. }
         | Event::LeaseEnded { .. }
-        | Event::SeedServed { .. } => return None,
+        | Event::SeedServed { .. }
+        | Event::BootServed { .. } => return None,
     })
 }
 

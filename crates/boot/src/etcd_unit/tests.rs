@@ -157,6 +157,82 @@ fn programs_that_systemd_would_read_otherwise_are_refused() {
 fn a_discovery_domain_is_required() {
     assert_eq!(
         EtcdUnit::default().render(&facts("n1")),
-        Err(UnitError::NoDiscoveryDomain)
+        Err(UnitError::NoPeers)
     );
+}
+
+#[test]
+fn a_member_that_waits_for_its_peers() {
+    let unit = EtcdUnit {
+        await_peers: Some("/usr/bin/quorate".into()),
+        discovery_srv_name: Some("rack 1".into()),
+        peer_scheme: PeerScheme::Https,
+        ..unit()
+    };
+    let text = unit.render(&facts("n1")).unwrap();
+    let service = text.split("ExecStart=").next().unwrap();
+    let (_, step) = service.split_once("Type=exec\n").unwrap();
+    insta::assert_snapshot!(step, @r#"
+    ExecStartPre=-/usr/bin/quorate await-peers \
+      --discovery-srv lab \
+      --discovery-srv-name "rack 1" \
+      --initial-advertise-peer-urls https://n1.lab:2380 \
+      --data-dir /var/lib/etcd
+    TimeoutStartSec=infinity
+    "#);
+    let wrong = EtcdUnit {
+        await_peers: Some("quorate".into()),
+        ..unit
+    };
+    assert!(matches!(
+        wrong.render(&facts("n1")),
+        Err(UnitError::Binary { .. })
+    ));
+}
+
+fn flags_of_peers(unit: &EtcdUnit) -> Result<Vec<String>, UnitError> {
+    let argv = unit.argv(&facts("n1"))?;
+    let peers = ["--initial-cluster", "--discovery", "--discovery-fallback"];
+    let of_peers = |pair: &&[String]| {
+        peers.contains(&pair[0].as_str()) || pair[0].starts_with("--discovery-srv")
+    };
+    let flags = argv[1..].chunks(2).filter(of_peers);
+    Ok(flags.map(|pair| pair.join(" ")).collect())
+}
+
+#[test]
+fn each_way_to_the_peers_has_its_flags() {
+    let url = "http://10.77.0.3:2379/v2/keys/discovery/rack-1";
+    let given = EtcdUnit {
+        discovery_srv: String::new(),
+        ..unit()
+    };
+    let fixed = EtcdUnit {
+        initial_cluster: vec![
+            "n1=http://n1.lab:2380".into(),
+            "n2=http://n2.lab:2380".into(),
+        ],
+        ..given.clone()
+    };
+    let registry = EtcdUnit {
+        discovery_url: Some(url.into()),
+        ..given
+    };
+    assert_eq!(flags_of_peers(&unit()).unwrap(), ["--discovery-srv lab"]);
+    assert_eq!(
+        flags_of_peers(&fixed).unwrap(),
+        ["--initial-cluster n1=http://n1.lab:2380,n2=http://n2.lab:2380"]
+    );
+    assert_eq!(
+        flags_of_peers(&registry).unwrap(),
+        [
+            format!("--discovery {url}"),
+            "--discovery-fallback exit".into()
+        ]
+    );
+    let both = EtcdUnit {
+        discovery_url: Some(url.into()),
+        ..unit()
+    };
+    assert_eq!(flags_of_peers(&both), Err(UnitError::SeveralWays));
 }

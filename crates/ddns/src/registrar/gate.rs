@@ -1,15 +1,31 @@
 //! What the registrar does when the members of a service change.
 
-use super::{Held, Registrar, Registration};
+use quorate_core::Bug;
+
+use std::collections::BTreeSet;
+
+use super::Registrar;
 use crate::cohort::{Announcement, Decision, Standing};
 use crate::lanes::Key;
+use crate::roster::{Held, Registration};
 use crate::step::Aim;
 use crate::{Binding, Event};
 
 impl Registrar {
-    /// Looks at every gate.
+    /// The members of services may have changed by what happens to this binding, or to others of
+    /// its name.
+    pub(super) fn touch(&mut self, binding: &Binding) {
+        let others = self.held.named(&binding.hostname);
+        let classes = others.map(|held| &held.binding.class);
+        for class in classes.chain([&binding.class]).flatten() {
+            let services = self.config.services_of(class);
+            self.undecided.extend(services.map(|(place, _)| place));
+        }
+    }
+
+    /// Looks at every gate whose members may have changed.
     pub(super) fn decide_all(&mut self) {
-        for place in 0..self.cohorts.len() {
+        for place in std::mem::take(&mut self.undecided) {
             let service = &self.config.services[place];
             if self.cohorts[place].is_closed(service) {
                 continue;
@@ -55,9 +71,11 @@ impl Registrar {
     }
 
     pub(super) fn tell_late(&mut self, binding: &Binding) {
-        for (service, cohort) in self.config.services.iter().zip(&self.cohorts) {
-            let is_member = binding.class.as_ref() == Some(&service.class) && binding.forward;
-            if is_member && cohort.is_closed(service) && !cohort.has_announced(&binding.hostname) {
+        let class = binding.class.as_ref().filter(|_| binding.forward);
+        let services = class.into_iter();
+        for (place, service) in services.flat_map(|class| self.config.services_of(class)) {
+            let cohort = &self.cohorts[place];
+            if cohort.is_closed(service) && !cohort.has_announced(&binding.hostname) {
                 self.queue.event(Event::Late {
                     service: service.label.clone(),
                     hostname: binding.hostname.clone(),
@@ -69,21 +87,18 @@ impl Registrar {
     /// Hostnames of the class whose names are acknowledged and about to stay, each once, in the
     /// order they were asked for.
     fn ready_members(&self, class: &str) -> Vec<String> {
+        let too_soon = self.config.planted.is(Bug::SrvBeforeA);
         let is_ready = |held: &&Held| {
-            held.standing == Registration::Registered
+            (held.standing == Registration::Registered || too_soon)
                 && held.binding.forward
-                && held.binding.class.as_deref() == Some(class)
-                && self.is_at_rest(&held.binding.hostname)
+                && (self.is_at_rest(&held.binding.hostname) || too_soon)
         };
-        let mut ready: Vec<&Held> = self.held.values().filter(is_ready).collect();
+        let mut ready: Vec<&Held> = self.held.of_class(class).filter(is_ready).collect();
         ready.sort_unstable_by_key(|held| held.change);
-        let mut hostnames: Vec<String> = Vec::with_capacity(ready.len());
-        for held in ready {
-            if !hostnames.contains(&held.binding.hostname) {
-                hostnames.push(held.binding.hostname.clone());
-            }
-        }
-        hostnames
+        let mut seen = BTreeSet::new();
+        ready.retain(|held| seen.insert(held.binding.hostname.as_str()));
+        let hostnames = ready.into_iter().map(|held| held.binding.hostname.clone());
+        hostnames.collect()
     }
 
     /// True when no change of the name is under way. (Another lease of the same client may

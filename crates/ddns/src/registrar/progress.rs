@@ -1,12 +1,13 @@
 //! One change from the head of its lanes to its end.
 
-use quorate_core::{Instant, Now};
+use quorate_core::{Bug, Instant, Now};
 use quorate_dns::ResponseCode;
 
-use super::{Registrar, Registration, Start};
+use super::{Registrar, Start};
 use crate::change::State;
 use crate::cohort::Standing;
 use crate::lanes::SETTLE;
+use crate::roster::Registration;
 use crate::step::{Aim, Step, Verdict};
 use crate::{Binding, Event, OutboxRecord, Outcome};
 
@@ -16,7 +17,10 @@ impl Registrar {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
-        if !matches!(change.state, State::Queued) || !self.lanes.is_first(number, &change.aim) {
+        let too_soon =
+            self.config.planted.is(Bug::SrvBeforeA) && matches!(change.aim, Aim::Announce { .. });
+        let is_first = self.lanes.is_first(number, &change.aim) || too_soon;
+        if !matches!(change.state, State::Queued) || !is_first {
             return;
         }
         let Some(step) = change.aim.first_step(&self.config) else {
@@ -77,7 +81,7 @@ impl Registrar {
     ) {
         self.retrying(number, step, format!("{rcode:?}"));
         if let Some(change) = self.changes.get_mut(&number) {
-            let until = now.instant + change.next_wait(&mut self.random);
+            let until = now.instant + change.next_wait(&mut self.random, &self.pauses);
             self.pause(number, next, until);
         }
     }
@@ -133,6 +137,9 @@ impl Registrar {
         for next in self.lanes.leave(number, &change.aim) {
             self.start(next, now);
         }
+        if let Aim::Publish(binding) | Aim::Withdraw(binding) = &change.aim {
+            self.touch(binding);
+        }
         if let Aim::Publish(binding) = &change.aim
             && outcome == Outcome::Applied
         {
@@ -145,10 +152,8 @@ impl Registrar {
         match aim {
             Aim::Publish(binding) => {
                 let (hostname, addr) = (binding.hostname.clone(), binding.addr);
-                let held = self.held.get_mut(&addr);
-                if let Some(held) = held.filter(|held| held.change == number) {
-                    held.standing = Registration::of(outcome);
-                }
+                self.held
+                    .set_standing(addr, number, Registration::of(outcome));
                 if outcome == Outcome::Conflict {
                     self.queue.event(Event::Conflict { hostname, addr });
                 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use quorate_core::{Channel, Datagram, Destination, Now, StreamId, Transmit};
+use quorate_core::{Bug, Channel, Datagram, Destination, Now, StreamId, Transmit};
 use quorate_dns::{ResponseCode, client};
 
 use super::Registrar;
@@ -55,7 +55,7 @@ impl Registrar {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
-        let wait = change.next_wait(&mut self.random);
+        let wait = change.next_wait(&mut self.random, &self.pauses);
         change.attempt += 1;
         change.sent_last = Some(now.instant);
         let State::Flying { flight, .. } = &mut change.state else {
@@ -91,6 +91,9 @@ impl Registrar {
             }
             State::Flying { step, flight } if flight.deadline <= now.instant => {
                 let (step, id) = (*step, flight.encoded.id);
+                if self.config.planted.is(Bug::SilenceIsYes) {
+                    return self.settle(number, step, ResponseCode::NoError, now);
+                }
                 let is_stale = flight.signed_at.secs_until(now.wall) > SIGNATURE_SECS_MAX
                     || now.wall < flight.signed_at;
                 self.retrying(number, step, "no reply".to_owned());
@@ -156,14 +159,23 @@ impl Registrar {
             let Some(change) = self.changes.get_mut(&number) else {
                 continue;
             };
-            if let State::Flying { flight, .. } = &mut change.state
-                && flight.deadline > soon
-            {
-                self.timers.remove(&(flight.deadline, number));
-                flight.deadline = now.instant + jittered(PATIENCE_MIN, &mut self.random);
-                self.timers.insert((flight.deadline, number));
-                change.patience = PATIENCE_MIN;
+            let drawn = match &change.state {
+                State::Flying { flight, .. } if flight.deadline > soon => {
+                    self.timers.remove(&(flight.deadline, number));
+                    jittered(PATIENCE_MIN, &mut self.random)
+                }
+                State::Flying { .. }
+                | State::Unwritten
+                | State::Queued
+                | State::Ready { .. }
+                | State::Pausing { .. } => continue,
+            };
+            let deadline = now.instant + change.pause(drawn, &self.pauses);
+            if let State::Flying { flight, .. } = &mut change.state {
+                flight.deadline = deadline;
             }
+            self.timers.insert((deadline, number));
+            change.patience = PATIENCE_MIN;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use quorate_core::laws::{self, Input};
-use quorate_core::{Channel, Seed, StreamId};
+use quorate_core::{Channel, Seed, StreamId, Wall};
 
 use super::world::{Faults, World, member, raw_config};
 use crate::{Command, Config, Registrar};
@@ -67,6 +67,7 @@ fn noise() -> impl Strategy<Value = Input<Command>> {
         1 => Just(Input::Sync),
         2 => (0..40_000u64).prop_map(|millis| Input::Pass(Duration::from_millis(millis))),
         1 => (0..40_000u64).prop_map(|millis| Input::Sleep(Duration::from_millis(millis))),
+        1 => any::<u32>().prop_map(|secs| Input::SetWall(Wall::from_unix_secs(secs.into()))),
     ]
 }
 
@@ -95,7 +96,7 @@ proptest! {
         let mut inputs = life(seed);
         let mut replies: Vec<&mut Vec<u8>> = inputs.iter_mut().filter_map(|input| match input {
             Input::Datagram { payload, .. } => Some(payload),
-            Input::Command(_) | Input::Sync | Input::Pass(_) | Input::Sleep(_) => None,
+            Input::Command(_) | Input::Sync | Input::Pass(_) | Input::Sleep(_) | Input::SetWall(_) => None,
         }).collect();
         for (index, octet) in damage {
             let reply = index.index(replies.len());

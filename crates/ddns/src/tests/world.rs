@@ -73,6 +73,8 @@ pub(super) struct World {
     /// The registrar's life so far, to be lived again under the laws.
     pub(super) inputs: Vec<Input<Command>>,
     pub(super) is_server_up: bool,
+    /// What the server's wall clock shows more than the registrar's.
+    pub(super) server_ahead_secs: u64,
     raw: RawConfig,
     pub(super) zones: quorate_dns::RawConfig,
     key: Option<Key>,
@@ -177,6 +179,7 @@ impl World {
             sent: Vec::new(),
             inputs: Vec::new(),
             is_server_up: true,
+            server_ahead_secs: 0,
             raw,
             zones,
             key,
@@ -195,6 +198,11 @@ impl World {
     pub(super) fn now(&self) -> Now {
         let secs = self.now.as_nanos() / 1_000_000_000;
         Now::new(self.now, WALL_EPOCH.plus_secs(secs))
+    }
+
+    fn server_now(&self) -> Now {
+        let now = self.now();
+        Now::new(now.instant, now.wall.plus_secs(self.server_ahead_secs))
     }
 
     pub(super) fn bind(&mut self, binding: Binding) {
@@ -301,6 +309,7 @@ impl World {
         let now = self.now();
         match due {
             Due::ToServer(channel, payload) if self.is_server_up => {
+                let now = self.server_now();
                 self.authority
                     .handle_datagram(datagram(CLIENT, SERVER, channel, &payload), now);
                 self.drain_authority();
@@ -319,6 +328,7 @@ impl World {
             }
             Due::ServerDisk => {
                 // One version at a time, to look at each.
+                let now = self.server_now();
                 while let Some(ticket) = self.authority_disk.sync_one() {
                     self.authority.handle_written(ticket, now);
                     self.drain_authority();

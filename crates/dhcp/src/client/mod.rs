@@ -33,11 +33,12 @@ mod tests;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Destination, Engine, Instant, Now, Output, Queue, Random, Seed, Ticket,
-    Transmit,
+    Datagram, Deadline, Destination, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random,
+    Seed, Ticket, Transmit,
 };
 
 pub use config::ClientConfig;
@@ -56,6 +57,7 @@ const DOUBLINGS_MAX: u32 = 4;
 pub struct Client {
     config: ClientConfig,
     random: Random,
+    pauses: Pauses,
     state: State,
     queue: Queue<Event, Infallible>,
 }
@@ -66,9 +68,15 @@ impl Client {
         Self {
             config,
             random: seed.child("dhcp-client").random(),
+            pauses: Pauses::default(),
             state: State::Stopped,
             queue: Queue::default(),
         }
+    }
+
+    /// From now on `prompter` is asked how long to wait.
+    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
+        self.pauses.follow(prompter);
     }
 
     /// The state's name in RFC 2131 figure 5.
@@ -89,7 +97,14 @@ impl Client {
             Some(addr) => Next::Reboot { addr },
             None => Next::Discover,
         };
-        let delay = self.random_up_to(self.config.initial_delay_max);
+        let delay = match self.config.initial_delay_max {
+            Duration::ZERO => Duration::ZERO,
+            most => {
+                let drawn = self.random_up_to(most);
+                let what = format_args!("before the first DHCP message");
+                self.pauses.pause(what, drawn)
+            }
+        };
         self.enter_init(delay, next, now);
     }
 
@@ -169,7 +184,9 @@ impl Client {
     /// `delay` ± a quarter of the first delay (RFC 2131 §4.1: ± 1 s of 4).
     fn jittered(&mut self, delay: Duration) -> Duration {
         let spread = self.config.first_retry / 4;
-        delay.saturating_sub(spread) + self.random_up_to(spread * 2)
+        let drawn = delay.saturating_sub(spread) + self.random_up_to(spread * 2);
+        let what = format_args!("DHCP patience while {}", self.state.name());
+        self.pauses.pause(what, drawn)
     }
 
     fn random_up_to(&mut self, bound: Duration) -> Duration {

@@ -295,6 +295,12 @@ impl Book {
         self.bindings.values()
     }
 
+    /// The same with leases whose dates may change; nothing else of them may.
+    pub(super) fn promises_mut(&mut self) -> impl Iterator<Item = (Phase, &mut Lease)> {
+        let bindings = self.bindings.values_mut();
+        bindings.map(|binding| (binding.phase, &mut binding.lease))
+    }
+
     fn ordinals_of(&mut self, class: &str) -> &mut FreeSet {
         self.count();
         if !self.ordinals.contains_key(class) {

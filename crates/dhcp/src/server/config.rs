@@ -22,6 +22,9 @@ pub struct RawServerConfig {
     /// The first that matches wins.
     #[serde(default)]
     pub classes: Vec<RawClass>,
+    /// What firmware boots. The first that matches wins over the class.
+    #[serde(default)]
+    pub boot: Vec<RawBoot>,
     /// Labels that no client gets by asking, such as `ns1`.
     #[serde(default)]
     pub reserved_names: Vec<String>,
@@ -40,6 +43,7 @@ impl RawServerConfig {
             subnets: vec![subnet],
             hosts: Vec::new(),
             classes: Vec::new(),
+            boot: Vec::new(),
             reserved_names: Vec::new(),
             override_client_updates: true,
             limits: Limits::default(),
@@ -126,6 +130,29 @@ pub struct RawClass {
     #[serde(default)]
     pub boot_file: Option<String>,
     /// The `siaddr` field.
+    #[serde(default)]
+    pub next_server: Option<Ipv4Addr>,
+    #[serde(default)]
+    pub options: Vec<RawOption>,
+}
+
+/// What firmware of one kind gets in the place of its class's boot file: a machine is the same
+/// machine, of the same class, while its ROM, its boot loader and its system ask one after the
+/// other. All matchers given must match; with none any client does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawBoot {
+    /// Any of these in option 93 (RFC 4578 §2.1, and IANA's registry after it): 0 is BIOS, 7 and 9
+    /// are UEFI on x86-64, 11 is UEFI on 64-bit ARM, 16 is UEFI on x86-64 that boots by HTTP.
+    #[serde(default)]
+    pub architectures: Vec<u16>,
+    /// As for classes; likewise the next one.
+    #[serde(default)]
+    pub vendor_class: Option<String>,
+    #[serde(default)]
+    pub user_class: Option<String>,
+    /// As for classes.
+    pub boot_file: String,
     #[serde(default)]
     pub next_server: Option<Ipv4Addr>,
     #[serde(default)]

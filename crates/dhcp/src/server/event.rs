@@ -56,6 +56,10 @@ pub enum Event {
         addr: Ipv4Addr,
         reason: NakReason,
     },
+    /// The wall clock was set; every lease is written again with its end on the new clock.
+    ClockSet {
+        secs: i64,
+    },
     Dropped {
         source: SocketAddr,
         reason: DropReason,

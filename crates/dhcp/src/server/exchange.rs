@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use quorate_core::Now;
+use quorate_core::{Bug, Now};
 
 use super::book::{Binding, Phase};
 use super::event::{DropReason, Event};
@@ -42,6 +42,10 @@ impl Server {
         let Some(origin) = Origin::of(query) else {
             return self.drop_datagram(query.source, DropReason::NoSuchState);
         };
+        let renews = matches!(origin, Origin::Renewing | Origin::Rebinding);
+        if renews && self.config.planted.is(Bug::RenewalIgnored) {
+            return;
+        }
         if self.held.len() >= self.config.limits.writes_max {
             return self.drop_datagram(query.source, DropReason::DiskBehind);
         }
@@ -330,6 +334,13 @@ impl Server {
         event: Event,
     ) {
         let ticket = self.queue.write(record);
+        let reply = reply.and_then(|reply| {
+            if self.config.planted.is(Bug::AckBeforeDurable) {
+                self.queue.transmit(reply);
+                return None;
+            }
+            Some(reply)
+        });
         self.held.insert(ticket, Held { reply, event });
     }
 }

@@ -32,18 +32,26 @@ pub(super) fn class_of<'c>(
 
 impl Class {
     fn matches(&self, message: &Message<'_>) -> bool {
-        let vendor = |prefix: &String| {
-            let value = message.options.bytes(code::VENDOR_CLASS);
-            value.is_some_and(|value| value.starts_with(prefix.as_bytes()))
-        };
-        let user = |prefix: &String| {
-            let value = message.options.bytes(code::USER_CLASS);
-            value.is_some_and(|value| user_class_begins(value, prefix.as_bytes()))
-        };
         message.chaddr.0.starts_with(&self.mac_prefix)
-            && self.vendor_class.as_ref().is_none_or(vendor)
-            && self.user_class.as_ref().is_none_or(user)
+            && says_vendor(message, self.vendor_class.as_deref())
+            && says_user(message, self.user_class.as_deref())
     }
+}
+
+/// Option 60 begins so, if anything is wanted of it.
+pub(super) fn says_vendor(message: &Message<'_>, prefix: Option<&str>) -> bool {
+    prefix.is_none_or(|prefix| {
+        let value = message.options.bytes(code::VENDOR_CLASS);
+        value.is_some_and(|value| value.starts_with(prefix.as_bytes()))
+    })
+}
+
+/// Option 77, or an item of it, begins so, if anything is wanted of it.
+pub(super) fn says_user(message: &Message<'_>, prefix: Option<&str>) -> bool {
+    prefix.is_none_or(|prefix| {
+        let value = message.options.bytes(code::USER_CLASS);
+        value.is_some_and(|value| user_class_begins(value, prefix.as_bytes()))
+    })
 }
 
 /// Option 77 is a list of counted items (RFC 3004 §4), but many clients send plain text.

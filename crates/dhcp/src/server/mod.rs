@@ -15,12 +15,16 @@
 //!
 //! - [`config`] as written, [`ServerConfig`] as validated
 //! - `book`: addresses, clients, names, ordinals and timers, always consistent
+//! - `boot`: what firmware is told to load
+//! - `calendar`: how far dates are believed
 //! - `exchange`: one client message, one step; `grant`: may it have the address; `identity`:
 //!   class and name; `reply`: the answer
 
 pub mod config;
 
 mod book;
+mod boot;
+mod calendar;
 mod event;
 mod exchange;
 mod grant;
@@ -39,10 +43,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, Ticket, Transmit,
+    Bug, Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, Ticket, Transmit,
 };
 
-pub use config::{Limits, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
+pub use config::{Limits, RawBoot, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
 pub use event::{Command, DropReason, Event, LeaseKind, NakReason};
 pub use lease::{
     ClientKey, ClientKeyError, Lease, LeaseRecord, LeaseState, NameUpdates, RelayRecord,
@@ -64,6 +68,8 @@ pub struct Server {
     config: ServerConfig,
     random: Random,
     book: Book,
+    /// What the wall clock shows more than the monotonic one, as far as it was heeded.
+    offset_secs: Option<i64>,
     /// What waits for the disk, by ticket.
     held: BTreeMap<Ticket, Held>,
     queue: Queue<Event, LeaseRecord>,
@@ -108,6 +114,7 @@ impl Server {
             book: Book::new(&config.subnets),
             random: seed.child("dhcp-server").random(),
             config,
+            offset_secs: None,
             held: BTreeMap::new(),
             queue: Queue::default(),
         }
@@ -122,6 +129,7 @@ impl Server {
         now: Now,
     ) -> Self {
         let mut server = Self::new(config, seed);
+        server.offset_secs = Some(calendar::offset_secs(now));
         // The last record of each address holds.
         let mut last: BTreeMap<Ipv4Addr, (usize, LeaseRecord)> = BTreeMap::new();
         for (position, record) in records.into_iter().enumerate() {
@@ -170,17 +178,21 @@ impl Server {
     }
 
     fn enter_record(&mut self, record: LeaseRecord, order: u64, now: Now) {
-        let LeaseRecord { state, mut lease } = record;
-        let Some(subnet) = self.config.subnet_of(lease.addr) else {
-            let source = SocketAddr::from((lease.addr, 0));
+        let Some(subnet) = self.config.subnet_of(record.lease.addr) else {
+            let source = SocketAddr::from((record.lease.addr, 0));
             return self.drop_datagram(source, DropReason::RecordOutside);
         };
+        let secs = self.secs_left(&record, subnet, now);
+        let LeaseRecord { state, mut lease } = record;
         if let (Some(class), Some(index)) = (&lease.class, lease.index)
             && !self.book.ordinal_is_free(class, index)
         {
             lease.index = None;
         }
-        let secs = now.wall.secs_until(lease.end);
+        let forgets = self.config.planted.is(Bug::RestartForgetsLeases);
+        if forgets && state == LeaseState::Bound {
+            return;
+        }
         let until = instant_in(now, secs);
         let phase = match state {
             LeaseState::Bound => Phase::Bound { until },
@@ -287,7 +299,8 @@ impl Engine for Server {
     type Event = Event;
     type Write = LeaseRecord;
 
-    fn command(&mut self, command: Command, _now: Now) {
+    fn command(&mut self, command: Command, now: Now) {
+        self.heed_clock(now);
         let Command::Revoke { addr } = command;
         let phase = self.book.at(addr).map(|binding| binding.phase);
         if let Some(Phase::Bound { .. }) = phase {
@@ -296,6 +309,7 @@ impl Engine for Server {
     }
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
+        self.heed_clock(now);
         let query = match self.query(&datagram) {
             Ok(query) => query,
             Err(reason) => return self.drop_datagram(datagram.source, reason),
@@ -327,6 +341,7 @@ impl Engine for Server {
     }
 
     fn handle_timeout(&mut self, now: Now) {
+        self.heed_clock(now);
         while let Some((_, addr)) = self.book.next_timer().filter(|(at, _)| *at <= now.instant) {
             match self.book.at(addr).map(|binding| binding.phase) {
                 Some(Phase::Bound { .. }) => {

@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use quorate_core::{Destination, Random, Transmit};
 
+use super::boot::Boot;
 use super::lease::Lease;
-use super::validate::{Class, ServerConfig, Subnet};
+use super::validate::{Class, ExtraOption, ServerConfig, Subnet};
 use super::{NakReason, Query};
 use crate::name::Values;
 use crate::wire::{Message, MessageType, code, option_len};
@@ -61,10 +62,14 @@ impl<'a> Reply<'a> {
         {
             options.set(code::FQDN, fqdn(client.flags, lease).encode_reply());
         }
-        if let Some(class) = class {
-            boot(&mut message, class, lease);
+        let terms = self.terms(subnet, class, Some(lease));
+        if let Some(next_server) = terms.next_server() {
+            message.siaddr = next_server;
         }
-        self.parameters(&mut message, subnet, class, Some(lease));
+        if let Some(file) = terms.boot_file() {
+            message.file = file.into();
+        }
+        self.parameters(&mut message, &terms);
         self.address(message, Some(lease.addr))
     }
 
@@ -73,7 +78,7 @@ impl<'a> Reply<'a> {
         let mut message = self.begin(MessageType::Ack);
         message.ciaddr = self.query.message.ciaddr;
         let subnet = &self.config.subnets[self.query.subnet];
-        self.parameters(&mut message, subnet, class, None);
+        self.parameters(&mut message, &self.terms(subnet, class, None));
         self.address(message, None)
     }
 
@@ -110,20 +115,14 @@ impl<'a> Reply<'a> {
     }
 
     /// Adds what the client asked for and we have, most wanted first, while there is room.
-    fn parameters(
-        &self,
-        message: &mut Message<'_>,
-        subnet: &Subnet,
-        class: Option<&Class>,
-        lease: Option<&Lease>,
-    ) {
+    fn parameters(&self, message: &mut Message<'_>, terms: &Terms<'_>) {
         let request = &self.query.message;
         let asked = request
             .options
             .bytes(code::PARAMETERS)
             .filter(|list| !list.is_empty());
         let extra = |always: bool| {
-            let options = class.into_iter().flat_map(|class| &class.options);
+            let options = terms.options();
             options.filter(move |(_, option)| option.always || !always)
         };
         let mut wanted: Vec<u8> = extra(true).map(|(code, _)| *code).collect();
@@ -136,16 +135,30 @@ impl<'a> Reply<'a> {
         }
         let room = self.room();
         for code in wanted {
-            let value = || parameter(code, subnet, class, lease);
             // A list may name a code often; and what the engine decided stays decided.
             if message.options.contains(code) {
                 continue;
             }
-            if let Some(value) = value()
+            if let Some(value) = terms.parameter(code)
                 && message.encoded_len() + option_len(&value) <= room
             {
                 message.options.set(code, value);
             }
+        }
+    }
+
+    fn terms<'t>(
+        &'t self,
+        subnet: &'t Subnet,
+        class: Option<&'t Class>,
+        lease: Option<&'t Lease>,
+    ) -> Terms<'t> {
+        let boot = self.config.boot_of(&self.query.message);
+        Terms {
+            subnet,
+            class,
+            boot,
+            lease,
         }
     }
 
@@ -223,44 +236,60 @@ fn fqdn(client: FqdnFlags, lease: &Lease) -> ClientFqdn {
     }
 }
 
-fn boot(message: &mut Message<'_>, class: &Class, lease: &Lease) {
-    if let Some(next_server) = class.next_server {
-        message.siaddr = next_server;
-    }
-    if let Some(file) = boot_file(class, lease) {
-        message.file = file.into();
-    }
+/// Where the values in a reply come from.
+struct Terms<'a> {
+    subnet: &'a Subnet,
+    class: Option<&'a Class>,
+    boot: Option<&'a Boot>,
+    lease: Option<&'a Lease>,
 }
 
-fn boot_file(class: &Class, lease: &Lease) -> Option<Vec<u8>> {
-    let values = Values {
-        mac: lease.mac,
-        addr: lease.addr,
-        index: lease.index.unwrap_or(0),
-    };
-    Some(class.boot_file.as_ref()?.fill(values).into_bytes())
-}
-
-/// The value we have for one option.
-fn parameter(
-    code: u8,
-    subnet: &Subnet,
-    class: Option<&Class>,
-    lease: Option<&Lease>,
-) -> Option<Vec<u8>> {
-    if let Some(option) = class.and_then(|class| class.options.get(&code)) {
-        return Some(option.value.clone());
+impl Terms<'_> {
+    fn next_server(&self) -> Option<Ipv4Addr> {
+        match self.boot {
+            Some(boot) => boot.next_server,
+            None => self.class?.next_server,
+        }
     }
-    let addrs = |addrs: &[Ipv4Addr]| -> Option<Vec<u8>> {
-        (!addrs.is_empty()).then(|| addrs.iter().flat_map(Ipv4Addr::octets).collect())
-    };
-    match code {
-        code::SUBNET_MASK => Some(subnet.net.mask().octets().to_vec()),
-        code::ROUTERS => addrs(&subnet.routers),
-        code::DNS_SERVERS => addrs(&subnet.dns),
-        code::DOMAIN => Some(subnet.domain.clone()?.into_bytes()),
-        code::HOSTNAME => Some(lease?.hostname.clone().into_bytes()),
-        code::BOOT_FILE => boot_file(class?, lease?),
-        _ => None,
+
+    fn boot_file(&self) -> Option<Vec<u8>> {
+        let template = match self.boot {
+            Some(boot) => &boot.boot_file,
+            None => self.class?.boot_file.as_ref()?,
+        };
+        let lease = self.lease?;
+        let values = Values {
+            mac: lease.mac,
+            addr: lease.addr,
+            index: lease.index.unwrap_or(0),
+        };
+        Some(template.fill(values).into_bytes())
+    }
+
+    /// What is configured beside the usual; an option of the boot rule comes before its
+    /// namesake of the class.
+    fn options(&self) -> impl Iterator<Item = (&u8, &ExtraOption)> {
+        let boot = self.boot.into_iter().flat_map(|boot| &boot.options);
+        let class = self.class.into_iter().flat_map(|class| &class.options);
+        boot.chain(class)
+    }
+
+    /// The value we have for one option.
+    fn parameter(&self, code: u8) -> Option<Vec<u8>> {
+        if let Some((_, option)) = self.options().find(|(known, _)| **known == code) {
+            return Some(option.value.clone());
+        }
+        let addrs = |addrs: &[Ipv4Addr]| -> Option<Vec<u8>> {
+            (!addrs.is_empty()).then(|| addrs.iter().flat_map(Ipv4Addr::octets).collect())
+        };
+        match code {
+            code::SUBNET_MASK => Some(self.subnet.net.mask().octets().to_vec()),
+            code::ROUTERS => addrs(&self.subnet.routers),
+            code::DNS_SERVERS => addrs(&self.subnet.dns),
+            code::DOMAIN => Some(self.subnet.domain.clone()?.into_bytes()),
+            code::HOSTNAME => Some(self.lease?.hostname.clone().into_bytes()),
+            code::BOOT_FILE => self.boot_file(),
+            _ => None,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The server's tests: a bench that plays the link and the disk, and the subjects.
 
+mod boot;
+mod calendar;
 mod durability;
 mod laws;
 mod naming;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-use quorate_core::MacAddr;
+use quorate_core::{MacAddr, Planted};
 
+use super::boot::Boot;
 use super::config::{Limits, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
 use super::lease::{ClientKey, octets};
 use super::pool::FreeSet;
@@ -94,8 +95,14 @@ pub struct ServerConfig {
     /// Who a label is set aside for; `None`: nobody.
     pub(super) names: BTreeMap<String, Option<ClientKey>>,
     pub(super) classes: Vec<Class>,
+    /// Positions in `classes`.
+    class_places: BTreeMap<String, usize>,
+    /// First address → position in `subnets`, which do not overlap.
+    subnet_places: BTreeMap<Ipv4Addr, usize>,
+    pub(super) boot: Vec<Boot>,
     pub(super) override_client_updates: bool,
     pub(super) limits: Limits,
+    pub(super) planted: Planted,
 }
 
 /// One link's addresses.
@@ -152,18 +159,24 @@ impl ServerConfig {
             subnets,
             hosts: raw_hosts,
             classes,
+            boot,
             reserved_names,
             override_client_updates,
             limits,
         } = raw;
         let classes = self::classes(classes)?;
+        let class_places: BTreeMap<String, usize> = classes
+            .iter()
+            .enumerate()
+            .map(|(place, class)| (class.name.clone(), place))
+            .collect();
         let mut names = BTreeMap::new();
         for text in reserved_names {
             names.insert(hostname(&text)?, None);
         }
         let mut hosts = BTreeMap::new();
         for (number, raw) in raw_hosts.into_iter().enumerate() {
-            let (key, host) = host(number + 1, raw, &classes)?;
+            let (key, host) = host(number + 1, raw, &class_places)?;
             if let Some(name) = &host.hostname
                 && names.insert(name.clone(), Some(key.clone())).is_some()
             {
@@ -173,15 +186,27 @@ impl ServerConfig {
                 return Err(ConfigError::DuplicateHost(key));
             }
         }
+        let subnets = self::subnets(server_id, subnets, &hosts)?;
+        let first = |subnet: &Subnet| subnet.net.network();
         Ok(Self {
             server_id,
-            subnets: self::subnets(server_id, subnets, &hosts)?,
+            subnet_places: subnets.iter().map(first).zip(0..).collect(),
+            subnets,
+            class_places,
             hosts,
             names,
             classes,
+            boot: boot.into_iter().map(Boot::new).collect::<Result<_, _>>()?,
             override_client_updates,
             limits,
+            planted: Planted::default(),
         })
+    }
+
+    /// See [`quorate_core::planted`].
+    #[doc(hidden)]
+    pub const fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
     }
 
     /// Option 54.
@@ -196,9 +221,8 @@ impl ServerConfig {
 
     /// The number of the subnet that `addr` is in.
     pub(super) fn subnet_of(&self, addr: Ipv4Addr) -> Option<usize> {
-        self.subnets
-            .iter()
-            .position(|subnet| subnet.net.contains(addr))
+        let (_, place) = self.subnet_places.range(..=addr).next_back()?;
+        self.subnets[*place].net.contains(addr).then_some(*place)
     }
 
     /// The reservation for a client: by client identifier first, then by MAC.
@@ -208,7 +232,8 @@ impl ServerConfig {
     }
 
     pub(super) fn class(&self, name: &str) -> Option<&Class> {
-        self.classes.iter().find(|class| class.name == name)
+        let place = self.class_places.get(name)?;
+        self.classes.get(*place)
     }
 }
 
@@ -281,7 +306,11 @@ fn subnet(server_id: Ipv4Addr, raw: RawSubnet) -> Result<Subnet, ConfigError> {
     })
 }
 
-fn host(number: usize, raw: RawHost, classes: &[Class]) -> Result<(ClientKey, Host), ConfigError> {
+fn host(
+    number: usize,
+    raw: RawHost,
+    classes: &BTreeMap<String, usize>,
+) -> Result<(ClientKey, Host), ConfigError> {
     let key = match (raw.mac, raw.client_id) {
         (Some(mac), None) => ClientKey::Mac(mac),
         (None, Some(text)) => match octets(&text) {
@@ -291,7 +320,7 @@ fn host(number: usize, raw: RawHost, classes: &[Class]) -> Result<(ClientKey, Ho
         (Some(_), Some(_)) | (None, None) => return Err(ConfigError::HostKey(number)),
     };
     if let Some(name) = &raw.class
-        && !classes.iter().any(|class| class.name == *name)
+        && !classes.contains_key(name)
     {
         return Err(ConfigError::UnknownClass(name.clone()));
     }
@@ -325,13 +354,28 @@ fn class(raw: RawClass) -> Result<Class, ConfigError> {
     let hostname = raw
         .hostname
         .map(|text| Template::parse_label(&text).ok_or(ConfigError::HostnameTemplate(text)));
-    let boot_file = raw.boot_file.map(|text| {
-        Template::parse(&text)
-            .filter(|template| template.len_max() <= BOOT_FILE_LEN_MAX)
-            .ok_or(ConfigError::BootFile(text))
-    });
+    Ok(Class {
+        name: raw.name,
+        mac_prefix,
+        vendor_class: raw.vendor_class,
+        user_class: raw.user_class,
+        hostname: hostname.transpose()?,
+        client_hostname: raw.client_hostname,
+        boot_file: raw.boot_file.map(boot_file).transpose()?,
+        next_server: raw.next_server,
+        options: options(raw.options)?,
+    })
+}
+
+pub(super) fn boot_file(text: String) -> Result<Template, ConfigError> {
+    Template::parse(&text)
+        .filter(|template| template.len_max() <= BOOT_FILE_LEN_MAX)
+        .ok_or(ConfigError::BootFile(text))
+}
+
+pub(super) fn options(raw: Vec<RawOption>) -> Result<BTreeMap<u8, ExtraOption>, ConfigError> {
     let mut options = BTreeMap::new();
-    for raw in raw.options {
+    for raw in raw {
         let (code, option) = option(raw)?;
         if CODES_RESERVED.contains(&code)
             || code == code::END
@@ -340,17 +384,7 @@ fn class(raw: RawClass) -> Result<Class, ConfigError> {
             return Err(ConfigError::OptionCode(code));
         }
     }
-    Ok(Class {
-        name: raw.name,
-        mac_prefix,
-        vendor_class: raw.vendor_class,
-        user_class: raw.user_class,
-        hostname: hostname.transpose()?,
-        client_hostname: raw.client_hostname,
-        boot_file: boot_file.transpose()?,
-        next_server: raw.next_server,
-        options,
-    })
+    Ok(options)
 }
 
 fn option(raw: RawOption) -> Result<(u8, ExtraOption), ConfigError> {

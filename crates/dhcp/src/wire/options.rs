@@ -31,6 +31,8 @@ pub mod code {
     pub const USER_CLASS: u8 = 77;
     /// RFC 4702.
     pub const FQDN: u8 = 81;
+    /// RFC 4578 §2.1.
+    pub const ARCHITECTURE: u8 = 93;
     /// RFC 3046.
     pub const RELAY_AGENT: u8 = 82;
     pub const END: u8 = 255;

@@ -164,3 +164,17 @@ fn other_lines_say_nothing() {
         assert_eq!(parse_line(line), None, "{line:?}");
     }
 }
+
+/// From members that lost power between the two halves of a bootstrap, and from one too many.
+#[test]
+fn a_refusal_of_the_discovery_service_is_read_in_both_formats() {
+    let log = r#"
+2026-11-23 03:11:50.150089 E | etcdmain: member "n1" has previously registered with discovery service token (http://127.0.0.1:4001/v2/keys/discovery/tok).
+{"level":"warn","ts":"2026-11-23T03:11:28.275984Z","caller":"etcdmain/etcd.go:158","msg":"member has been registered with discovery service","name":"n1","discovery-token":"http://127.0.0.1:4001/v2/keys/discovery/tok","error":"discovery: found duplicate id"}
+2026-11-23 03:12:03.343147 E | etcdmain: failed to join discovery cluster (discovery: cluster is full)
+{"level":"warn","ts":"2026-11-23T03:11:41.331966Z","caller":"etcdmain/etcd.go:181","msg":"failed to bootstrap; discovery token was already used","discovery-token":"http://127.0.0.1:4001/v2/keys/discovery/tok","error":"failed to join discovery cluster (discovery: cluster is full)"}
+"#;
+    let twice = "fatal discovery: found duplicate id";
+    let full = "fatal failed to join discovery cluster (discovery: cluster is full)";
+    assert_eq!(brief(log), [twice, twice, full, full]);
+}

@@ -401,3 +401,53 @@ fn with_snooping_only_dhcp_servers_hear_what_clients_broadcast() {
     assert_eq!(to(2, &offer), [0, 1, 3]);
     assert_eq!(to(0, &numbered(mac(0), MacAddr::BROADCAST, 1)), [1, 2, 3]);
 }
+
+/// Loses what chance lets through, towards one port.
+struct Loses(PortId);
+
+impl Judge for Loses {
+    fn judge(&mut self, at: (PortId, Direction), _: &[u8], _: Instant, drawn: Transit) -> Transit {
+        if at == (self.0, Direction::FromSwitch) {
+            Transit::Lost
+        } else {
+            drawn
+        }
+    }
+}
+
+#[test]
+fn a_judge_has_the_last_word() {
+    let mut switch = switch(3);
+    let hello = numbered(mac(0), MacAddr::BROADCAST, 7);
+    switch.handle_frame_judged(PortId(0), &hello, Instant::ZERO, &mut Loses(PortId(1)));
+    let heard: Vec<u32> = drain(&mut switch).iter().map(|(port, _)| *port).collect();
+    assert_eq!(heard, [2]);
+    assert_eq!(switch.counters().lost, 1);
+
+    let slow = Faults {
+        delay: MILLISECOND,
+        ..Faults::default()
+    };
+    switch.set_faults(PortId(0), Direction::ToSwitch, slow);
+    let mut judge = Loses(PortId(2));
+    switch.handle_frame_judged(PortId(0), &hello, Instant::ZERO, &mut judge);
+    switch.handle_timeout_judged(Instant::ZERO + MILLISECOND, &mut judge);
+    let heard: Vec<u32> = drain(&mut switch).iter().map(|(port, _)| *port).collect();
+    assert_eq!(heard, [1], "also of what was under way");
+}
+
+#[test]
+fn frames_stay_in_their_segment() {
+    let mut switch = Switch::new(Seed::new(1));
+    let (red, blue) = (SegmentId(1), SegmentId(2));
+    let [a, b] = [(); 2].map(|()| switch.add_port_in(red));
+    let [c, d] = [(); 2].map(|()| switch.add_port_in(blue));
+    let to_all = numbered(mac(1), MacAddr::BROADCAST, 7);
+    switch.handle_frame(a, &to_all, Instant::ZERO);
+    assert_eq!(drain(&mut switch), [(b.0, to_all)]);
+    // What the red segment has learned is unknown in the blue one.
+    let to_one = numbered(mac(3), mac(1), 8);
+    switch.handle_frame(c, &to_one, Instant::ZERO);
+    assert_eq!(drain(&mut switch), [(d.0, to_one)]);
+    assert_conserved(&switch);
+}

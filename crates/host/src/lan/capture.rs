@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use super::label::Labels;
 use quorate_fabric::PortId;
 use quorate_fabric::pcapng::{InterfaceId, Packet, Way, Writer};
 
@@ -91,6 +92,8 @@ impl Capture {
 }
 
 fn write_all(mut file: Writer<BufWriter<File>>, inbox: &Receiver<Entry>) -> io::Result<()> {
+    let mut labels = Labels::default();
+    let mut names: Vec<String> = Vec::new();
     loop {
         let entry = match inbox.try_recv() {
             Ok(entry) => entry,
@@ -107,6 +110,7 @@ fn write_all(mut file: Writer<BufWriter<File>>, inbox: &Receiver<Entry>) -> io::
         match entry {
             Entry::Interface(name) => {
                 file.add_interface(&name)?;
+                names.push(name);
             }
             Entry::Frame {
                 interface,
@@ -114,13 +118,18 @@ fn write_all(mut file: Writer<BufWriter<File>>, inbox: &Receiver<Entry>) -> io::
                 way,
                 frame,
                 comment,
-            } => file.write(&Packet {
-                interface,
-                unix_nanos,
-                way,
-                frame: &frame,
-                comment: &comment,
-            })?,
+            } => {
+                let label = labels.of(&names[interface.0 as usize], way, &frame);
+                let said = [label, comment];
+                let said: Vec<_> = said.into_iter().filter(|said| !said.is_empty()).collect();
+                file.write(&Packet {
+                    interface,
+                    unix_nanos,
+                    way,
+                    frame: &frame,
+                    comment: &said.join("; "),
+                })?;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use rustix::io::Errno;
 use super::capture::{Capture, Record};
 use super::ring::{Ring, SLOTS};
 use super::sender::{Batch, Sender};
-use super::{LanCounters, Order};
+use super::{Guests, LanCounters, Order};
 
 /// Everything the switch thread owns.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Driver {
     /// The interface index behind each port, once it is connected.
     cables: Vec<Option<u32>>,
     ports: HashMap<u32, PortId>,
+    guests: Option<(PortId, Box<dyn Guests>)>,
     began: Clock,
     counters: LanCounters,
 }
@@ -40,6 +42,7 @@ impl Driver {
             capture,
             cables: Vec::new(),
             ports: HashMap::new(),
+            guests: None,
             began: Clock::now(),
             counters: LanCounters::default(),
         })
@@ -74,9 +77,19 @@ impl Driver {
         Ok((format!("p{}", id.0), id))
     }
 
+    /// Adds the port of stations without a kernel.
+    pub(super) fn invite(&mut self, label: &str, guests: Box<dyn Guests>) -> io::Result<PortId> {
+        let (_, port) = self.add_port(label)?;
+        self.switch.set_link(port, true);
+        self.guests = Some((port, guests));
+        Ok(port)
+    }
+
     /// From now on frames at the interface `index` are those of `port`.
     pub(super) fn connect(&mut self, port: PortId, index: u32) {
-        self.cables[port.0 as usize] = Some(index);
+        if let Some(before) = self.cables[port.0 as usize].replace(index) {
+            self.ports.remove(&before);
+        }
         self.switch.set_link(port, true);
         self.ports.insert(index, port);
     }
@@ -135,6 +148,7 @@ impl Driver {
         send_ready(
             &mut self.switch,
             &self.cables,
+            &mut self.guests,
             &mut self.capture,
             &mut batch,
         );
@@ -160,25 +174,75 @@ impl Driver {
             send_ready(
                 &mut self.switch,
                 &self.cables,
+                &mut self.guests,
                 &mut self.capture,
                 &mut batch,
             );
             for to in &passage.ports {
-                if let Some(index) = self.cables[to.0 as usize] {
-                    batch.push_borrowed(index, frame.bytes);
+                match (self.cables[to.0 as usize], &mut self.guests) {
+                    (Some(index), _) => batch.push_borrowed(index, frame.bytes),
+                    (None, Some((port, guests))) if port == to => {
+                        guests.handle_frame(frame.bytes);
+                    }
+                    (None, _) => {}
                 }
             }
         }
         self.sender.send(&batch)?;
         drop(batch);
         self.ring.release(taken);
+        Ok(taken + self.forward_guests(now)?)
+    }
+
+    /// Moves up to [`FRAMES_PER_TURN`] frames of the stations without a kernel. Answers how many.
+    fn forward_guests(&mut self, now: Instant) -> io::Result<usize> {
+        let Some((port, mut guests)) = self.guests.take() else {
+            return Ok(0);
+        };
+        let mut batch = Batch::default();
+        let mut passage = Passage::default();
+        let mut taken = 0;
+        while taken < FRAMES_PER_TURN
+            && let Some(frame) = guests.poll()
+        {
+            taken += 1;
+            self.switch.pass_frame(port, &frame, now, &mut passage);
+            if let Some(capture) = &mut self.capture {
+                capture.write(Record {
+                    port,
+                    unix_nanos: unix_nanos(),
+                    way: Way::Inbound,
+                    frame: &frame,
+                    comment: remark(&passage),
+                });
+            }
+            let frame: Arc<[u8]> = frame.into();
+            for to in &passage.ports {
+                if let Some(index) = self.cables[to.0 as usize] {
+                    batch.push_kept(index, Arc::clone(&frame));
+                }
+            }
+        }
+        self.guests = Some((port, guests));
+        send_ready(
+            &mut self.switch,
+            &self.cables,
+            &mut self.guests,
+            &mut self.capture,
+            &mut batch,
+        );
+        self.sender.send(&batch)?;
         Ok(taken)
     }
 
     /// Sleeps until there is a frame, an order, or something is due.
     fn wait(&self, bell: &OwnedFd) -> io::Result<()> {
-        let timeout = self.switch.poll_timeout().map(|deadline| {
-            let wait = deadline.at.since(self.now()).min(LONGEST_WAIT);
+        let landing = self.switch.poll_timeout();
+        let landing = landing.map(|deadline| deadline.at.since(self.now()));
+        let guests = self.guests.as_ref();
+        let due = guests.and_then(|(_, guests)| guests.wait_max());
+        let timeout = landing.into_iter().chain(due).min().map(|wait| {
+            let wait = wait.min(LONGEST_WAIT);
             Timespec {
                 tv_sec: wait.as_secs().cast_signed(),
                 tv_nsec: wait.subsec_nanos().into(),
@@ -209,6 +273,7 @@ impl Driver {
 fn send_ready(
     switch: &mut Switch,
     cables: &[Option<u32>],
+    guests: &mut Option<(PortId, Box<dyn Guests>)>,
     capture: &mut Option<Capture>,
     batch: &mut Batch<'_>,
 ) {
@@ -222,8 +287,10 @@ fn send_ready(
                 comment: String::new(),
             });
         }
-        if let Some(index) = cables[port.0 as usize] {
-            batch.push_kept(index, frame);
+        match (cables[port.0 as usize], &mut *guests) {
+            (Some(index), _) => batch.push_kept(index, frame),
+            (None, Some((theirs, guests))) if *theirs == port => guests.handle_frame(&frame),
+            (None, _) => {}
         }
     }
 }

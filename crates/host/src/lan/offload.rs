@@ -12,7 +12,7 @@ use super::ring::check;
 /// carries frames with half a checksum, and longer than any wire's, which no receiver behind a
 /// userspace switch accepts.
 #[expect(unsafe_code, reason = "ethtool requests have no safe wrapper")]
-pub(super) fn finish_checksums(interface: &str) -> io::Result<()> {
+pub fn finish_checksums(interface: &str) -> io::Result<()> {
     /// `struct ethtool_value`.
     #[repr(C)]
     struct Value {

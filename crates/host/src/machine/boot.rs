@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::process::{self, Command, ExitCode};
+use std::process::{self, Command};
 
 use quorate_netlink::Netlink;
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,8 +19,9 @@ use crate::process::{Fork, HeldSignals, die_with_parent_outside, fork, stand_by}
 /// its standard input orders. `agent` runs in the machine's PID 1, with the configuration of
 /// [`Init::Agent`], and ends the machine with its exit code.
 ///
-/// Call it first thing in `main`: the process must have one thread.
-pub fn main(agent: impl FnOnce(serde_json::Value) -> ExitCode) -> ExitCode {
+/// Call it first thing in `main`: the process must have one thread. `T` is
+/// [`ExitCode`](std::process::ExitCode), or the code as a number.
+pub fn main<T: From<u8>>(agent: impl FnOnce(serde_json::Value) -> T) -> T {
     let started = stdin_line().and_then(|line| {
         let mut order = String::new();
         BufReader::new(&line).read_line(&mut order)?;
@@ -28,7 +29,7 @@ pub fn main(agent: impl FnOnce(serde_json::Value) -> ExitCode) -> ExitCode {
     });
     // Without the line there is nobody to report to; this one lands in the console's log.
     let Ok((line, order)) = started else {
-        return ExitCode::FAILURE;
+        return T::from(FAILURE);
     };
     match become_pid_1(&order, &line) {
         Ok(()) => run(order.init, &line, agent),
@@ -65,11 +66,11 @@ fn keep(pid_1: Pid, signals: &HeldSignals, line: &UnixStream, _lifeline: &UnixSt
     process::exit(stand_by(pid_1, signals).unwrap_or(u8::MAX).into());
 }
 
-fn run(
+fn run<T: From<u8>>(
     init: Init,
     line: &UnixStream,
-    agent: impl FnOnce(serde_json::Value) -> ExitCode,
-) -> ExitCode {
+    agent: impl FnOnce(serde_json::Value) -> T,
+) -> T {
     let ready = || {
         say(line, &Report::Booted)?;
         detach_stdin()
@@ -82,7 +83,7 @@ fn run(
         Init::Exec { argv, address } => {
             let configured = address.map_or(Ok(()), configure);
             match configured.and_then(|()| ready()).and_then(|()| exec(&argv)) {
-                Ok(status) => ExitCode::from(status),
+                Ok(status) => T::from(status),
                 Err(error) => fail(line, &error),
             }
         }
@@ -118,12 +119,12 @@ fn configure(address: StaticAddress) -> io::Result<()> {
 }
 
 /// Tells whoever powered the machine on, and the console.
-fn fail(line: &UnixStream, error: &io::Error) -> ExitCode {
+fn fail<T: From<u8>>(line: &UnixStream, error: &io::Error) -> T {
     let reason = error.to_string();
     let _ = writeln!(io::stderr(), "the machine does not boot: {reason}");
     // After the boot nobody listens any more.
     let _ = say(line, &Report::Failed { reason });
-    ExitCode::FAILURE
+    T::from(FAILURE)
 }
 
 fn say(mut line: &UnixStream, report: &Report) -> io::Result<()> {
@@ -144,3 +145,5 @@ fn detach_stdin() -> io::Result<()> {
     rustix::stdio::dup2_stdin(&null)?;
     Ok(())
 }
+
+const FAILURE: u8 = 1;

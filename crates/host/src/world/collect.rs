@@ -21,12 +21,15 @@ struct LeaseLine {
     hostname: String,
 }
 
-/// Asks the servers, and the members that are on at these addresses.
+/// A member that is on, and where.
+pub(super) type Reached = (String, Ipv4Addr);
+
+/// Asks the servers, and the members of each cluster that are on at these addresses.
 pub(super) fn evidence(
     story: &Story,
     expected: &Expected,
     servers: &Servers,
-    members: &[(String, Ipv4Addr)],
+    clusters: &[Vec<Reached>],
 ) -> io::Result<Evidence> {
     let leases: Vec<LeaseLine> = servers.ask("/leases")?;
     let leases: Vec<Lease> = leases
@@ -40,11 +43,13 @@ pub(super) fn evidence(
     let dns = servers.dns;
     servers.ns.run(|| {
         let mut stub = Stub::new(dns)?;
+        let (members, writes) = asked(clusters);
         Ok(Evidence {
             names: names(&mut stub, &leases, &story.network.domain)?,
-            srv: srv(&mut stub, &expected.srv_owner)?,
-            members: views(members),
-            writes: writes(members),
+            srv: srv(&mut stub, expected)?,
+            registry: Vec::new(),
+            members,
+            writes,
             leases,
             starved: None,
         })
@@ -67,19 +72,44 @@ fn names(stub: &mut Stub, leases: &[Lease], domain: &str) -> io::Result<Vec<Name
     Ok(names)
 }
 
-fn srv(stub: &mut Stub, owner: &str) -> io::Result<Vec<Srv>> {
-    let found = stub.services(owner)?;
-    Ok(found
-        .into_iter()
-        .map(|(target, port)| Srv {
-            owner: owner.to_owned(),
+fn srv(stub: &mut Stub, expected: &Expected) -> io::Result<Vec<Srv>> {
+    let mut srv = Vec::new();
+    for cluster in &expected.clusters {
+        let owner = &cluster.srv_owner;
+        let found = stub.services(owner)?;
+        srv.extend(found.into_iter().map(|(target, port)| Srv {
+            owner: owner.clone(),
             target,
             port,
-        })
-        .collect())
+        }));
+    }
+    Ok(srv)
 }
 
-fn views(members: &[(String, Ipv4Addr)]) -> Vec<Member> {
+/// What the members say, and what became of values written through them: some clusters at a
+/// time, each on a thread, which begins in the namespace of this one.
+fn asked(clusters: &[Vec<Reached>]) -> (Vec<Member>, Vec<Write>) {
+    let (mut members, mut written) = (Vec::new(), Vec::new());
+    for some in clusters.chunks(CLUSTERS_AT_ONCE) {
+        let told: Vec<_> = std::thread::scope(|scope| {
+            let ask = |reached: &'_ Vec<Reached>| (views(reached), writes(reached));
+            let asking: Vec<_> = some
+                .iter()
+                .map(|reached| scope.spawn(move || ask(reached)))
+                .collect();
+            let told = asking.into_iter().map(|thread| thread.join());
+            told.map(|told| told.expect("asking does not panic"))
+                .collect()
+        });
+        for (views, writes) in told {
+            members.extend(views);
+            written.extend(writes);
+        }
+    }
+    (members, written)
+}
+
+fn views(members: &[Reached]) -> Vec<Member> {
     members
         .iter()
         .filter_map(|(machine, address)| {
@@ -94,9 +124,9 @@ fn views(members: &[(String, Ipv4Addr)]) -> Vec<Member> {
         .collect()
 }
 
-/// Writes a value through each member and reads it through every other; through itself when it
-/// is alone.
-fn writes(members: &[(String, Ipv4Addr)]) -> Vec<Write> {
+/// Writes a value through each member of a cluster and reads it through every other; through
+/// itself when it is alone.
+fn writes(members: &[Reached]) -> Vec<Write> {
     let clients: Vec<(&str, Client)> = members
         .iter()
         .map(|(name, address)| (name.as_str(), Client::new(*address, ASK_MAX)))
@@ -131,4 +161,6 @@ fn writes(members: &[(String, Ipv4Addr)]) -> Vec<Write> {
     writes
 }
 
+/// More would only wait for each other.
+const CLUSTERS_AT_ONCE: usize = 8;
 const ASK_MAX: Duration = Duration::from_secs(5);

@@ -34,11 +34,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch the member of the machine in `dir`, from `ns`.
+    /// Starts to watch the member of the machine in `dir`, from `ns`, once in every `period`.
     pub(super) fn start(
         name: &str,
         dir: &Path,
         ns: &Arc<NetNs>,
+        period: Duration,
         tell: Sender<Told>,
     ) -> io::Result<Self> {
         let watch = Self {
@@ -67,7 +68,7 @@ impl Watch {
                 }
                 watcher.read_log();
                 watcher.ask();
-                thread::sleep(PERIOD);
+                thread::sleep(period);
             }
         };
         ns.spawn(&format!("{name} watch"), run)?;
@@ -269,5 +270,13 @@ impl Client {
     }
 }
 
+/// How often each of so many members is looked at: all of them together ask no more than a few
+/// hundred times a second, or they would be busy with us.
+pub(super) fn period(members: usize) -> Duration {
+    let crowd = u32::try_from(members / CROWD).unwrap_or(u32::MAX);
+    PERIOD * crowd.max(1)
+}
+
 const PERIOD: Duration = Duration::from_millis(20);
+const CROWD: usize = 5;
 const ASK_MAX: Duration = Duration::from_secs(2);

@@ -25,6 +25,8 @@ pub(super) struct Servers {
     pub(super) dns: SocketAddr,
     dir: PathBuf,
     ready: Receiver<()>,
+    /// The story has killed them.
+    killed: bool,
 }
 
 impl Servers {
@@ -38,41 +40,18 @@ impl Servers {
     ) -> io::Result<Self> {
         let dir = options.run_dir.join("servers");
         fs::create_dir_all(&dir)?;
-        let file = dir.join("quorate.json");
         let config = config(story, options.etcd_version);
-        fs::write(&file, serde_json::to_string_pretty(&config)?)?;
-        let argv = [
-            PROGRAM,
-            "serve",
-            "--config",
-            CONFIG_INSIDE,
-            "--format",
-            "json",
-        ];
+        fs::write(
+            dir.join(CONFIG_FILE),
+            serde_json::to_string_pretty(&config)?,
+        )?;
         let network = &story.network;
-        let spec = MachineSpec {
-            hostname: "servers".to_owned(),
-            net: &ns,
-            dir: dir.clone(),
-            binds: vec![Bind {
-                host: file,
-                inside: CONFIG_INSIDE.into(),
-                read_only: true,
-            }],
-            init: Init::Exec {
-                argv: argv.map(str::to_owned).to_vec(),
-                address: Some(StaticAddress {
-                    addr: network.server(),
-                    prefix: network.prefix_len,
-                    gateway: None,
-                }),
-            },
+        let address = StaticAddress {
+            addr: network.server(),
+            prefix: network.prefix_len,
+            gateway: None,
         };
-        let mut machine = Machine::power_on(&spec)?;
-        let (is_ready, ready) = channel();
-        if let Some(stdout) = machine.take_stdout() {
-            tell::follow_servers(stdout, tell, is_ready)?;
-        }
+        let (machine, ready) = power_on(&dir, &ns, Some(address), tell)?;
         let dns = SocketAddr::new(network.server().into(), 53);
         Ok(Self {
             machine,
@@ -80,7 +59,24 @@ impl Servers {
             dns,
             dir,
             ready,
+            killed: false,
         })
+    }
+
+    /// Kills them, with all that is not on their disk.
+    pub(super) fn kill(&mut self) -> io::Result<()> {
+        self.killed = true;
+        self.machine.power_off().map(drop)
+    }
+
+    /// Starts them with the disk that they had.
+    pub(super) fn start_again(&mut self, tell: Sender<Told>) -> io::Result<()> {
+        if self.killed {
+            // The network card has kept its address.
+            (self.machine, self.ready) = power_on(&self.dir, &self.ns, None, tell)?;
+            self.killed = false;
+        }
+        Ok(())
     }
 
     /// Waits until every daemon answers.
@@ -97,6 +93,9 @@ impl Servers {
 
     /// An error with the daemons' last words when they have ended.
     pub(super) fn still_run(&mut self) -> io::Result<()> {
+        if self.killed {
+            return Ok(());
+        }
         let Some(status) = self.machine.try_wait()? else {
             return Ok(());
         };
@@ -113,6 +112,43 @@ impl Servers {
         let state = self.dir.join("disk").join("quorate");
         get(&quorate_serve::control_path(&state), path)
     }
+}
+
+/// A machine that is the daemons, and where they say that they answer.
+fn power_on(
+    dir: &Path,
+    ns: &NetNs,
+    address: Option<StaticAddress>,
+    tell: Sender<Told>,
+) -> io::Result<(Machine, Receiver<()>)> {
+    let argv = [
+        PROGRAM,
+        "serve",
+        "--config",
+        CONFIG_INSIDE,
+        "--format",
+        "json",
+    ];
+    let spec = MachineSpec {
+        hostname: "servers".to_owned(),
+        net: ns,
+        dir: dir.to_owned(),
+        binds: vec![Bind {
+            host: dir.join(CONFIG_FILE),
+            inside: CONFIG_INSIDE.into(),
+            read_only: true,
+        }],
+        init: Init::Exec {
+            argv: argv.map(str::to_owned).to_vec(),
+            address,
+        },
+    };
+    let mut machine = Machine::power_on(&spec)?;
+    let (is_ready, ready) = channel();
+    if let Some(stdout) = machine.take_stdout() {
+        tell::follow_servers(stdout, tell, is_ready)?;
+    }
+    Ok((machine, ready))
 }
 
 /// One HTTP GET on a Unix socket, answered by JSON.
@@ -135,6 +171,7 @@ fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> io::Result<T> {
     Ok(serde_json::from_str(body)?)
 }
 
+const CONFIG_FILE: &str = "quorate.json";
 const CONFIG_INSIDE: &str = "/etc/quorate/quorate.json";
 const READY_MAX: Duration = Duration::from_secs(10);
 const ASK_MAX: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! Reads what processes tell, one JSON line each, into observations.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ChildStdout;
@@ -49,7 +49,7 @@ pub(super) fn follow_servers(
 
 /// Reads what a machine's agent tells until the machine is off. `address` learns the lease.
 pub(super) fn follow_machine(
-    stdout: ChildStdout,
+    told: impl Read + Send + 'static,
     name: String,
     dir: PathBuf,
     address: Option<Address>,
@@ -58,7 +58,7 @@ pub(super) fn follow_machine(
     let thread = thread::Builder::new().name(format!("{name} agent"));
     let read = move || {
         let mut teller = MachineTeller::default();
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        for line in BufReader::new(told).lines().map_while(Result::ok) {
             let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
                 continue;
             };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::{Instant, Random};
+use quorate_core::{Instant, Pauses, Random, Seed};
 
 use crate::event::Event;
 
@@ -58,7 +58,7 @@ impl SeedFetch {
         &mut self,
         url: &str,
         outcome: Result<Vec<u8>, String>,
-        random: &mut Random,
+        patience: &mut Patience,
         now: Instant,
         out: &mut Vec<Event>,
     ) -> Option<[Vec<u8>; 2]> {
@@ -72,7 +72,7 @@ impl SeedFetch {
                 // One pause for the whole attempt, drawn when its first file fails.
                 let at = *self
                     .retry_at
-                    .get_or_insert_with(|| now + pause(self.attempt, random));
+                    .get_or_insert_with(|| now + patience.pause(self.attempt));
                 let retry_in_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
                 out.push(Event::SeedRetry {
                     url: url.into(),
@@ -115,11 +115,29 @@ impl SeedFetch {
     }
 }
 
-/// The pause after `attempt`, within a quarter of its doubling value either way, so that the
-/// machines of a rack do not return to a server together.
-fn pause(attempt: u32, random: &mut Random) -> Duration {
-    let doublings = attempt.saturating_sub(1).min(8);
-    let whole = (RETRY_FIRST * (1 << doublings)).min(RETRY_MAX);
-    let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
-    whole * 3 / 4 + Duration::from_nanos(random.below(spread))
+/// How long a node waits for the files of its seed to appear.
+#[derive(Debug)]
+pub(super) struct Patience {
+    random: Random,
+    pub(super) pauses: Pauses,
+}
+
+impl Patience {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self {
+            random: seed.random(),
+            pauses: Pauses::default(),
+        }
+    }
+
+    /// The pause after `attempt`, within a quarter of its doubling value either way, so that
+    /// the machines of a rack do not return to a server together.
+    fn pause(&mut self, attempt: u32) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(8);
+        let whole = (RETRY_FIRST * (1 << doublings)).min(RETRY_MAX);
+        let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
+        let drawn = whole * 3 / 4 + Duration::from_nanos(self.random.below(spread));
+        let what = format_args!("patience with a seed");
+        self.pauses.pause(what, drawn)
+    }
 }

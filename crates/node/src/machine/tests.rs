@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 use quorate_core::laws::{Input, WALL_EPOCH, obey};
-use quorate_core::{Channel, Destination, MacAddr, Transmit};
+use quorate_core::{Channel, Destination, MacAddr, Transmit, Wall};
 use quorate_dhcp::wire::{Message, code};
 use quorate_dhcp::{CLIENT_PORT, MessageType, SERVER_PORT};
 
@@ -610,6 +610,7 @@ fn input() -> impl Strategy<Value = Input<Command>> {
         }),
         2 => (0u64..20_000).prop_map(|millis| Input::Pass(Duration::from_millis(millis))),
         1 => (0u64..7_200).prop_map(|secs| Input::Sleep(Duration::from_secs(secs))),
+        1 => any::<u32>().prop_map(|secs| Input::SetWall(Wall::from_unix_secs(secs.into()))),
     ]
 }
 

@@ -2,15 +2,7 @@ use quorate_scenario::Verdict;
 use quorate_scenario::evidence::Evidence;
 
 use super::*;
-use crate::fixture::{Run, at, story_text};
-
-fn used() -> Artifacts {
-    Artifacts {
-        dir: None,
-        seed: 7,
-        etcd: "3.5.16 (given)".to_owned(),
-    }
-}
+use crate::fixture::{Run, at, story, story_text, used};
 
 #[test]
 fn a_directory_has_the_whole_run() {
@@ -49,11 +41,13 @@ fn a_directory_has_the_whole_run() {
     assert_eq!(value("leases.json"), json!(run.evidence.leases));
     assert_eq!(value("names.json"), json!(run.evidence.names));
     assert_eq!(
-        value("verdict.json"),
+        value("report.json"),
         json::report(&run.story, &outcome, &used())
     );
-    assert_eq!(value("verdict.json")["seed"], 7);
+    assert_eq!(value("report.json")["seed"], 7);
     assert_eq!(text("scenario.toml"), story_text(3));
+    assert!(text("junit.xml").contains("<testsuites"));
+    assert!(text("report.html").starts_with("<!DOCTYPE html>"));
     let report = text("report.txt");
     assert!(
         report.lines().last().unwrap().starts_with("PASS "),
@@ -67,4 +61,56 @@ fn a_place_that_cannot_be_written_is_an_error() {
     let run = Run::well(1, 0);
     let dir = file.path().join("below-a-file");
     assert!(write(&dir, &run.story, &run.outcome(Verdict::Pass), &used(), "").is_err());
+}
+
+#[test]
+fn a_recording_makes_the_same_bytes_again() {
+    let mut run = Run::well(3, 100);
+    run.story = story(3);
+    let finding = quorate_scenario::Finding {
+        link: quorate_scenario::Link::Voter,
+        machine: Some("n2".to_owned()),
+        what: "is alone".to_owned(),
+        cause: "nobody knows".to_owned(),
+        fix: "ask".to_owned(),
+    };
+    let why = "starved".to_owned();
+    let findings = vec![finding];
+    for verdict in [Verdict::Pass, Verdict::Inconclusive { why, findings }] {
+        let outcome = run.outcome(verdict.clone());
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        write(dir, &run.story, &outcome, &used(), &story_text(3)).unwrap();
+        let made = ["report.html", "report.txt", "report.json", "junit.xml"];
+        let read = || made.map(|name| fs::read_to_string(dir.join(name)).unwrap());
+        let first = read();
+        for name in made {
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+        let told = crate::recording::read(dir).unwrap();
+        assert_eq!(told.outcome.verdict, verdict);
+        assert_eq!(told.text, story_text(3));
+        reports(dir, &told.story, &told.outcome, &told.artifacts).unwrap();
+        for (before, after) in first.iter().zip(read()) {
+            assert_eq!(*before, after);
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_is_not_whole_says_what_is_missing() {
+    let run = Run::well(1, 0);
+    let outcome = run.outcome(Verdict::Pass);
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let said = || crate::recording::read(dir).unwrap_err().to_string();
+    assert!(said().contains("scenario.toml"), "{}", said());
+    write(dir, &run.story, &outcome, &used(), &story_text(1)).unwrap();
+    fs::write(dir.join("events.jsonl"), "{}\n").unwrap();
+    assert!(said().contains("events.jsonl: line 1"), "{}", said());
+    let recording = fs::read_to_string(dir.join("recording.json")).unwrap();
+    let newer = recording.replace("\"recording\": 1", "\"recording\": 2");
+    assert_ne!(newer, recording);
+    fs::write(dir.join("recording.json"), newer).unwrap();
+    assert!(said().contains("this program reads 1"), "{}", said());
 }

@@ -5,15 +5,7 @@ use quorate_etcd::ClusterId;
 use quorate_scenario::{Finding, Link, Verdict, What};
 
 use super::*;
-use crate::fixture::{Run, at};
-
-fn artifacts() -> Artifacts {
-    Artifacts {
-        dir: Some("out/run-1".into()),
-        seed: 1,
-        etcd: "3.5.16 (cache, from debian)".to_owned(),
-    }
-}
+use crate::fixture::{Run, at, used};
 
 fn wide(width: usize) -> Style {
     Style {
@@ -23,7 +15,7 @@ fn wide(width: usize) -> Style {
 }
 
 fn told(run: &Run, outcome: &Outcome, style: Style) -> String {
-    report(&run.story, outcome, &artifacts(), style)
+    report(&run.story, outcome, &used(), style)
 }
 
 fn finding(link: Link, machine: &str, what: &str) -> Finding {
@@ -43,8 +35,8 @@ fn split() -> Run {
     run.ended_at = at(4_500);
     for index in 0..3 {
         let ids = (0..=index).map(|member| {
-            let url = run.expected.peers[member].1.as_str();
-            quorate_etcd::member_id(&[url], &run.expected.token)
+            let url = run.expected.clusters[0].peers[member].1.as_str();
+            quorate_etcd::member_id(&[url], &run.expected.clusters[0].token)
         });
         let id: ClusterId = quorate_etcd::cluster_id(ids);
         let mut steps = run.boot(index);
@@ -93,7 +85,7 @@ fn a_pass_ends_with_the_line_that_says_so() {
     median              4.0   60   120   180  300   240        1000   2000
 
     first etcd exec after 540 ms, formed after 2.50 s
-    seed 1, etcd 3.5.16 (cache, from debian)
+    seed 7, etcd 3.5.16 (cache, from debian)
     artifacts: out/run-1
 
     PASS machines form a cluster: 3 members, cluster 366158d82220db8a, formed in 2.50 s
@@ -121,7 +113,7 @@ fn a_split_begins_with_who_saw_what() {
     median              4.0   60   120   180  300   240        1000      -
 
     first etcd exec after 540 ms, not formed after 4.50 s
-    seed 1, etcd 3.5.16 (cache, from debian)
+    seed 7, etcd 3.5.16 (cache, from debian)
     artifacts: out/run-1
     ");
 }
@@ -149,7 +141,7 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
     median              4.0   60   120   180    -   240           -      -
 
     first etcd exec after 540 ms, not formed after 30.0 s
-    seed 1, etcd 3.5.16 (cache, from debian)
+    seed 7, etcd 3.5.16 (cache, from debian)
     artifacts: out/run-1
     ");
 }
@@ -282,7 +274,7 @@ fn findings_after_the_first_have_one_line_each_up_to_a_limit() {
     assert_eq!(text.matches("also:").count(), 20);
     assert!(text.contains("  also:  ack m1: has no lease\n"), "{text}");
     assert!(
-        text.ends_with("and 3 more findings: see verdict.json\n"),
+        text.ends_with("and 3 more findings: see report.json\n"),
         "{text}"
     );
 }

@@ -1,15 +1,7 @@
 use quorate_scenario::{Finding, Link, Verdict};
 
 use super::*;
-use crate::fixture::Run;
-
-fn artifacts() -> Artifacts {
-    Artifacts {
-        dir: Some("out/run-1".into()),
-        seed: 7,
-        etcd: "3.5.16 (cache, from debian)".to_owned(),
-    }
-}
+use crate::fixture::{Run, used};
 
 /// The keys are promised: a change here needs a new [`SCHEMA`].
 #[test]
@@ -17,7 +9,12 @@ fn the_keys_of_schema_1() {
     let mut run = Run::well(1, 0);
     run.story.title = "one".to_owned();
     let outcome = run.outcome(Verdict::Pass);
-    insta::assert_snapshot!(format!("{:#}", report(&run.story, &outcome, &artifacts())), @r#"
+    let mut told = report(&run.story, &outcome, &used());
+    for list in ["/latencies", "/rates/series", "/lanes/0/history"] {
+        let list = told.pointer_mut(list).and_then(Value::as_array_mut);
+        list.unwrap().truncate(1);
+    }
+    insta::assert_snapshot!(format!("{told:#}"), @r#"
     {
       "artifacts": "out/run-1",
       "cluster": {
@@ -34,6 +31,16 @@ fn the_keys_of_schema_1() {
         ],
         "size": 1
       },
+      "clusters": [
+        {
+          "id": "cac5b42d61f4943b",
+          "machines": [
+            "n"
+          ],
+          "name": "c1",
+          "size": 1
+        }
+      ],
       "duration": 2500000000,
       "etcd": "3.5.16 (cache, from debian)",
       "findings": [],
@@ -43,6 +50,13 @@ fn the_keys_of_schema_1() {
         {
           "class": "etcd",
           "cluster_id": "cac5b42d61f4943b",
+          "history": [
+            {
+              "at": 300000000,
+              "link": "power",
+              "linked": true
+            }
+          ],
           "last_words": null,
           "machine": "n",
           "member_id": "ef14c5a5b2b1ff41",
@@ -62,11 +76,58 @@ fn the_keys_of_schema_1() {
           "voters": 1
         }
       ],
+      "latencies": [
+        {
+          "link": "discover",
+          "since_power_on": {
+            "count": 1,
+            "max": 4000000,
+            "min": 4000000,
+            "p50": 4000000,
+            "p90": 4000000,
+            "p99": 4000000,
+            "p99_9": 4000000
+          },
+          "step": {
+            "count": 1,
+            "max": 4000000,
+            "min": 4000000,
+            "p50": 4000000,
+            "p90": 4000000,
+            "p99": 4000000,
+            "p99_9": 4000000
+          }
+        }
+      ],
+      "marks": [
+        {
+          "at": 2300000000,
+          "kind": "formed",
+          "machine": null
+        }
+      ],
+      "rates": {
+        "bin": 20000000,
+        "series": [
+          {
+            "bins": [
+              [
+                15,
+                1
+              ]
+            ],
+            "kind": "dhcp-messages",
+            "peak_per_sec": 50.0,
+            "total": 1
+          }
+        ]
+      },
       "schema": 1,
       "seed": 7,
       "title": "one",
       "verdict": "pass",
-      "why": null
+      "why": null,
+      "world": "host"
     }
     "#);
 }
@@ -85,7 +146,7 @@ fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
     let failed = run.outcome(Verdict::Fail {
         findings: findings.clone(),
     });
-    let told = verdict(&run.story, &failed);
+    let told = report(&run.story, &failed, &used());
     assert_eq!(
         (&told["verdict"], &told["why"]),
         (&json!("fail"), &Value::Null)
@@ -96,10 +157,8 @@ fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
     assert_eq!(told["findings"], json!([first]));
 
     let why = "starved".to_owned();
-    let told = verdict(
-        &run.story,
-        &run.outcome(Verdict::Inconclusive { why, findings }),
-    );
+    let unfair = run.outcome(Verdict::Inconclusive { why, findings });
+    let told = report(&run.story, &unfair, &used());
     assert_eq!(told["verdict"], "inconclusive");
     assert_eq!(told["why"], "starved");
 }
@@ -114,7 +173,51 @@ fn members_that_disagree_have_no_common_cluster() {
         }
     }
     run.saw(1, 3_000, steps);
-    let told = verdict(&run.story, &run.outcome(Verdict::Pass));
+    let told = report(&run.story, &run.outcome(Verdict::Pass), &used());
     assert_eq!(told["cluster"]["id"], Value::Null);
     assert_eq!(told["lanes"][1]["cluster_id"], "7");
+}
+
+/// Every kind of verdict, with and without what is not always known.
+#[test]
+fn what_is_written_keeps_to_the_schema() {
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let well = Run::well(3, 0);
+    let nothing = Run::new(2);
+    let finding = Finding {
+        link: Link::Ack,
+        machine: None,
+        what: String::new(),
+        cause: String::new(),
+        fix: String::new(),
+    };
+    let verdicts = [
+        Verdict::Pass,
+        Verdict::Fail {
+            findings: vec![finding.clone()],
+        },
+        Verdict::Inconclusive {
+            why: "starved".to_owned(),
+            findings: vec![finding],
+        },
+    ];
+    for run in [&well, &nothing] {
+        for verdict in &verdicts {
+            let told = report(&run.story, &run.outcome(verdict.clone()), &used());
+            let errors: Vec<_> = validator
+                .iter_errors(&told)
+                .map(|e| e.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{errors:?} in {told:#}");
+            let read: Document = serde_json::from_value(told.clone()).unwrap();
+            assert_eq!(json!(read), told);
+        }
+    }
+    let mut wrong = report(&well.story, &well.outcome(Verdict::Pass), &used());
+    wrong["verdict"] = json!("perhaps");
+    assert!(!validator.is_valid(&wrong));
+    wrong["verdict"] = json!("pass");
+    wrong["lanes"][0].as_object_mut().unwrap().remove("history");
+    assert!(!validator.is_valid(&wrong));
 }

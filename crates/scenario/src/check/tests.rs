@@ -101,7 +101,7 @@ machine = "n9"
 #[test]
 fn an_unknown_key_is_refused_with_its_span() {
     let text = format!("{MINIMAL}\ncolour = \"blue\"\n");
-    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `power_on`, `every`, `spread` @ colour");
+    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `power_on`, `every`, `spread` @ colour");
 }
 
 #[test]
@@ -149,4 +149,281 @@ fn a_subnet_too_small_for_its_machines_is_refused() {
         problems(&text)[0].starts_with("246 machines do not find")
             || problems(&text)[0].starts_with("300 machines")
     );
+}
+
+const CLUSTERS: &str = r#"
+title = "Two clusters"
+[etcd]
+clusters = 2
+[[machines]]
+name = "a"
+count = 3
+class = "etcd"
+[[machines]]
+name = "p"
+class = "plain"
+hollow = true
+[[machines]]
+name = "b"
+count = 3
+class = "etcd"
+"#;
+
+#[test]
+fn clusters_are_filled_in_file_order_and_each_has_its_own_srv_name() {
+    let story = Story::parse("story.toml", CLUSTERS).unwrap();
+    let clusters: Vec<_> = story
+        .clusters
+        .iter()
+        .map(|cluster| {
+            let names = story.members_of(cluster).map(|m| m.name.as_str());
+            let names = names.collect::<Vec<_>>().join(" ");
+            let owner = story.srv_owner(cluster, crate::story::Scheme::Http);
+            format!("{} {owner}: {names}", cluster.name)
+        })
+        .collect();
+    assert_eq!(
+        clusters,
+        [
+            "c1 _etcd-server-c1._tcp.lab.test: a1 a2 a3",
+            "c2 _etcd-server-c2._tcp.lab.test: b1 b2 b3",
+        ]
+    );
+    assert_eq!(story.etcd.members, 3);
+    let of: Vec<_> = story.machines.iter().map(|m| m.cluster).collect();
+    assert_eq!(
+        of,
+        [Some(0), Some(0), Some(0), None, Some(1), Some(1), Some(1)]
+    );
+    assert!(story.machines[3].hollow && !story.machines[0].hollow);
+}
+
+#[test]
+fn an_srv_name_is_the_stem_of_several() {
+    let srv_names = |text: &str| {
+        let story = Story::parse("story.toml", text).unwrap();
+        let names = story.clusters.into_iter().map(|cluster| cluster.srv_name);
+        names.collect::<Vec<_>>()
+    };
+    let named = CLUSTERS.replace("clusters = 2", "clusters = 2\nsrv_name = \"rack\"");
+    assert_eq!(
+        srv_names(&named),
+        [Some("rack-c1".to_owned()), Some("rack-c2".to_owned())]
+    );
+    assert_eq!(
+        srv_names(&named.replace("clusters = 2", "clusters = 1")),
+        [Some("rack".to_owned())]
+    );
+    assert_eq!(srv_names(MINIMAL), [None]);
+}
+
+#[test]
+fn machines_that_do_not_fill_the_clusters_are_refused() {
+    let with = |etcd: &str| problems(&CLUSTERS.replace("clusters = 2", etcd));
+    assert_eq!(
+        with("clusters = 4"),
+        ["6 machines of class \"etcd\" cannot be divided among 4 clusters @ 4"]
+    );
+    assert_eq!(
+        with("clusters = 2\nmembers = 5"),
+        ["2 clusters shall have 5 members each, but 6 machines have class \"etcd\" @ 5"]
+    );
+    assert_eq!(with("clusters = 0"), ["no cluster is no story @ 0"]);
+    let long = format!("clusters = 2\nsrv_name = \"{}\"", "x".repeat(44));
+    assert!(with(&long)[0].contains("cannot be part of an SRV owner name"));
+}
+
+#[test]
+fn a_hollow_machine_runs_no_etcd() {
+    let text = MINIMAL.replace("class = \"etcd\"", "class = \"etcd\"\nhollow = true");
+    assert_eq!(problems(&text), ["a hollow machine cannot run etcd @ true"]);
+}
+
+#[test]
+fn too_many_voters_are_a_warning() {
+    let warnings = |count: &str| {
+        let text = MINIMAL.replace("count = 3", count);
+        Story::parse("story.toml", &text).unwrap().warnings
+    };
+    assert_eq!(warnings("count = 9"), []);
+    let told = warnings("count = 100");
+    assert_eq!(
+        told[0].message,
+        "a cluster of 100 voters: every write waits for 51 of them"
+    );
+    assert!(told[0].help.contains("clusters = 20, members = 3"));
+}
+
+#[test]
+fn racks_that_cannot_be_built_are_refused() {
+    let with = |racks: &str, subnet: &str| {
+        let network = format!("[network]\nsubnet = \"{subnet}\"\n[racks]\nmachines = {racks}\n");
+        problems(&MINIMAL.replace("[etcd]", &format!("{network}[etcd]")))
+    };
+    assert_eq!(
+        with("0", "10.0.0.0/8"),
+        ["a rack cannot hold 0 machines @ 0"]
+    );
+    assert!(with("2", "10.77.0.0/28")[0].starts_with("racks for 3 machines do not fit"));
+    assert_eq!(
+        with("2", "8.0.0.0/7"),
+        ["a /7 is too large @ \"8.0.0.0/7\""]
+    );
+    // Without racks a segment of that size is refused.
+    let flat = MINIMAL.replace("[etcd]", "[network]\nsubnet = \"10.0.0.0/8\"\n[etcd]");
+    assert_eq!(problems(&flat), ["a /8 is too large @ \"10.0.0.0/8\""]);
+}
+
+#[test]
+fn racks_are_filled_in_file_order() {
+    let racks = "[network]\nsubnet = \"10.0.0.0/8\"\n[racks]\nmachines = 2\n[etcd]";
+    let story = Story::parse("story.toml", &MINIMAL.replace("[etcd]", racks)).unwrap();
+    let of: Vec<_> = story.machines.iter().map(|m| m.rack).collect();
+    assert_eq!(of, [Some(0), Some(0), Some(1)]);
+    assert_eq!(story.network.servers_prefix_len(), 28);
+    let racks: Vec<_> = story
+        .network
+        .racks
+        .iter()
+        .map(|rack| {
+            let (gateway, (first, last)) = (rack.gateway(), rack.pool());
+            format!(
+                "{}/{} {gateway} {first}-{last} {}",
+                rack.prefix, rack.prefix_len, rack.uplink
+            )
+        })
+        .collect();
+    assert_eq!(
+        racks,
+        [
+            "10.0.0.16/29 10.0.0.17 10.0.0.18-10.0.0.22 10.0.0.10",
+            "10.0.0.24/29 10.0.0.25 10.0.0.26-10.0.0.30 10.0.0.11",
+        ]
+    );
+}
+
+fn with_fault(fault: &str) -> String {
+    format!("{MINIMAL}[[faults]]\n{fault}\n")
+}
+
+#[test]
+fn faults_are_for_a_while_or_single() {
+    let text = with_fault(
+        "what = \"loss\"\nwhom = [\"n1\", \"n3\"]\nfrom = \"1s\"\nuntil = \"3s\"\namount = 250000\n\
+         [[faults]]\nwhat = \"crash\"\nwhom = \"servers\"\nlasts = \"1s\"\n\
+         [[faults]]\nlose = \"DNS query A n1.lab.test\"\nmachine = \"n3\"\nnth = 2\n\
+         [[faults]]\ntime = \"sync\"\ntakes = \"5ms\"\nmachine = \"servers\"",
+    );
+    let story = Story::parse("story.toml", &text).unwrap();
+    let told: Vec<String> = story.faults.iter().map(ToString::to_string).collect();
+    let want = [
+        "+1.000s for 2.000s: loss 25.0%, n1 n3",
+        "+0.000s for 1.000s: crash, servers",
+    ];
+    assert_eq!(
+        told.iter()
+            .map(|line| line.trim_start())
+            .collect::<Vec<_>>(),
+        want
+    );
+    let told: Vec<String> = story
+        .decisions
+        .iter()
+        .map(|d| format!("{} is {:?}", d.occasion, d.is))
+        .collect();
+    let want = [
+        "n3: DNS query A n1.lab.test, number 2 is Lost",
+        "servers: sync, number 1 is Takes(5ms)",
+    ];
+    assert_eq!(told, want);
+}
+
+#[test]
+fn a_fault_that_cannot_be_is_shown_with_its_place() {
+    let problem = |fault: &str| problems(&with_fault(fault)).join("; ");
+    let lasting = |more: &str| {
+        problem(&format!(
+            "what = \"loss\"\nlasts = \"1s\"\namount = 5\n{more}"
+        ))
+    };
+    assert_eq!(
+        lasting("whom = [\"n9\"]"),
+        "no machine is called \"n9\" @ [\"n9\"]"
+    );
+    assert!(lasting("").starts_with("whom does this befall?"));
+    let of = |what: &str, whom: &str, more: &str| {
+        problem(&format!(
+            "what = \"{what}\"\nwhom = \"{whom}\"\nlasts = \"1s\"\n{more}"
+        ))
+    };
+    assert_eq!(
+        of("power-cut", "servers", ""),
+        "power-cut befalls machines only @ \"servers\""
+    );
+    assert_eq!(
+        of("crash", "all-machines", ""),
+        "crash befalls the servers only @ \"all-machines\""
+    );
+    assert_eq!(
+        of("loss", "servers", "amount = 2000000"),
+        "2000000 cannot be @ 2000000"
+    );
+    assert_eq!(
+        of("mute", "servers", "amount = 1"),
+        "mute has no degrees @ 1"
+    );
+    assert!(of("loss", "servers", "").starts_with("how much loss?"));
+    assert!(problem("what = \"mute\"\nwhom = \"servers\"").starts_with("for how long?"));
+    assert!(problem("from = \"1s\"").starts_with("what goes wrong here?"));
+    assert!(problem("lose = \"DHCP OFFER\"").starts_with("whose is it?"));
+    assert!(problem("delay = \"DHCP OFFER\"\nmachine = \"n1\"").starts_with("how long?"));
+    let unknown = "lose = \"DHCP OFFER\"\nmachine = \"n9\"";
+    assert_eq!(problem(unknown), "no machine is called \"n9\" @ \"n9\"");
+}
+
+#[test]
+fn a_sketch_writes_a_story_that_reads_as_the_same() {
+    let text = with_fault(
+        "what = \"loss\"\nwhom = [\"n1\"]\nfrom = \"1s\"\nlasts = \"2s\"\namount = 250000\n\
+         [[faults]]\nlose = \"DHCP OFFER\"\nmachine = \"n3\"\n\
+         [[faults]]\ndelay = \"DHCP ACK\"\nby = \"2s 5ns\"\ntwice = true\nbit = 7\nmachine = \"n3\"\n\
+         [[faults]]\nchoose = \"leader\"\nchosen = \"n1\"\nmachine = \"clusters\"\nnth = 3\n\
+         [[faults]]\nlie = \"truth of a sync\"\nmachine = \"servers\"\n\
+         [[machines]]\nname = \"p\"\nclass = \"plain\"\nspread = \"3s\"\n\
+         [[steps]]\nat = \"9s\"\ndo = \"link-down\"\nmachine = \"p\"\n\
+         [[steps]]\nafter_formed = \"1s\"\ndo = \"power-off\"\nmachine = \"n2\"",
+    );
+    let story = Story::parse("story.toml", &text).unwrap();
+    let written = crate::sketch::Sketch::of(&story, 4).to_string();
+    let again = Story::parse("again.toml", &written).unwrap();
+    let (seed, other) = (quorate_core::Seed::new(4), quorate_core::Seed::new(5));
+    for (one, two) in story.machines.iter().zip(&again.machines) {
+        assert_eq!(
+            (&one.name, one.class, one.cluster),
+            (&two.name, two.class, two.cluster)
+        );
+        assert_eq!(
+            one.power_on(seed),
+            two.power_on(other),
+            "no seed moves it any more"
+        );
+    }
+    let rest = |story: &Story| {
+        let Story {
+            title,
+            network,
+            lease_secs,
+            etcd,
+            clusters,
+            steps,
+            faults,
+            decisions,
+            formed_within,
+            ..
+        } = story.clone();
+        format!(
+            "{title:?} {network:?} {lease_secs} {etcd:?} {clusters:?} {steps:?} {faults:?} {decisions:?} {formed_within:?}"
+        )
+    };
+    assert_eq!(rest(&story), rest(&again));
 }

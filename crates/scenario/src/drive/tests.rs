@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll, Waker};
 
+use quorate_etcd::ClusterId;
+
 use super::*;
 use crate::observation::What;
 
@@ -19,7 +21,7 @@ impl Notes {
     fn new(story: &Story, expected: &Expected, healthy: bool) -> Self {
         Self {
             now: Instant::ZERO,
-            predicted: expected.cluster_id,
+            predicted: expected.clusters[0].cluster_id,
             done: Vec::new(),
             pending: VecDeque::new(),
             names: story
@@ -51,6 +53,15 @@ impl World for Notes {
             Action::LinkUp => vec![(self.now, What::LinkUp)],
             Action::PowerOn => vec![
                 (self.now, What::PoweredOn),
+                (
+                    self.now + boot,
+                    What::Leased {
+                        addr: [10, 77, 0, 10].into(),
+                        hostname: Some(name.clone()),
+                        lease_secs: 3600,
+                        renewed: false,
+                    },
+                ),
                 (
                     self.now + boot,
                     What::ReversePublished {

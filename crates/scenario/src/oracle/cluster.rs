@@ -1,52 +1,61 @@
-//! The cluster: one ID, the predicted one; n voters; writes that arrive.
+//! One cluster: one ID, the predicted one; n voters; writes that arrive.
 
 use std::collections::BTreeMap;
 
 use quorate_etcd::ClusterId;
 
 use super::Case;
+use super::group::Group;
 use crate::lane::Lane;
 use crate::link::Link;
+use crate::story::Discovery;
 use crate::verdict::Finding;
 
 /// Every member that made up its mind made it up the same way, and rightly.
 ///
 /// A wrong ID is decoded: it is a hash of the peer URLs that the member saw, so one of the
 /// subsets of the right ones gives it back.
-pub(super) fn split(case: &Case<'_>) -> Vec<Finding> {
+pub(super) fn split(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
     let mut by_id: BTreeMap<ClusterId, Vec<&Lane>> = BTreeMap::new();
-    for lane in case.lanes.members() {
+    for lane in &group.lanes {
         if let Some((cluster, _)) = lane.identity {
             by_id.entry(cluster).or_default().push(lane);
         }
     }
-    let predicted = case.expected.cluster_id;
+    let predicted = group.expected.cluster_id;
     // In the order in which the members made up their minds, which tells the story.
-    let mut groups: Vec<_> = by_id.iter().collect();
-    groups.sort_by_key(|(_, lanes)| {
+    let mut parts: Vec<_> = by_id.iter().collect();
+    parts.sort_by_key(|(_, lanes)| {
         lanes
             .iter()
             .filter_map(|lane| lane.reached.get(&Link::ClusterId))
             .min()
             .copied()
     });
-    let Some((_, wrong)) = groups.iter().find(|(id, _)| **id != predicted) else {
+    let Some((_, wrong)) = parts.iter().find(|(id, _)| **id != predicted) else {
         return Vec::new();
     };
     let machine = wrong.first().map(|lane| lane.machine.clone());
-    let told: Vec<String> = groups
+    let told: Vec<String> = parts
         .iter()
-        .map(|(id, lanes)| group(case, **id, lanes))
+        .map(|(id, lanes)| part(group, **id, lanes))
         .collect();
+    let called = group.called();
     let what = match told.as_slice() {
-        [one] => format!("the cluster has a wrong ID: {one}; the right one is {predicted}"),
+        [one] => format!("{called} has a wrong ID: {one}; the right one is {predicted}"),
         several => format!(
-            "the cluster split into {}: {}",
+            "{called} split into {}: {}",
             several.len(),
             several.join("; ")
         ),
     };
-    let (cause, fix) = if case.story.etcd.gate {
+    let by_srv = case.story.etcd.discovery == Discovery::Dns;
+    let (cause, fix) = if !by_srv {
+        (
+            "the members were given different sets, or another token; etcd reads its set once, at its first start, and never again",
+            "compare their command lines, then wipe the data directories of the members with a wrong ID: a split does not heal",
+        )
+    } else if case.story.etcd.gate {
         (
             "a member left peers out whose addresses it could not resolve in time; etcd reads the set once, at its first start, and never again",
             "mend the way to the DNS server, then wipe the data directories of the members with a wrong ID: a split does not heal",
@@ -67,25 +76,25 @@ pub(super) fn split(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// `d1f8… on n2 (saw n1 n2)`
-fn group(case: &Case<'_>, id: ClusterId, lanes: &[&Lane]) -> String {
+fn part(group: &Group<'_>, id: ClusterId, lanes: &[&Lane]) -> String {
     let machines = lanes
         .iter()
         .map(|lane| lane.machine.as_str())
         .collect::<Vec<_>>()
         .join(" ");
-    let right = if id == case.expected.cluster_id {
+    let right = if id == group.expected.cluster_id {
         ", the right one"
     } else {
         ""
     };
-    format!("{id} on {machines} (saw {}{right})", seen(case, id))
+    format!("{id} on {machines} (saw {}{right})", seen(group, id))
 }
 
 /// The names of the members whose records give `id`.
-fn seen(case: &Case<'_>, id: ClusterId) -> String {
-    let peers = &case.expected.peers;
+fn seen(group: &Group<'_>, id: ClusterId) -> String {
+    let peers = &group.expected.peers;
     let urls: Vec<&str> = peers.iter().map(|(_, url)| url.as_str()).collect();
-    let subsets = match quorate_etcd::invert(&urls, &case.expected.token, id) {
+    let subsets = match quorate_etcd::invert(&urls, &group.expected.token, id) {
         Ok(subsets) => subsets,
         Err(too_many) => return too_many.to_string(),
     };
@@ -101,14 +110,13 @@ fn seen(case: &Case<'_>, id: ClusterId) -> String {
 
 /// Every member is the one that its peer URL makes it, whatever was done to it: one that lost
 /// its disk and came back as somebody new has broken the votes it cast.
-pub(super) fn members_keep_their_ids(case: &Case<'_>) -> Vec<Finding> {
+pub(super) fn members_keep_their_ids(group: &Group<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, url) in &case.expected.peers {
-        let right = quorate_etcd::member_id(&[url], &case.expected.token);
-        let lane = case.lanes.members().find(|lane| lane.machine == *name);
-        let Some((_, member)) = lane.and_then(|lane| lane.identity) else {
+    for ((name, url), lane) in group.expected.peers.iter().zip(&group.lanes) {
+        let Some((_, member)) = lane.identity else {
             continue;
         };
+        let right = quorate_etcd::member_id(&[url], &group.expected.token);
         if member != right {
             findings.push(Finding {
                 link: Link::ClusterId,
@@ -124,15 +132,15 @@ pub(super) fn members_keep_their_ids(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Every member that is on is a voter and knows a leader.
-pub(super) fn every_member_is_healthy(case: &Case<'_>) -> Vec<Finding> {
-    case.lanes
-        .members()
+pub(super) fn every_member_is_healthy(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    let lanes = group.lanes.iter();
+    lanes
         .filter(|lane| lane.expected() && lane.reached.contains_key(&Link::Seed))
-        .filter_map(|lane| unhealthy(case, lane))
+        .filter_map(|lane| unhealthy(case, group, lane))
         .collect()
 }
 
-fn unhealthy(case: &Case<'_>, lane: &Lane) -> Option<Finding> {
+fn unhealthy(case: &Case<'_>, group: &Group<'_>, lane: &Lane) -> Option<Finding> {
     let want = case.story.etcd.members;
     let finding = |link, what: String, cause: String, fix: &str| Finding {
         link,
@@ -147,12 +155,12 @@ fn unhealthy(case: &Case<'_>, lane: &Lane) -> Option<Finding> {
             .clone()
             .unwrap_or_else(|| "etcd has said nothing".to_owned());
         let what = format!("etcd has not bootstrapped in {} starts", lane.starts);
-        return Some(finding(
-            Link::Etcd,
-            what,
-            cause,
-            "mend what etcd says; its log is with the artifacts",
-        ));
+        let fix = if cause.contains("duplicate id") {
+            "it was written down before it lost its disk, and nothing takes the entry away: make a new directory (token) at the discovery service for all members"
+        } else {
+            "mend what etcd says; its log is with the artifacts"
+        };
+        return Some(finding(Link::Etcd, what, cause, fix));
     }
     match lane.voters {
         Some(voters) if voters == want => None,
@@ -165,16 +173,15 @@ fn unhealthy(case: &Case<'_>, lane: &Lane) -> Option<Finding> {
         None => Some(finding(
             Link::Quorum,
             "has the right cluster ID and does not answer as a member with a leader".to_owned(),
-            quorum_cause(case),
+            quorum_cause(case, group),
             "bring the missing members up; read this member's etcd log",
         )),
     }
 }
 
-fn quorum_cause(case: &Case<'_>) -> String {
-    let up = case
-        .lanes
-        .members()
+fn quorum_cause(case: &Case<'_>, group: &Group<'_>) -> String {
+    let lanes = group.lanes.iter();
+    let up = lanes
         .filter(|lane| lane.expected() && lane.identity.is_some())
         .count();
     let want = case.story.etcd.members;
@@ -186,16 +193,13 @@ fn quorum_cause(case: &Case<'_>) -> String {
     }
 }
 
-/// All members tell the same list, and it names every member of the story.
-pub(super) fn member_lists_agree(case: &Case<'_>) -> Vec<Finding> {
-    let mut want: Vec<&str> = case
-        .story
-        .members()
-        .map(|machine| machine.name.as_str())
-        .collect();
+/// All members tell the same list, and it names every member of the cluster.
+pub(super) fn member_lists_agree(group: &Group<'_>) -> Vec<Finding> {
+    let lanes = group.lanes.iter();
+    let mut want: Vec<&str> = lanes.map(|lane| lane.machine.as_str()).collect();
     want.sort_unstable();
     let mut findings = Vec::new();
-    for member in &case.evidence.members {
+    for member in &group.members {
         let mut have: Vec<&str> = member.voters.iter().map(String::as_str).collect();
         have.sort_unstable();
         if have != want {
@@ -212,14 +216,13 @@ pub(super) fn member_lists_agree(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A value written through each member was read through every other.
-pub(super) fn writes_arrive(case: &Case<'_>) -> Vec<Finding> {
-    let failed = case
-        .evidence
+pub(super) fn writes_arrive(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    let failed = group
         .writes
         .iter()
         .find_map(|write| write.failed.as_ref().map(|why| (write, why)));
     let Some((write, why)) = failed else {
-        return unwritten(case);
+        return unwritten(case, group);
     };
     vec![Finding {
         link: Link::Writes,
@@ -234,26 +237,22 @@ pub(super) fn writes_arrive(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// A cluster that is whole but was never written to has not been proved.
-fn unwritten(case: &Case<'_>) -> Vec<Finding> {
-    let up: Vec<&Lane> = case
-        .lanes
-        .members()
-        .filter(|lane| lane.expected())
-        .collect();
+fn unwritten(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    let up: Vec<&&Lane> = group.lanes.iter().filter(|lane| lane.expected()).collect();
     let healthy = up
         .iter()
         .all(|lane| lane.voters == Some(case.story.etcd.members));
     let pairs = up.len() * up.len().saturating_sub(1).max(1);
-    if !healthy || case.evidence.writes.len() >= pairs {
+    let tried = group.writes.len();
+    if !healthy || tried >= pairs {
         return Vec::new();
     }
+    // Of several clusters the machine tells which one.
+    let machine = up.first().filter(|_| case.story.clusters.len() > 1);
     vec![Finding {
         link: Link::Writes,
-        machine: None,
-        what: format!(
-            "{} of {pairs} writes were tried",
-            case.evidence.writes.len()
-        ),
+        machine: machine.map(|lane| lane.machine.clone()),
+        what: format!("{tried} of {pairs} writes were tried"),
         cause: "the world stopped before the cluster was proved".to_owned(),
         fix: "report it: this is a bug of the world".to_owned(),
     }]

@@ -5,8 +5,11 @@
 //! broken link is the one to mend.
 
 mod cluster;
+mod group;
+mod lasting;
 mod leases;
 mod names;
+mod registry;
 mod srv;
 
 use crate::drive::Expected;
@@ -44,16 +47,21 @@ pub fn judge(
     findings.extend(leases::unique(&case));
     findings.extend(leases::every_machine_has_one(&case));
     findings.extend(names::equal_leases(&case));
+    findings.extend(lasting::leases_are_kept(&case));
+    findings.extend(lasting::quorum_is_kept(&case));
     findings.extend(srv::never_before_its_address(&case));
-    findings.extend(srv::complete(&case));
-    let split = cluster::split(&case);
-    if split.is_empty() {
-        findings.extend(cluster::members_keep_their_ids(&case));
-        findings.extend(cluster::every_member_is_healthy(&case));
-        findings.extend(cluster::member_lists_agree(&case));
-        findings.extend(cluster::writes_arrive(&case));
+    for group in group::all(&case) {
+        findings.extend(srv::complete(&case, &group));
+        findings.extend(registry::complete(&case, &group));
+        let split = cluster::split(&case, &group);
+        if split.is_empty() {
+            findings.extend(cluster::members_keep_their_ids(&group));
+            findings.extend(cluster::every_member_is_healthy(&case, &group));
+            findings.extend(cluster::member_lists_agree(&group));
+            findings.extend(cluster::writes_arrive(&case, &group));
+        }
+        findings.extend(split);
     }
-    findings.extend(split);
     findings
 }
 

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Case;
+use super::group::{Group, not_the_cohort};
 use crate::link::Link;
 use crate::observation::What;
-use crate::story::PEER_PORT;
+use crate::story::{Discovery, PEER_PORT};
 use crate::verdict::Finding;
 
 /// In no version of the zone does an SRV record lead to a name without an address: etcd skips
 /// such a record without a word, and starts a smaller cluster.
 pub(super) fn never_before_its_address(case: &Case<'_>) -> Vec<Finding> {
-    let mut addresses: BTreeMap<String, usize> = BTreeMap::new();
-    let mut targets: BTreeMap<String, usize> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let mut addresses: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
     for observation in case.observations {
         let What::ZoneChanged {
             serial,
@@ -24,79 +24,74 @@ pub(super) fn never_before_its_address(case: &Case<'_>) -> Vec<Finding> {
         else {
             continue;
         };
-        for record in removed.iter().filter_map(|text| Record::parse(text)) {
+        // Only what a change touches can have become wrong by it.
+        let mut touched = BTreeSet::new();
+        let changes = removed.iter().map(|text| (text, false));
+        for (text, is_added) in changes.chain(added.iter().map(|text| (text, true))) {
+            let Some(record) = Record::parse(text) else {
+                continue;
+            };
+            let Some(key) = record.key() else { continue };
             let set = if record.is_address() {
                 &mut addresses
             } else {
                 &mut targets
             };
-            if let Some(count) = record.key().and_then(|key| set.get_mut(key)) {
-                *count = count.saturating_sub(1);
-            }
-        }
-        for record in added.iter().filter_map(|text| Record::parse(text)) {
-            let set = if record.is_address() {
-                &mut addresses
+            let count = set.entry(key).or_default();
+            *count = if is_added {
+                *count + 1
             } else {
-                &mut targets
+                count.saturating_sub(1)
             };
-            if let Some(key) = record.key() {
-                *set.entry(key.to_owned()).or_default() += 1;
-            }
+            touched.insert(key);
         }
-        for (target, count) in &targets {
-            if *count > 0 && addresses.get(target).is_none_or(|count| *count == 0) {
-                findings.push(Finding {
-                    link: Link::Srv,
-                    machine: target.split('.').next().map(str::to_owned),
-                    what: format!("at serial {serial} an SRV record leads to {target}, which has no address"),
-                    cause: "the SRV record was published before the A record, or the A record was removed first".to_owned(),
-                    fix: "publish A, then PTR, then SRV; remove in the opposite order".to_owned(),
-                });
-            }
+        let count = |set: &BTreeMap<&str, usize>, name: &str| set.get(name).map_or(0, |n| *n);
+        let wrong = touched
+            .into_iter()
+            .find(|name| count(&targets, name) > 0 && count(&addresses, name) == 0);
+        if let Some(target) = wrong {
+            return vec![ahead(*serial, target)];
         }
     }
-    findings.truncate(1);
-    findings
+    Vec::new()
 }
 
-/// The SRV set that the DNS serves is exactly the cohort.
-pub(super) fn complete(case: &Case<'_>) -> Vec<Finding> {
-    let want: BTreeSet<String> = case
-        .story
-        .members()
-        .zip(case.lanes.members())
-        .filter(|(_, lane)| lane.reached.contains_key(&Link::Name))
-        .map(|(machine, _)| format!("{}.{}:{PEER_PORT}", machine.name, case.story.network.domain))
+fn ahead(serial: u32, target: &str) -> Finding {
+    Finding {
+        link: Link::Srv,
+        machine: target.split('.').next().map(str::to_owned),
+        what: format!("at serial {serial} an SRV record leads to {target}, which has no address"),
+        cause:
+            "the SRV record was published before the A record, or the A record was removed first"
+                .to_owned(),
+        fix: "publish A, then PTR, then SRV; remove in the opposite order".to_owned(),
+    }
+}
+
+/// The SRV set that the DNS serves for a cluster is exactly the cohort, or empty when its
+/// members find each other in another way.
+pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    let domain = &case.story.network.domain;
+    let by_srv = case.story.etcd.discovery == Discovery::Dns;
+    let want: BTreeSet<String> = group
+        .lanes
+        .iter()
+        .filter(|_| by_srv)
+        .filter(|lane| lane.reached.contains_key(&Link::Name))
+        .map(|lane| format!("{}.{domain}:{PEER_PORT}", lane.machine))
         .collect();
-    if want.len() < case.story.etcd.members {
+    if by_srv && want.len() < case.story.etcd.members {
         // An earlier link is broken; with the gate there must be no set then.
         return Vec::new();
     }
-    let have: BTreeSet<String> = case
-        .evidence
+    let have: BTreeSet<String> = group
         .srv
         .iter()
         .map(|srv| format!("{}:{}", srv.target, srv.port))
         .collect();
-    if have == want {
+    let Some(what) = not_the_cohort(&group.expected.srv_owner, &want, &have) else {
         return Vec::new();
-    }
-    let list = |set: Vec<&String>| {
-        set.iter()
-            .map(|text| text.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
     };
-    let missing = list(want.difference(&have).collect());
-    let foreign = list(have.difference(&want).collect());
-    let mut what = format!("{} is not the cohort:", case.expected.srv_owner);
-    if !missing.is_empty() {
-        what.push_str(&format!(" missing {missing}"));
-    }
-    if !foreign.is_empty() {
-        what.push_str(&format!(" foreign {foreign}"));
-    }
     vec![Finding {
         link: Link::Srv,
         machine: None,

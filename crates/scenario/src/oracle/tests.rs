@@ -56,13 +56,13 @@ impl Whole {
                 reverse: vec![format!("{name}.lab.test")],
             });
             whole.evidence.srv.push(Srv {
-                owner: whole.expected.srv_owner.clone(),
+                owner: whole.expected.clusters[0].srv_owner.clone(),
                 target: format!("{name}.lab.test"),
                 port: 2380,
             });
             whole.evidence.members.push(Member {
                 machine: (*name).to_owned(),
-                cluster_id: whole.expected.cluster_id,
+                cluster_id: whole.expected.clusters[0].cluster_id,
                 member_id: whole.member(index),
                 voters: names.map(str::to_owned).to_vec(),
             });
@@ -78,11 +78,14 @@ impl Whole {
     }
 
     fn member(&self, index: usize) -> quorate_etcd::MemberId {
-        member_id(&[&self.expected.peers[index].1], &self.expected.token)
+        member_id(
+            &[&self.expected.clusters[0].peers[index].1],
+            &self.expected.clusters[0].token,
+        )
     }
 
     fn boot(&mut self, name: &str, number: usize) {
-        let cluster_id = self.expected.cluster_id;
+        let cluster_id = self.expected.clusters[0].cluster_id;
         let member_id = self.member(number - 1);
         let fqdn = format!("{name}.lab.test.");
         let zone = |serial, record: String| What::ZoneChanged {
@@ -283,7 +286,7 @@ fn a_split_is_decoded_to_the_records_that_each_member_saw() {
     let (alone, two) = (id_of(&whole, &[0]), id_of(&whole, &[0, 1]));
     identify(&mut whole, "n1", alone);
     identify(&mut whole, "n2", two);
-    let right = whole.expected.cluster_id;
+    let right = whole.expected.clusters[0].cluster_id;
     whole.finds(
         Link::ClusterId,
         Some("n1"),
@@ -315,7 +318,7 @@ fn a_split_behind_the_gate_is_not_blamed_on_the_gate() {
 #[test]
 fn a_member_that_became_somebody_else() {
     let mut whole = Whole::new();
-    let cluster_id = whole.expected.cluster_id;
+    let cluster_id = whole.expected.clusters[0].cluster_id;
     whole.retell("n2", |what| match what {
         What::Identified { .. } => Some(What::Identified {
             cluster_id,
@@ -404,4 +407,65 @@ fn a_machine_that_is_off_is_not_missed() {
         what: What::PoweredOff,
     });
     assert_eq!(whole.judge(), []);
+}
+
+/// The same world, told as three clusters of one.
+fn apart() -> Whole {
+    let mut whole = Whole::new();
+    let text = STORY.replace("[etcd]", "[etcd]\nclusters = 3");
+    whole.story = Story::parse("story.toml", &text).unwrap();
+    whole.expected = Expected::new(&whole.story, 3, 5);
+    let clusters = whole.expected.clusters.clone();
+    whole.evidence.writes.clear();
+    for (index, cluster) in clusters.iter().enumerate() {
+        let name = cluster.peers[0].0.clone();
+        whole.evidence.srv[index].owner = cluster.srv_owner.clone();
+        let member = &mut whole.evidence.members[index];
+        member.cluster_id = cluster.cluster_id;
+        member.voters = vec![name.clone()];
+        whole.evidence.writes.push(Write {
+            through: name.clone(),
+            read: name.clone(),
+            failed: None,
+        });
+        whole.retell(&name, |what| match what {
+            What::Identified { member_id, .. } => Some(What::Identified {
+                cluster_id: cluster.cluster_id,
+                member_id: *member_id,
+            }),
+            What::Healthy { member_id, .. } => Some(What::Healthy {
+                cluster_id: cluster.cluster_id,
+                member_id: *member_id,
+                voters: 1,
+            }),
+            other => Some(other.clone()),
+        });
+    }
+    whole
+}
+
+#[test]
+fn each_cluster_has_its_own_verdict() {
+    assert_eq!(apart().judge(), []);
+
+    let mut whole = apart();
+    let other = whole.expected.clusters[0].cluster_id;
+    identify(&mut whole, "n2", other);
+    whole.finds(Link::ClusterId, Some("n2"), "cluster c2 has a wrong ID: ");
+
+    let mut whole = apart();
+    whole.evidence.srv[2].owner = whole.expected.clusters[1].srv_owner.clone();
+    let findings = whole.judge();
+    let told: Vec<_> = findings.iter().map(|f| f.what.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "_etcd-server-c2._tcp.lab.test is not the cohort: foreign n3.lab.test:2380",
+            "_etcd-server-c3._tcp.lab.test is not the cohort: missing n3.lab.test:2380",
+        ]
+    );
+
+    let mut whole = apart();
+    whole.evidence.writes.remove(1);
+    whole.finds(Link::Writes, Some("n2"), "0 of 1 writes were tried");
 }

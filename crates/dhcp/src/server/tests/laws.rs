@@ -24,6 +24,8 @@ fn input() -> impl Strategy<Value = Input<Command>> {
         4 => Just(Input::Sync),
         3 => (0u64..200).prop_map(|secs| Input::Pass(Duration::from_secs(secs))),
         2 => (0u64..2_000).prop_map(|secs| Input::Sleep(Duration::from_secs(secs))),
+        1 => prop_oneof![Just(0), 1_700_000_000u64..1_800_000_000]
+            .prop_map(|secs| Input::SetWall(quorate_core::Wall::from_unix_secs(secs))),
         1 => (8u8..15).prop_map(|host| Input::Command(Command::Revoke { addr: addr(host) })),
     ]
 }
@@ -126,6 +128,10 @@ proptest! {
                     bench.server.handle_datagram(datagram, bench.now);
                 }
                 Input::Sync => { bench.sync(); }
+                Input::SetWall(wall) => {
+                    bench.now.wall = *wall;
+                    bench.pass(0);
+                }
                 Input::Pass(duration) | Input::Sleep(duration) => {
                     bench.pass(duration.as_secs());
                 }

@@ -93,6 +93,7 @@ fn short(said: &Said) -> String {
             Event::Revoked { .. } => "revoked".to_owned(),
             Event::Informed { .. } => "informed".to_owned(),
             Event::Nak { reason, .. } => format!("nak {reason:?}"),
+            Event::ClockSet { .. } => "ClockSet".to_owned(),
             Event::Dropped { reason, .. } => format!("- {reason:?}"),
         })
         .collect();
@@ -153,6 +154,7 @@ fn assert_consistent(said: &Said) {
             | Event::Expired { .. }
             | Event::Declined { .. }
             | Event::Revoked { .. }
+            | Event::ClockSet { .. }
             | Event::Dropped { .. } => None,
         })
         .collect();

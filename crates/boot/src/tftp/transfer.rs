@@ -1,0 +1,311 @@
+//! One file on its way to one client.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::{
+    Datagram, Deadline, Destination, Engine, Instant, Now, Output, Queue, Ticket, Transmit,
+};
+
+use super::wire::{self, ErrorCode, Mode, Reply, Request};
+
+/// Sends one file. Ends with exactly one of the events [`Sent`](Event::Sent),
+/// [`Refused`](Event::Refused) and [`Unanswered`](Event::Unanswered).
+#[derive(Debug)]
+pub struct Transfer {
+    client: SocketAddr,
+    content: Arc<[u8]>,
+    block_octets: usize,
+    window_blocks: u64,
+    timeout: Duration,
+    state: State,
+    out: Queue<Event, Infallible>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The options are proposed; the client answers with ACK 0, or not at all.
+    Offering {
+        oack: Vec<u8>,
+        waiting: Waiting,
+    },
+    Sending {
+        /// Blocks that the client has.
+        acked: u64,
+        waiting: Waiting,
+    },
+    Ended,
+}
+
+/// For an answer.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    until: Instant,
+    tries: u32,
+}
+
+/// What became of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The client has everything.
+    Sent { octets: usize },
+    /// The client wants no more. Code 8 is a client that only asked for the size.
+    Refused { code: u16, message: String },
+    /// The client has said nothing for too long.
+    Unanswered { tries: u32 },
+    /// Somebody else sent to this transfer's port, and was told that it is not theirs.
+    Stranger(SocketAddr),
+    /// The client sent what makes no sense here.
+    Dropped,
+}
+
+impl Transfer {
+    /// Begins to send `content` to the client at `client`.
+    pub fn new(client: SocketAddr, request: &Request, content: Arc<[u8]>, now: Now) -> Self {
+        let content = match request.mode {
+            Mode::Octet => content,
+            Mode::Netascii => netascii(&content).into(),
+        };
+        let options = request.options;
+        let block_octets = options
+            .block_octets
+            .map_or(BLOCK_OCTETS, |octets| octets.min(BLOCK_OCTETS_MAX));
+        let window_blocks = options
+            .window_blocks
+            .map_or(1, |blocks| blocks.min(WINDOW_BLOCKS_MAX));
+        let mut agreed = Vec::new();
+        let mut agree = |there, name, value| {
+            if there {
+                agreed.push((name, value));
+            }
+        };
+        let timeout_secs = options.timeout_secs.unwrap_or(TIMEOUT_SECS);
+        agree(
+            options.block_octets.is_some(),
+            "blksize",
+            block_octets.into(),
+        );
+        agree(
+            options.timeout_secs.is_some(),
+            "timeout",
+            timeout_secs.into(),
+        );
+        agree(options.size, "tsize", content.len() as u64);
+        agree(
+            options.window_blocks.is_some(),
+            "windowsize",
+            window_blocks.into(),
+        );
+        let mut transfer = Self {
+            client,
+            content,
+            block_octets: block_octets.into(),
+            window_blocks: window_blocks.into(),
+            timeout: Duration::from_secs(timeout_secs.into()),
+            state: State::Ended,
+            out: Queue::default(),
+        };
+        let waiting = transfer.waiting(1, now);
+        transfer.state = if agreed.is_empty() {
+            State::sending(0, waiting)
+        } else {
+            let oack = wire::oack(&agreed);
+            State::Offering { oack, waiting }
+        };
+        transfer.send();
+        transfer
+    }
+
+    /// True when nothing more will be sent.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Sends what the state says is on its way.
+    fn send(&mut self) {
+        match &self.state {
+            State::Offering { oack, .. } => self.transmit(self.client, oack.clone()),
+            State::Sending { acked, .. } => {
+                let first = acked + 1;
+                for number in first..=self.window_end(*acked) {
+                    self.transmit(self.client, wire::data(number, self.block(number)));
+                }
+            }
+            State::Ended => {}
+        }
+    }
+
+    /// The last block that may be sent after `acked`.
+    fn window_end(&self, acked: u64) -> u64 {
+        (acked + self.window_blocks).min(self.blocks())
+    }
+
+    /// The last block is the first that is not full; it may be empty (RFC 1350 §6).
+    fn blocks(&self) -> u64 {
+        (self.content.len() / self.block_octets) as u64 + 1
+    }
+
+    fn block(&self, number: u64) -> &[u8] {
+        let start = (number as usize - 1) * self.block_octets;
+        let end = (start + self.block_octets).min(self.content.len());
+        &self.content[start..end]
+    }
+
+    fn handle_ack(&mut self, number: u16, now: Now) {
+        let waiting = self.waiting(1, now);
+        match &mut self.state {
+            State::Offering { .. } if number == 0 => {
+                self.state = State::sending(0, waiting);
+                self.send();
+            }
+            State::Sending { acked, .. } => {
+                // One that repeats `acked` is not heeded: each window that it calls for would
+                // call for another one, and double what is on its way (RFC 1123 §4.2.3.1).
+                let (before, ahead) = (*acked, number.wrapping_sub(*acked as u16));
+                if ahead > 0 && before + u64::from(ahead) <= self.window_end(before) {
+                    self.advance(before + u64::from(ahead), waiting);
+                } else {
+                    self.out.event(Event::Dropped);
+                }
+            }
+            State::Offering { .. } | State::Ended => self.out.event(Event::Dropped),
+        }
+    }
+
+    fn advance(&mut self, acked: u64, waiting: Waiting) {
+        if acked == self.blocks() {
+            self.end(Event::Sent {
+                octets: self.content.len(),
+            });
+        } else {
+            self.state = State::sending(acked, waiting);
+            self.send();
+        }
+    }
+
+    fn end(&mut self, event: Event) {
+        self.state = State::Ended;
+        self.out.event(event);
+    }
+
+    fn transmit(&mut self, to: SocketAddr, payload: Vec<u8>) {
+        let any = match to {
+            SocketAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
+            SocketAddr::V6(_) => SocketAddr::from(([0u16; 8], 0)),
+        };
+        self.out.transmit(Transmit {
+            source: any,
+            destination: Destination::Udp(to),
+            payload,
+        });
+    }
+
+    fn waiting(&self, tries: u32, now: Now) -> Waiting {
+        Waiting {
+            until: now.instant + self.timeout,
+            tries,
+        }
+    }
+}
+
+impl State {
+    const fn sending(acked: u64, waiting: Waiting) -> Self {
+        Self::Sending { acked, waiting }
+    }
+
+    fn waiting(&mut self) -> Option<&mut Waiting> {
+        match self {
+            Self::Offering { waiting, .. } | Self::Sending { waiting, .. } => Some(waiting),
+            Self::Ended => None,
+        }
+    }
+}
+
+impl Engine for Transfer {
+    type Command = Infallible;
+    type Event = Event;
+    type Write = Infallible;
+
+    fn command(&mut self, command: Infallible, _now: Now) {
+        match command {}
+    }
+
+    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
+        if datagram.source != self.client {
+            // RFC 1350 §4: whoever it is learns of the mistake, and the transfer goes on.
+            let words = "this transfer is somebody else's";
+            self.transmit(
+                datagram.source,
+                wire::error(ErrorCode::UnknownTransfer, words),
+            );
+            self.out.event(Event::Stranger(datagram.source));
+            return;
+        }
+        match Reply::parse(datagram.payload) {
+            Some(Reply::Ack(number)) => self.handle_ack(number, now),
+            Some(Reply::Error { code, message }) if !self.has_ended() => {
+                self.end(Event::Refused { code, message });
+            }
+            Some(Reply::Error { .. }) | None => self.out.event(Event::Dropped),
+        }
+    }
+
+    fn handle_written(&mut self, _ticket: Ticket, _now: Now) {}
+
+    fn handle_timeout(&mut self, now: Now) {
+        let Some(waiting) = self.state.waiting() else {
+            return;
+        };
+        if now.instant < waiting.until {
+            return;
+        }
+        let tries = waiting.tries;
+        if tries == TRIES_MAX {
+            return self.end(Event::Unanswered { tries });
+        }
+        let next = self.waiting(tries + 1, now);
+        if let Some(waiting) = self.state.waiting() {
+            *waiting = next;
+        }
+        self.send();
+    }
+
+    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+        self.out.pop()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        match &self.state {
+            State::Offering { waiting, .. } => Some(Deadline::new(waiting.until, "TFTP options")),
+            State::Sending { waiting, .. } => Some(Deadline::new(waiting.until, "TFTP block")),
+            State::Ended => None,
+        }
+    }
+}
+
+/// LF → CR LF, CR → CR NUL (RFC 764).
+fn netascii(content: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(content.len());
+    for octet in content {
+        match octet {
+            b'\n' => text.extend(b"\r\n"),
+            b'\r' => text.extend(b"\r\0"),
+            other => text.push(*other),
+        }
+    }
+    text
+}
+
+/// RFC 1350 §2.
+const BLOCK_OCTETS: u16 = 512;
+/// What fits into an Ethernet frame with IPv4, UDP and TFTP headers: firmware seldom reassembles.
+const BLOCK_OCTETS_MAX: u16 = 1_468;
+/// Enough for any LAN, and little enough for a card's receive ring.
+const WINDOW_BLOCKS_MAX: u16 = 64;
+const TIMEOUT_SECS: u8 = 1;
+const TRIES_MAX: u32 = 6;
+
+#[cfg(test)]
+mod tests;

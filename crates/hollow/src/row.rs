@@ -1,0 +1,192 @@
+//! All machines behind one port, and whom a frame concerns.
+//!
+//! No frame is shown to every machine, so that n machines which all ask at once cost n frames
+//! and not n². A unicast frame goes to the machine with its hardware address, a DHCP broadcast
+//! to the one that it names (`chaddr`), a question of ARP to the one whose address it asks for.
+//! Nothing else that is broadcast concerns any of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use quorate_core::{Deadline, Instant, MacAddr, Now, Seed};
+use quorate_fabric::frame::{addresses, parse_arp, parse_tcp, parse_udp};
+use quorate_node::Event as NodeEvent;
+
+use crate::client::Services;
+use crate::machine::{Machine, Outbox};
+
+/// What a row lets be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// What the node of a machine says.
+    Node { machine: usize, event: NodeEvent },
+    /// A machine uses this address from now on; no frame of it has left yet.
+    Addressed { addr: Ipv4Addr, mac: MacAddr },
+    /// A member of the cluster has answered a machine.
+    Reached {
+        machine: usize,
+        host: String,
+        peer: SocketAddrV4,
+    },
+}
+
+/// The machines.
+#[derive(Debug)]
+pub struct Row {
+    seed: Seed,
+    first_retry: Duration,
+    machines: Vec<Machine>,
+    by_mac: BTreeMap<MacAddr, usize>,
+    by_addr: BTreeMap<Ipv4Addr, usize>,
+    due: BTreeSet<(Instant, usize)>,
+    /// What `due` says of each machine, and its address in `by_addr`.
+    known: Vec<(Option<Instant>, Option<Ipv4Addr>)>,
+    frames: VecDeque<Vec<u8>>,
+    events: VecDeque<Event>,
+}
+
+impl Row {
+    /// A row without machines. They send their first DISCOVER again after about `first_retry`
+    /// (RFC 2131 §4.1 has 4 s).
+    pub const fn new(seed: Seed, first_retry: Duration) -> Self {
+        Self {
+            seed,
+            first_retry,
+            machines: Vec::new(),
+            by_mac: BTreeMap::new(),
+            by_addr: BTreeMap::new(),
+            due: BTreeSet::new(),
+            known: Vec::new(),
+            frames: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Puts a machine in, off; answers its number. It uses the cluster of `services`, if any.
+    pub fn add(&mut self, mac: MacAddr, services: Option<Services>) -> usize {
+        let number = self.machines.len();
+        let seed = self.seed.child(&mac.to_string());
+        self.machines
+            .push(Machine::new(mac, number, services, seed));
+        self.known.push((None, None));
+        self.by_mac.insert(mac, number);
+        number
+    }
+
+    /// How many machines there are.
+    pub fn len(&self) -> usize {
+        self.machines.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.machines.is_empty()
+    }
+
+    /// Gives a machine power. Ignored when it has.
+    pub fn power_on(&mut self, machine: usize, now: Now) {
+        let first_retry = self.first_retry;
+        self.with(machine, |machine, out| {
+            machine.power_on(first_retry, now, out);
+        });
+    }
+
+    /// Cuts its power: its memory is lost.
+    pub fn power_off(&mut self, machine: usize) {
+        self.with(machine, |machine, _| machine.power_off());
+    }
+
+    /// Pulls its cable, or plugs it in again.
+    pub fn set_link(&mut self, machine: usize, up: bool) {
+        self.with(machine, |machine, _| machine.set_link(up));
+    }
+
+    /// Takes a frame that left the switch at the row's port.
+    pub fn handle_frame(&mut self, frame: &[u8], now: Now) {
+        let Some((_, destination)) = addresses(frame) else {
+            return;
+        };
+        let unicast = self.by_mac.get(&destination).copied();
+        if unicast.is_none() && !destination.is_group() {
+            return;
+        }
+        if let Some(udp) = parse_udp(frame) {
+            let chaddr = |payload: &[u8]| {
+                let octets = payload.get(CHADDR..)?.first_chunk()?;
+                self.by_mac.get(&MacAddr(*octets)).copied()
+            };
+            let to = unicast.or_else(|| chaddr(udp.payload));
+            if let Some(machine) = to {
+                self.with(machine, |machine, out| machine.handle_udp(&udp, now, out));
+            }
+        } else if let Some(arp) = parse_arp(frame) {
+            let to = unicast.or_else(|| self.by_addr.get(&arp.target).copied());
+            if let Some(machine) = to {
+                self.with(machine, |machine, out| machine.handle_arp(&arp, now, out));
+            }
+        } else if let (Some(machine), Some(segment)) = (unicast, parse_tcp(frame)) {
+            self.with(machine, |machine, out| {
+                machine.handle_tcp(&segment, now, out);
+            });
+        }
+    }
+
+    /// Meets the deadlines that have come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((at, machine)) = self.due.first().copied()
+            && at <= now.instant
+        {
+            self.with(machine, |machine, out| machine.handle_timeout(now, out));
+            // Whatever it does, it does it later.
+            if self.due.first() == Some(&(at, machine)) {
+                break;
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let (at, _) = self.due.first()?;
+        Some(Deadline::new(*at, "a hollow machine"))
+    }
+
+    /// The next frame to send. Drain [`poll_event`](Self::poll_event) first.
+    pub fn poll_frame(&mut self) -> Option<Vec<u8>> {
+        self.frames.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn with(&mut self, number: usize, act: impl FnOnce(&mut Machine, &mut Outbox)) {
+        let mut out = Outbox::default();
+        let machine = &mut self.machines[number];
+        act(machine, &mut out);
+        let (deadline, addr) = (machine.poll_timeout(), machine.addr());
+        let before = std::mem::replace(&mut self.known[number], (deadline, addr));
+        if before.0 != deadline {
+            if let Some(at) = before.0 {
+                self.due.remove(&(at, number));
+            }
+            self.due.extend(deadline.map(|at| (at, number)));
+        }
+        if before.1 != addr {
+            if let Some(old) = before
+                .1
+                .filter(|old| self.by_addr.get(old) == Some(&number))
+            {
+                self.by_addr.remove(&old);
+            }
+            self.by_addr.extend(addr.map(|addr| (addr, number)));
+        }
+        self.frames.extend(out.frames);
+        self.events.extend(out.events);
+    }
+}
+
+/// Where a DHCP message names its client (RFC 2131 §2).
+const CHADDR: usize = 28;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! What the machines of a world are made of.
+
+use std::fmt::Debug;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+use quorate_fabric::PortId;
+use quorate_scenario::story::Machine as Role;
+use quorate_stage::servers::ETCD_INSIDE;
+use serde_json::Value;
+
+use super::monotonic_ns;
+use crate::lan::{Lan, Port};
+use crate::machine::{Bind, Init, Machine, MachineSpec};
+use crate::netns::NetNs;
+
+/// All machines of a story. They are known by their index in it.
+pub trait Rack: Debug {
+    /// Puts in the next machine, off. `dir` exists; what the machine writes to `/var/log` must
+    /// appear in its `log`.
+    fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()>;
+
+    /// Called once, after the last machine was put in. When this returns, all can be powered on.
+    fn settle(&mut self) -> io::Result<()>;
+
+    /// Powers a machine on that is off, without waiting for it. `agent` is the configuration of its agent, and all that
+    /// it is told.
+    fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn>;
+
+    /// Fails when a machine that was powered on has not come up.
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Cuts the power of a machine that is on: none of its processes is left when this returns.
+    /// Its disk is.
+    fn power_off(&mut self, index: usize) -> io::Result<()>;
+
+    /// Pulls a machine's cable, or plugs it in again.
+    fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()>;
+}
+
+/// A machine that has just been powered on.
+pub struct PoweredOn {
+    /// When, on `CLOCK_MONOTONIC`.
+    pub at_ns: u64,
+    /// What its agent tells, each line a [`quorate_agent::Line`].
+    pub told: Box<dyn Read + Send>,
+}
+
+impl Debug for PoweredOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoweredOn")
+            .field("at_ns", &self.at_ns)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Machines as namespaces of this host, inside the sandbox.
+#[derive(Debug)]
+pub struct Namespaces {
+    etcd: PathBuf,
+    bays: Vec<Bay>,
+    /// Bays whose machine is coming up, when last looked at.
+    starting: Vec<usize>,
+}
+
+/// One machine's cable, and the machine itself while it is on.
+#[derive(Debug)]
+struct Bay {
+    ns: Arc<NetNs>,
+    port: PortId,
+    dir: PathBuf,
+    power: Power,
+}
+
+#[derive(Debug)]
+enum Power {
+    Off,
+    /// A thread puts the machine together, so that a whole rack comes up at once.
+    Starting(JoinHandle<io::Result<Machine>>),
+    On(Machine),
+}
+
+impl Bay {
+    /// Waits until its machine is on, if it is coming up.
+    fn started(&mut self) -> io::Result<()> {
+        self.power = match std::mem::replace(&mut self.power, Power::Off) {
+            Power::Starting(thread) => {
+                let panicked = |_| Err(io::Error::other("the thread that starts it panicked"));
+                Power::On(thread.join().unwrap_or_else(panicked)?)
+            }
+            settled @ (Power::Off | Power::On(_)) => settled,
+        };
+        Ok(())
+    }
+}
+
+impl Drop for Bay {
+    fn drop(&mut self) {
+        // A machine that is still coming up goes with its bay, not after it.
+        let _ = self.started();
+    }
+}
+
+/// What a machine tells, from when there is one.
+struct Told {
+    promised: Receiver<ChildStdout>,
+    given: Option<ChildStdout>,
+}
+
+impl Read for Told {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given.is_none() {
+            // One that does not come up tells nothing; `check` says why.
+            self.given = self.promised.recv().ok();
+        }
+        self.given.as_mut().map_or(Ok(0), |told| told.read(buffer))
+    }
+}
+
+impl Namespaces {
+    /// Machines that find the program `etcd` on their disk.
+    pub const fn new(etcd: PathBuf) -> Self {
+        Self {
+            etcd,
+            bays: Vec::new(),
+            starting: Vec::new(),
+        }
+    }
+
+    pub(super) fn net(&self, index: usize) -> &NetNs {
+        &self.bays[index].ns
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        // All at once, before any is waited for.
+        for bay in &mut self.bays {
+            let _ = bay.started();
+            if let Power::On(machine) = &bay.power {
+                let _ = machine.cut_power();
+            }
+        }
+    }
+}
+
+impl Rack for Namespaces {
+    fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()> {
+        let ns = NetNs::new()?;
+        let port = lan.plug(Port {
+            name: &role.name,
+            mac: role.mac,
+            ns: &ns,
+        })?;
+        self.bays.push(Bay {
+            ns: Arc::new(ns),
+            port,
+            dir: dir.to_owned(),
+            power: Power::Off,
+        });
+        Ok(())
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn power_on(&mut self, index: usize, agent: Value, _lan: &Lan) -> io::Result<PoweredOn> {
+        let bay = &mut self.bays[index];
+        let at_ns = monotonic_ns();
+        let (ns, dir, etcd) = (Arc::clone(&bay.ns), bay.dir.clone(), self.etcd.clone());
+        let (give, promised) = channel();
+        let start = move || {
+            let spec = MachineSpec {
+                // A machine knows its MAC address and nothing else; its name comes with the
+                // lease.
+                hostname: "localhost".to_owned(),
+                net: &ns,
+                dir,
+                binds: vec![Bind {
+                    host: etcd,
+                    inside: ETCD_INSIDE.into(),
+                    read_only: true,
+                }],
+                init: Init::Agent { config: agent },
+            };
+            let mut machine = Machine::power_on(&spec)?;
+            let told = machine.take_stdout().expect("taken for the first time");
+            // Nobody listens any more only when the world is going.
+            let _ = give.send(told);
+            Ok(machine)
+        };
+        let thread = std::thread::Builder::new().name("power".to_owned());
+        bay.power = Power::Starting(thread.spawn(start)?);
+        self.starting.push(index);
+        let told = Told {
+            promised,
+            given: None,
+        };
+        Ok(PoweredOn {
+            at_ns,
+            told: Box::new(told),
+        })
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        for index in std::mem::take(&mut self.starting) {
+            let bay = &mut self.bays[index];
+            match &bay.power {
+                Power::Starting(thread) if !thread.is_finished() => self.starting.push(index),
+                Power::Starting(_) | Power::On(_) | Power::Off => bay.started()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn power_off(&mut self, index: usize) -> io::Result<()> {
+        let bay = &mut self.bays[index];
+        bay.started()?;
+        match std::mem::replace(&mut bay.power, Power::Off) {
+            Power::On(mut machine) => machine.power_off().map(drop),
+            Power::Off | Power::Starting(_) => Ok(()),
+        }
+    }
+
+    fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
+        lan.set_link(self.bays[index].port, up)
+    }
+}

@@ -1,0 +1,82 @@
+//! One machine of the rack.
+
+use std::io::{self, BufReader};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use quorate_core::MacAddr;
+use quorate_host::lan::{Cable, Lan};
+use quorate_host::netns::NetNs;
+use serde_json::Value;
+
+use crate::container::Container;
+use crate::line::{self, Order};
+
+/// A machine's place: its cable, its directory, and the container while there is one.
+#[derive(Debug)]
+pub(crate) struct Bay {
+    pub(crate) name: String,
+    pub(crate) mac: MacAddr,
+    /// Holds `disk` and `log`.
+    pub(crate) dir: PathBuf,
+    pub(crate) cable: Cable,
+    pub(crate) linked: bool,
+    /// How often a container was started.
+    pub(crate) boots: u32,
+    pub(crate) state: State,
+}
+
+/// Where the machine's container is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// There is none.
+    Empty,
+    /// Its PID 1 waits for power.
+    Held(Container, UnixStream),
+    On(Container),
+}
+
+impl State {
+    pub(crate) fn into_container(self) -> Option<Container> {
+        match self {
+            Self::Empty => None,
+            Self::Held(container, _) | Self::On(container) => Some(container),
+        }
+    }
+}
+
+impl Bay {
+    /// Gives power to the PID 1 that waits, and plugs the cable in. Answers what it tells.
+    pub(crate) fn power_on(
+        &mut self,
+        container: Container,
+        line: UnixStream,
+        agent: Value,
+        lan: &Lan,
+        segment: &NetNs,
+    ) -> io::Result<BufReader<UnixStream>> {
+        self.state = State::On(container);
+        let order = Order {
+            mac: self.mac,
+            cable: self.cable.name.clone(),
+            agent,
+        };
+        line::power_on(line, &order, segment.as_fd(), || {
+            lan.connect(&self.cable)?;
+            match self.linked {
+                true => Ok(()),
+                false => lan.set_link(self.cable.port, false),
+            }
+        })
+    }
+
+    /// Pulls the cable, or plugs it in again; that of a machine that is off, when it is on.
+    pub(crate) fn set_link(&mut self, up: bool, lan: &Lan) -> io::Result<()> {
+        self.linked = up;
+        match self.state {
+            State::On(_) => lan.set_link(self.cable.port, up),
+            State::Empty | State::Held(..) => Ok(()),
+        }
+    }
+}

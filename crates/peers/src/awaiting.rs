@@ -1,0 +1,450 @@
+//! The state machine of one member's wait.
+//!
+//! ```text
+//!   Idle ── Begin ──► Set ── it lists us ──► Addresses ── all there ──► Turn ──► Done
+//!                      ▲  │ none              │ one is missing
+//!                      │  ▼                   ▼
+//!                      └── Pause ◄────────────┘
+//! ```
+//!
+//! A question that nobody answers is asked for ever. An answer that something is missing ends
+//! the round: after a pause everything is asked anew, since the set may have changed as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use quorate_core::{
+    Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, StreamId, Ticket,
+};
+use quorate_dns::{RData, RecordType, text};
+use quorate_etcd::{PeerUrl, service_name};
+
+use crate::resolver::{Reply, Resolver, Send, address};
+use crate::turn::{Probe, Turn};
+
+/// The member that waits, as etcd's own flags describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `--initial-advertise-peer-urls`; its scheme says which SRV set is asked for.
+    pub own: PeerUrl,
+    /// `--discovery-srv`
+    pub domain: String,
+    /// `--discovery-srv-name`
+    pub srv_name: Option<String>,
+    /// The name servers of `/etc/resolv.conf`, with their ports.
+    pub servers: Vec<SocketAddr>,
+}
+
+/// What the driver tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Ignored but for the first time.
+    Begin,
+    /// What came of [`Event::Probe`].
+    Probed { peer: SocketAddr, found: Probe },
+}
+
+/// What the driver is told. Those marked *order* must be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// *Order*: send this to `server` as one message by TCP (RFC 1035 §4.2.2). The answer comes
+    /// back as a message of the stream `id` from `server`; none need come.
+    AskByStream {
+        id: StreamId,
+        server: SocketAddr,
+        payload: Vec<u8>,
+    },
+    /// *Order*: see whether this peer serves, and answer with [`Command::Probed`] in any case.
+    Probe { peer: SocketAddr },
+    /// What the wait is for, whenever that is something else.
+    Waiting(Reason),
+    /// It is over. Nothing comes after this.
+    Ended(Verdict),
+}
+
+/// What a member waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no SRV set.
+    Set { owner: String, why: String },
+    /// A target has no address.
+    Address { host: String, why: String },
+    /// The set does not list this member.
+    Listing { owner: String, own: String },
+    /// Members before this one begin.
+    Turn { ahead: usize },
+}
+
+/// How a wait ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Ready(Ready),
+    /// For some time there has been a whole set without this member. etcd will say the same in
+    /// its own words and exit.
+    NotListed {
+        owner: String,
+        own: String,
+    },
+}
+
+/// Everything is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The peers' hosts and this member's own, as etcd will ask for them.
+    pub addresses: BTreeMap<String, Ipv4Addr>,
+    pub members: usize,
+    /// Counted from 0, in the order of the URLs.
+    pub place: usize,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Awaiting {
+    config: Config,
+    owner: String,
+    resolver: Resolver,
+    random: Random,
+    state: State,
+    began: Instant,
+    /// Since when whole sets have lacked this member.
+    unlisted_since: Option<Instant>,
+    told: Option<Reason>,
+    queue: Queue<Event, Infallible>,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Set,
+    Addresses {
+        records: BTreeSet<(String, u16)>,
+        found: BTreeMap<String, Ipv4Addr>,
+    },
+    Pause {
+        until: Instant,
+    },
+    Turn {
+        ready: Ready,
+        turn: Turn,
+    },
+    Done,
+}
+
+impl Awaiting {
+    /// A wait that has not begun.
+    pub fn new(config: Config, seed: Seed) -> Self {
+        let scheme = config.own.scheme;
+        Self {
+            owner: service_name(scheme, config.srv_name.as_deref(), &config.domain),
+            resolver: Resolver::new(config.servers.clone(), seed.child("queries").random()),
+            random: seed.child("pauses").random(),
+            config,
+            state: State::Idle,
+            began: Instant::ZERO,
+            unlisted_since: None,
+            told: None,
+            queue: Queue::default(),
+        }
+    }
+
+    fn begin_round(&mut self, now: Instant) {
+        self.resolver.forget();
+        self.state = State::Set;
+        let owner = self.owner.clone();
+        self.ask(&owner, RecordType::SRV, now);
+    }
+
+    /// Asks; what is no name at all can have no answer.
+    fn ask(&mut self, name: &str, kind: RecordType, now: Instant) {
+        let mut out = Vec::new();
+        let asked = self.resolver.ask(name, kind, now, &mut out);
+        self.send(out);
+        if let Err(why) = asked {
+            let (asked, data) = (name.to_owned(), Err(why));
+            self.handle_reply(Reply { asked, kind, data }, now);
+        }
+    }
+
+    fn send(&mut self, out: Vec<Send>) {
+        for send in out {
+            match send {
+                Send::Datagram(transmit) => self.queue.transmit(transmit),
+                Send::Stream {
+                    id,
+                    server,
+                    payload,
+                } => self.queue.event(Event::AskByStream {
+                    id,
+                    server,
+                    payload,
+                }),
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, reply: Reply, now: Instant) {
+        match (&mut self.state, reply.data) {
+            (State::Set, Ok(data)) if reply.kind == RecordType::SRV => {
+                self.handle_set(data.iter().filter_map(record).collect(), now);
+            }
+            (State::Set, Err(why)) => {
+                let owner = self.owner.clone();
+                self.pause(Reason::Set { owner, why }, now);
+            }
+            (State::Addresses { found, .. }, Ok(data)) => {
+                // etcd takes the first one, too.
+                if let Some(IpAddr::V4(addr)) = data.iter().find_map(address) {
+                    found.insert(reply.asked, addr);
+                }
+                self.conclude(now);
+            }
+            (State::Addresses { .. }, Err(why)) => {
+                let host = reply.asked;
+                self.pause(Reason::Address { host, why }, now);
+            }
+            (
+                State::Idle | State::Set | State::Pause { .. } | State::Turn { .. } | State::Done,
+                _,
+            ) => {}
+        }
+    }
+
+    fn handle_set(&mut self, records: BTreeSet<(String, u16)>, now: Instant) {
+        if records.is_empty() {
+            let (owner, why) = (self.owner.clone(), "its records name no host".to_owned());
+            return self.pause(Reason::Set { owner, why }, now);
+        }
+        let hosts: BTreeSet<String> = records
+            .iter()
+            .map(|(host, _)| host.clone())
+            .chain([self.config.own.host.clone()])
+            .collect();
+        let literal = |host: &String| Some((host.clone(), host.parse().ok()?));
+        let found: BTreeMap<String, Ipv4Addr> = hosts.iter().filter_map(literal).collect();
+        let open: Vec<String> = hosts
+            .into_iter()
+            .filter(|host| !found.contains_key(host))
+            .collect();
+        self.state = State::Addresses { records, found };
+        for host in open {
+            // One that is no name has ended the round.
+            if matches!(self.state, State::Addresses { .. }) {
+                self.ask(&host, RecordType::A, now);
+            }
+        }
+        self.conclude(now);
+    }
+
+    /// Goes on when the last address is there.
+    fn conclude(&mut self, now: Instant) {
+        if !self.resolver.is_idle() {
+            return;
+        }
+        let State::Addresses { records, found } = &self.state else {
+            return;
+        };
+        let own = found
+            .get(&self.config.own.host)
+            .map(|addr| (*addr, self.config.own.port));
+        // In the order in which etcd sorts their URLs.
+        let mut peers: Vec<(String, SocketAddr)> = records
+            .iter()
+            .filter_map(|(host, port)| {
+                let addr = SocketAddr::from((*found.get(host)?, *port));
+                Some((format!("{host}:{port}"), addr))
+            })
+            .collect();
+        peers.sort_unstable();
+        // As etcd does it: whoever has our address and port is we, whatever it is called.
+        let place = peers
+            .iter()
+            .position(|(_, peer)| own.is_some_and(|own| *peer == SocketAddr::from(own)));
+        let Some(place) = place else {
+            return self.handle_unlisted(now);
+        };
+        let ready = Ready {
+            addresses: found.clone(),
+            members: peers.len(),
+            place,
+        };
+        let earlier: Vec<SocketAddr> = peers[..place].iter().map(|(_, peer)| *peer).collect();
+        let mut looks = Vec::new();
+        match Turn::begin(&earlier, now, &mut looks) {
+            Some(turn) => {
+                self.state = State::Turn { ready, turn };
+                self.tell(Reason::Turn { ahead: place });
+                self.look(looks);
+            }
+            None => self.end(Verdict::Ready(ready)),
+        }
+    }
+
+    fn handle_unlisted(&mut self, now: Instant) {
+        let (owner, own) = (self.owner.clone(), self.config.own.to_string());
+        let since = *self.unlisted_since.get_or_insert(now);
+        if now.since(since) < UNLISTED_MAX {
+            self.pause(Reason::Listing { owner, own }, now);
+        } else {
+            self.end(Verdict::NotListed { owner, own });
+        }
+    }
+
+    /// Waits before the next round, longer the longer it has been going on.
+    fn pause(&mut self, reason: Reason, now: Instant) {
+        if !matches!(reason, Reason::Listing { .. }) {
+            self.unlisted_since = None;
+        }
+        self.resolver.forget();
+        let whole = (now.since(self.began) / 8).clamp(PAUSE_MIN, PAUSE_MAX);
+        let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
+        let until = now + whole * 3 / 4 + Duration::from_nanos(self.random.below(spread));
+        self.state = State::Pause { until };
+        self.tell(reason);
+    }
+
+    fn tell(&mut self, reason: Reason) {
+        if self.told.as_ref() != Some(&reason) {
+            self.told = Some(reason.clone());
+            self.queue.event(Event::Waiting(reason));
+        }
+    }
+
+    fn look(&mut self, peers: Vec<SocketAddr>) {
+        for peer in peers {
+            self.queue.event(Event::Probe { peer });
+        }
+    }
+
+    fn take_turn(&mut self, now: Instant) {
+        let State::Turn { ready, turn } = &mut self.state else {
+            return;
+        };
+        let mut looks = Vec::new();
+        if turn.is_over(now, &mut looks) {
+            let ready = ready.clone();
+            self.end(Verdict::Ready(ready));
+        } else {
+            self.look(looks);
+        }
+    }
+
+    fn end(&mut self, verdict: Verdict) {
+        self.resolver.forget();
+        self.state = State::Done;
+        self.queue.event(Event::Ended(verdict));
+    }
+}
+
+impl Engine for Awaiting {
+    type Command = Command;
+    type Event = Event;
+    type Write = Infallible;
+
+    fn command(&mut self, command: Command, now: Now) {
+        match (command, &mut self.state) {
+            (Command::Begin, State::Idle) => {
+                self.began = now.instant;
+                self.begin_round(now.instant);
+            }
+            (Command::Probed { peer, found }, State::Turn { turn, .. }) => {
+                turn.handle_probed(peer, found, now.instant);
+                self.take_turn(now.instant);
+            }
+            (Command::Begin | Command::Probed { .. }, _) => {}
+        }
+    }
+
+    fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
+        let mut out = Vec::new();
+        let reply = self.resolver.handle(datagram, now.instant, &mut out);
+        self.send(out);
+        if let Some(reply) = reply {
+            self.handle_reply(reply, now.instant);
+        }
+    }
+
+    fn handle_written(&mut self, _: Ticket, _: Now) {}
+
+    fn handle_timeout(&mut self, now: Now) {
+        let now = now.instant;
+        match &self.state {
+            State::Pause { until } if *until <= now => self.begin_round(now),
+            State::Set | State::Addresses { .. } => {
+                let silent = self.resolver.poll_timeout();
+                if silent.is_some_and(|deadline| deadline.at <= now) {
+                    self.handle_silence(now);
+                }
+            }
+            State::Turn { .. } => self.take_turn(now),
+            State::Idle | State::Pause { .. } | State::Done => {}
+        }
+    }
+
+    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+        self.queue.pop()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        match &self.state {
+            State::Idle | State::Done => None,
+            State::Set | State::Addresses { .. } => self.resolver.poll_timeout(),
+            State::Pause { until } => Some(Deadline::new(*until, "look for the peers again")),
+            State::Turn { turn, .. } => Some(turn.poll_timeout()),
+        }
+    }
+}
+
+impl Awaiting {
+    /// Asks again, and says what for.
+    fn handle_silence(&mut self, now: Instant) {
+        let why = "no name server answers".to_owned();
+        let host = self.resolver.open().next().unwrap_or_default().to_owned();
+        let reason = match &self.state {
+            State::Addresses { .. } => Reason::Address { host, why },
+            State::Idle | State::Set | State::Pause { .. } | State::Turn { .. } | State::Done => {
+                Reason::Set { owner: host, why }
+            }
+        };
+        self.tell(reason);
+        let mut out = Vec::new();
+        self.resolver.handle_timeout(now, &mut out);
+        self.send(out);
+    }
+}
+
+/// Host and port of an SRV record. A target that is the root means that there is no service
+/// (RFC 2782).
+fn record(data: &RData) -> Option<(String, u16)> {
+    let RData::SRV(srv) = data else { return None };
+    let host = text::name(&srv.target).trim_end_matches('.').to_owned();
+    (!host.is_empty()).then_some((host, srv.port))
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set { owner, why } => write!(f, "for the SRV records of {owner}: {why}"),
+            Self::Address { host, why } => write!(f, "for the address of {host}: {why}"),
+            Self::Listing { owner, own } => {
+                write!(f, "for {own} to be among the SRV records of {owner}")
+            }
+            Self::Turn { ahead: 1 } => f.write_str("for the member before this one to begin"),
+            Self::Turn { ahead } => {
+                write!(f, "for one of the {ahead} members before this one to begin")
+            }
+        }
+    }
+}
+
+/// The pause between two rounds is an eighth of the time that has passed, within these bounds
+/// and a quarter either way.
+const PAUSE_MIN: Duration = Duration::from_millis(25);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long a set may lack this member before etcd is left to complain.
+const UNLISTED_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

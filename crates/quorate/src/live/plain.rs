@@ -1,0 +1,139 @@
+//! Lines that stay, for logs and continuous integration.
+
+use quorate_scenario::{Observation, What};
+
+/// One line for people, or `None` for what only a verbose run tells.
+pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
+    let said = match &observation.what {
+        What::ServersReady => "the servers answer".to_owned(),
+        What::PoweredOn => "power on".to_owned(),
+        What::PoweredOff => "power off".to_owned(),
+        What::LinkDown => "link down".to_owned(),
+        What::LinkUp => "link up".to_owned(),
+        What::Leased {
+            addr,
+            renewed: false,
+            ..
+        } => format!("leased {addr}"),
+        What::LeaseLost { reason } => format!("lost its lease: {reason}"),
+        What::ReversePublished { .. } => "its name leads to its address, and back".to_owned(),
+        What::GateWaiting {
+            service,
+            have,
+            want,
+        } => {
+            // The one cluster of most stories needs no name.
+            let which = service.strip_prefix("etcd-");
+            let which = which.map_or_else(String::new, |name| format!(" of {name}"));
+            format!("gate{which}: {have} of {want} members are there")
+        }
+        What::SrvPublished { members } => format!("SRV published: {}", members.join(" ")),
+        What::ServiceStarted { attempt } if *attempt == 1 => "etcd started".to_owned(),
+        What::Identified { cluster_id, .. } => format!("in cluster {cluster_id}"),
+        What::Healthy { voters, .. } => format!("healthy, {voters} voters"),
+        What::Unhealthy { why } => format!("no longer healthy: {why}"),
+        What::Refused { by, why } => format!("{by} refused {why}"),
+        What::Note { text } => text.clone(),
+        What::Leased { addr, .. } if verbose => format!("renewed {addr}"),
+        What::DhcpSent { message, attempt } if verbose => format!("{message} ({attempt})"),
+        What::NamePublished { addr } if verbose => format!("A {addr} published"),
+        What::Seeded if verbose => "applied its seed".to_owned(),
+        What::ServiceStarted { attempt } if verbose => format!("etcd started ({attempt})"),
+        What::ServiceExited { status, last_words } if verbose => {
+            format!("etcd ended: {}", last_words.as_ref().unwrap_or(status))
+        }
+        What::ZoneChanged {
+            zone,
+            serial,
+            added,
+            removed,
+        } if verbose => {
+            format!("zone {zone} {serial}: +{} -{}", added.len(), removed.len())
+        }
+        What::Leased { .. }
+        | What::DhcpSent { .. }
+        | What::NamePublished { .. }
+        | What::Seeded
+        | What::ServiceStarted { .. }
+        | What::ServiceExited { .. }
+        | What::ZoneChanged { .. }
+        | What::GateOpened { .. } => return None,
+    };
+    let at = observation.at.as_nanos() as f64 / 1e9;
+    let who = observation.machine.as_deref().unwrap_or("-");
+    // What others said must not move the cursor.
+    let said = said.replace(char::is_control, " ");
+    Some(format!("{at:9.3} s  {who:8}  {said}"))
+}
+
+/// True for what is worth a line of its own even among hundreds of machines.
+pub(super) const fn stands_out(what: &What) -> bool {
+    matches!(
+        what,
+        What::ServersReady
+            | What::PoweredOff
+            | What::LinkDown
+            | What::LinkUp
+            | What::LeaseLost { .. }
+            | What::Unhealthy { .. }
+            | What::Refused { .. }
+            | What::Note { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_core::Instant;
+
+    use super::*;
+
+    fn told(what: What, verbose: bool) -> Option<String> {
+        let at = Instant::from_nanos(1_234_000_000);
+        line(
+            &Observation {
+                at,
+                machine: Some("n1".to_owned()),
+                what,
+            },
+            verbose,
+        )
+    }
+
+    #[test]
+    fn a_plain_line_has_time_machine_and_what_happened() {
+        let leased = What::Leased {
+            addr: [10, 77, 0, 10].into(),
+            hostname: None,
+            lease_secs: 60,
+            renewed: false,
+        };
+        assert_eq!(
+            told(leased, false).unwrap(),
+            "    1.234 s  n1        leased 10.77.0.10"
+        );
+    }
+
+    #[test]
+    fn restarts_are_told_to_those_who_ask() {
+        let again = || What::ServiceStarted { attempt: 2 };
+        assert_eq!(told(again(), false), None);
+        assert!(told(again(), true).unwrap().ends_with("etcd started (2)"));
+    }
+
+    #[test]
+    fn what_others_said_stays_on_its_line() {
+        let text = "late\n\x1b[2Jgone".to_owned();
+        let line = told(What::Note { text }, false).unwrap();
+        assert!(line.ends_with("late  [2Jgone"), "{line:?}");
+    }
+
+    #[test]
+    fn a_plain_run_does_not_tell_every_message() {
+        let sent = || What::DhcpSent {
+            message: "DISCOVER".to_owned(),
+            attempt: 3,
+        };
+        assert_eq!(told(sent(), false), None);
+        assert!(told(sent(), true).unwrap().ends_with("DISCOVER (3)"));
+    }
+}

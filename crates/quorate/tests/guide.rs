@@ -1,0 +1,118 @@
+//! The guide says what the program does.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn quorate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn guide(name: &str) -> String {
+    let path = root().join("docs/guide").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[test]
+fn the_list_of_keys_is_that_of_the_schema() {
+    let output = quorate(&["schema", "--format", "markdown"]);
+    let now = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        guide("scenario-keys.md") == now,
+        "docs/guide/scenario-keys.md is out of date; make it again with\n  \
+         cargo run -p quorate -- schema --format markdown > docs/guide/scenario-keys.md"
+    );
+}
+
+#[test]
+fn every_key_that_may_be_left_out_has_a_default() {
+    let page = guide("scenario-keys.md");
+    let unknown: Vec<_> = page
+        .lines()
+        .filter(|line| line.split(" | ").nth(2) == Some(quorate_report::keys::UNKNOWN))
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "say `Default: …` in the key's doc comment:\n{}",
+        unknown.join("\n")
+    );
+    assert!(page.lines().filter(|line| line.starts_with("| `")).count() > 20);
+}
+
+/// Every block of TOML that begins with a title is a whole scenario.
+#[test]
+fn the_scenarios_of_the_guide_are_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = guide("first-scenario.md");
+    let blocks = text.split("```toml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let mut count = 0;
+    for block in blocks.filter(|block| block.starts_with("title")) {
+        let path = dir.path().join("story.toml");
+        std::fs::write(&path, block).unwrap();
+        let output = quorate(&["check", &path.display().to_string()]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}\nin\n{block}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
+
+/// Every file that the guide names is written by a run.
+#[test]
+fn the_files_of_a_report_are_those_of_the_guide() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().display().to_string();
+    let story = root()
+        .join("scenarios/one-machine.toml")
+        .display()
+        .to_string();
+    let ran = quorate(&["run", &story, "--world", "sim", "--report", &out]);
+    assert!(ran.status.success(), "{ran:?}");
+    let text = guide("read-a-report.md");
+    let (_, table) = text.split_once("## The other files").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let lines = table
+        .lines()
+        .filter(|line| line.starts_with("| `") && !line.contains("(world `host`)"));
+    let mut count = 0;
+    for line in lines {
+        let names = line
+            .split('|')
+            .nth(1)
+            .unwrap()
+            .split('`')
+            .skip(1)
+            .step_by(2);
+        for name in names {
+            assert!(dir.path().join(name).is_file(), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "{count}");
+
+    let before = std::fs::read(dir.path().join("report.html")).unwrap();
+    std::fs::remove_file(dir.path().join("report.html")).unwrap();
+    let again = quorate(&["report", &out]);
+    assert!(again.status.success(), "{again:?}");
+    assert!(before == std::fs::read(dir.path().join("report.html")).unwrap());
+    assert_eq!(again.stdout, ran.stdout);
+}
+
+#[test]
+fn a_directory_without_a_recording_is_bad_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = quorate(&["report", &dir.path().display().to_string()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("scenario.toml") && said.contains("--report DIR"),
+        "{said}"
+    );
+}

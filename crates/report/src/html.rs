@@ -1,0 +1,182 @@
+//! The report for people with a browser: one file, which asks no network for anything and needs
+//! no script to be read.
+//!
+//! | part | file |
+//! | --- | --- |
+//! | verdict, tiles, findings | [`summary`] |
+//! | a lane for each machine, or groups of them | [`lanes`] |
+//! | machines by link, and rates | [`charts`] |
+//! | latencies of each link | [`links`] |
+//! | one row for each machine, files, notes | [`tables`] |
+//!
+//! Everything is drawn on one time [`Axis`]. The same run makes the same bytes. What machines,
+//! servers and stories say of themselves is only ever text: `maud` escapes it.
+
+mod charts;
+mod lanes;
+mod links;
+mod plot;
+mod summary;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use quorate_scenario::{Finding, Lane, Outcome, Story};
+
+use crate::human::Artifacts;
+use crate::latency::Samples;
+use crate::marks::{self, Mark};
+use crate::milestones::{self, Row};
+use crate::tracks::{Axis, Span, Stage, spans};
+
+/// The page.
+pub fn page(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String {
+    let page = Page::new(story, outcome, artifacts);
+    let is_big = page.tracks.len() > lanes::ROWS_MAX;
+    let (lanes, charts) = (lanes::section(&page), charts::section(&page));
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                // Whatever a mistake here might let through, a browser fetches nothing for it.
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+                title { (summary::word(outcome)) ": " (story.title) " · quorate" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (patterns())
+                main {
+                    (summary::header(&page))
+                    (summary::findings(&page))
+                    @if is_big { (charts) (lanes) } @else { (lanes) (charts) }
+                    (links::section(&page))
+                    (tables::machines(&page))
+                    (tables::world(&page))
+                    (tables::footer(&page))
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// What all parts of the page are made from.
+struct Page<'a> {
+    story: &'a Story,
+    outcome: &'a Outcome,
+    artifacts: &'a Artifacts,
+    axis: Axis,
+    marks: Vec<Mark>,
+    samples: Samples,
+    /// In the order of the story.
+    tracks: Vec<Track<'a>>,
+    /// The number of the first finding at a machine, by its name.
+    found: BTreeMap<&'a str, usize>,
+}
+
+/// One machine, ready to be drawn.
+struct Track<'a> {
+    lane: &'a Lane,
+    row: Row<'a>,
+    spans: Vec<Span>,
+}
+
+impl Track<'_> {
+    /// True when it is on at the end and something is missing.
+    fn is_stuck(&self) -> bool {
+        self.lane.powered && !self.lane.is_complete()
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::of(self.lane.link(), self.lane.class)
+    }
+}
+
+impl<'a> Page<'a> {
+    fn new(story: &'a Story, outcome: &'a Outcome, artifacts: &'a Artifacts) -> Self {
+        let rows = milestones::rows(story, outcome);
+        let tracks = outcome.lanes.iter().zip(rows).map(|(lane, row)| Track {
+            lane,
+            row,
+            spans: spans(lane, outcome.ended_at),
+        });
+        let mut found = BTreeMap::new();
+        for (number, finding) in outcome.verdict.findings().iter().enumerate() {
+            if let Some(machine) = &finding.machine {
+                found.entry(machine.as_str()).or_insert(number);
+            }
+        }
+        Self {
+            story,
+            outcome,
+            artifacts,
+            axis: Axis::of(outcome),
+            marks: marks::marks(outcome),
+            samples: Samples::new(outcome),
+            tracks: tracks.collect(),
+            found,
+        }
+    }
+
+    fn findings(&self) -> &'a [Finding] {
+        self.outcome.verdict.findings()
+    }
+
+    /// The finding about this machine.
+    fn finding(&self, machine: &str) -> Option<(usize, &'a Finding)> {
+        let number = *self.found.get(machine)?;
+        Some((number, &self.findings()[number]))
+    }
+}
+
+/// The identifier of a machine's lane, for links to it. Host names have no spaces.
+fn lane_id(machine: &str) -> String {
+    format!("lane-{machine}")
+}
+
+/// The class of a stage's colour.
+fn colour(stage: Stage) -> String {
+    match stage {
+        Stage::Off => "off".to_owned(),
+        Stage::Done => "done".to_owned(),
+        Stage::At(_) => format!("s{}", stage.index() - 1),
+    }
+}
+
+/// Hatchings, which tell what colours alone must not.
+fn patterns() -> Markup {
+    html! {
+        svg width="0" height="0" style="position:absolute" aria-hidden="true" {
+            defs {
+                pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" {
+                    rect width="6" height="6" class="hatch" {}
+                    path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="hatch" {}
+                }
+            }
+        }
+    }
+}
+
+/// 12345 as `12,345`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+use quorate_scenario::{Link, Observation, Verdict, What};
+
+use super::*;
+use crate::fixture::{Run, at, used};
+
+/// The page without its style and its script.
+fn body(page: &str) -> String {
+    let without = |text: &str, from: &str, to: &str| {
+        let (before, rest) = text.split_once(from).unwrap();
+        let (_, after) = rest.split_once(to).unwrap();
+        format!("{before}{from}{to}{after}")
+    };
+    let page = without(page, "<style>", "</style>");
+    let page = without(&page, "<script>", "</script>");
+    page.replace("><", ">\n<")
+}
+
+/// Three members of which the second was switched off and on again, and the third unplugged.
+fn cycled() -> Run {
+    let mut run = Run::well(3, 100);
+    run.saw(1, 4_000, vec![(0, What::PoweredOff)]);
+    let mut again = run.boot(1);
+    again.retain(|(_, what)| {
+        !matches!(
+            what,
+            What::ReversePublished { .. } | What::SrvPublished { .. } | What::Identified { .. }
+        )
+    });
+    run.saw(1, 20_000, again);
+    run.saw(2, 5_000, vec![(0, What::LinkDown)]);
+    run.ended_at = at(23_000);
+    run
+}
+
+fn finding(link: Link, machine: &str, what: &str) -> Finding {
+    Finding {
+        link,
+        machine: Some(machine.to_owned()),
+        what: what.to_owned(),
+        cause: "the reason".to_owned(),
+        fix: "the remedy".to_owned(),
+    }
+}
+
+#[test]
+fn the_page_of_a_small_run() {
+    let run = cycled();
+    let findings = vec![finding(Link::Voter, "n3", "is alone")];
+    let outcome = run.outcome(Verdict::Fail { findings });
+    insta::assert_snapshot!("small", body(&page(&run.story, &outcome, &used())));
+}
+
+#[test]
+fn the_same_run_makes_the_same_bytes() {
+    let (one, two) = (cycled(), cycled());
+    assert_eq!(
+        page(&one.story, &one.judged(), &used()),
+        page(&two.story, &two.judged(), &used())
+    );
+}
+
+#[test]
+fn a_power_cycle_is_a_gap_in_its_lane() {
+    let run = cycled();
+    let text = page(&run.story, &run.outcome(Verdict::Pass), &used());
+    let lane = text.split("id=\"lane-n2\"").nth(1).unwrap();
+    let lane = lane.split("id=\"lane-n3\"").next().unwrap();
+    assert!(lane.contains("class=\"off\""), "{lane}");
+    assert!(lane.contains("power on again at 20.0 s"), "{lane}");
+    let complete = lane.split("class=\"done\" d=\"").nth(1).unwrap();
+    let complete = complete.split('"').next().unwrap();
+    assert_eq!(complete.matches('z').count(), 2, "{complete}");
+    let unplugged = text.split("id=\"lane-n3\"").nth(1).unwrap();
+    assert!(unplugged.contains("class=\"unlinked\""), "{unplugged}");
+}
+
+#[test]
+fn what_others_say_is_only_text() {
+    const EVIL: &str = "</title></style><script>alert(1)</script><img src=x onerror=\"alert(2)\">";
+    let mut run = Run::well(3, 0);
+    run.story.title = EVIL.to_owned();
+    let whats = [
+        What::Note {
+            text: EVIL.to_owned(),
+        },
+        What::Refused {
+            by: EVIL.to_owned(),
+            why: EVIL.to_owned(),
+        },
+        What::ServiceExited {
+            status: "1".to_owned(),
+            last_words: Some(EVIL.to_owned()),
+        },
+    ];
+    for what in whats {
+        run.observations.push(Observation {
+            at: at(2_400),
+            machine: Some("n1".to_owned()),
+            what,
+        });
+    }
+    let mut evil = finding(Link::Etcd, EVIL, EVIL);
+    evil.cause = EVIL.to_owned();
+    evil.fix = EVIL.to_owned();
+    let mut artifacts = used();
+    artifacts.etcd = EVIL.to_owned();
+    artifacts.world = EVIL.to_owned();
+    let known = finding(Link::Etcd, "n1", EVIL);
+    let findings = vec![evil, known];
+    let why = EVIL.to_owned();
+    let outcome = run.outcome(Verdict::Inconclusive { why, findings });
+    let text = page(&run.story, &outcome, &artifacts);
+    assert!(text.contains("&lt;script&gt;"), "it is not there at all");
+    assert_eq!(text.matches("<script>").count(), 1, "{}", body(&text));
+    assert_eq!(text.matches("</style>").count(), 1);
+    assert_eq!(text.matches("</title>").count(), 1);
+    assert!(!text.contains("<img") && !text.contains("onerror=\"alert"));
+}
+
+#[test]
+fn the_page_asks_the_network_for_nothing() {
+    let run = cycled();
+    let text = page(&run.story, &run.judged(), &used());
+    for word in [
+        "http:", "https:", "//cdn", "src=", "@import", "url(h", "url(/", "fetch(", "<link",
+    ] {
+        let at = text.find(word);
+        assert_eq!(
+            at.map(|at| &text[at.saturating_sub(60)..at + 20]),
+            None,
+            "{word}"
+        );
+    }
+    let targets = text
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    for target in targets {
+        assert!(
+            !target.contains(':') && !target.starts_with('/'),
+            "{target}"
+        );
+    }
+    assert!(text.contains("default-src 'none'"));
+}
+
+#[test]
+fn every_link_within_the_page_leads_somewhere() {
+    let run = cycled();
+    let findings = vec![
+        finding(Link::Voter, "n3", "is alone"),
+        finding(Link::Voter, "nobody-knows-me", "is not there"),
+    ];
+    let text = page(
+        &run.story,
+        &run.outcome(Verdict::Fail { findings }),
+        &used(),
+    );
+    let targets = text
+        .split("href=\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let mut count = 0;
+    for target in targets {
+        assert!(text.contains(&format!("id=\"{target}\"")), "#{target}");
+        count += 1;
+    }
+    assert!(count >= 4, "{count} links");
+}
+
+#[test]
+fn many_machines_are_grouped_and_very_many_are_not_all_drawn() {
+    let lanes = |count: usize| {
+        let mut run = Run::new(1);
+        run.story = story_of(count);
+        run.expected = quorate_scenario::drive::Expected::new(&run.story, 3, 5);
+        for index in 0..count {
+            let mut steps = run.boot(index);
+            if index == 7 {
+                steps.truncate(2);
+            }
+            run.saw(index, 300, steps);
+        }
+        let text = page(&run.story, &run.outcome(Verdict::Pass), &used());
+        let groups = text.matches("class=\"group\"").count();
+        let crowds = text.matches("class=\"row crowd\"").count();
+        let lanes = text.matches("class=\"row lane").count();
+        assert!(
+            text.contains("id=\"lane-n8\""),
+            "the stuck one of {count} is missing"
+        );
+        let open = text.matches("<details class=\"group\" open").count();
+        (groups, crowds, lanes, open)
+    };
+    assert_eq!(lanes(40), (0, 0, 40, 0));
+    assert_eq!(lanes(41), (2, 0, 41, 1));
+    assert_eq!(lanes(1_501), (0, 16, 30, 0));
+}
+
+fn story_of(count: usize) -> Story {
+    let text = format!(
+        "title = \"many\"\n[network]\nsubnet = \"10.64.0.0/16\"\n[etcd]\nmembers = {count}\n[[machines]]\nname = \"n\"\ncount = {count}\nclass = \"etcd\"\n"
+    );
+    Story::parse("story.toml", &text).unwrap()
+}

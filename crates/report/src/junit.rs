@@ -1,0 +1,165 @@
+//! The verdict as JUnit XML, for continuous integration: one test case for each link of the
+//! chain, so that a failure is filed under the link that broke.
+//!
+//! A broken link is a *failure*; in a run that was not fair it is an *error*, as nothing is
+//! known. The links behind the first broken one are still judged by what was found at them.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+use quorate_core::Instant;
+use quorate_scenario::{Finding, Link, Outcome, Story, Verdict};
+
+use crate::human::Artifacts;
+use crate::text;
+
+/// The document.
+pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String {
+    let time = outcome.ended_at.since(Instant::ZERO);
+    let title = text::one_line(&story.title);
+    let mut suite = TestSuite::new(title.as_str());
+    suite.set_time(time);
+    let properties = [
+        ("world", artifacts.world.clone()),
+        ("seed", artifacts.seed.to_string()),
+        ("etcd", artifacts.etcd.clone()),
+        ("machines", story.machines.len().to_string()),
+    ];
+    for (name, value) in properties {
+        suite.add_property(Property::new(name, value));
+    }
+    for link in Link::ALL {
+        suite.add_test_case(case(link, &title, outcome));
+    }
+    let mut report = Report::new("quorate");
+    report.set_time(time);
+    report.add_test_suite(suite);
+    report
+        .to_string()
+        .expect("writing to a string does not fail")
+}
+
+fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
+    let findings: Vec<_> = outcome
+        .verdict
+        .findings()
+        .iter()
+        .filter(|finding| finding.link == link)
+        .collect();
+    let status = match (findings.first(), &outcome.verdict) {
+        (None, _) => TestCaseStatus::success(),
+        (Some(first), Verdict::Inconclusive { why, .. }) => {
+            let what = format!("inconclusive, {why}: {}", said(first));
+            broken(NonSuccessKind::Error, "inconclusive", &what, &findings)
+        }
+        (Some(first), Verdict::Pass | Verdict::Fail { .. }) => broken(
+            NonSuccessKind::Failure,
+            &link.to_string(),
+            &said(first),
+            &findings,
+        ),
+    };
+    let mut case = TestCase::new(link.to_string(), status);
+    case.set_classname(title);
+    let reached = outcome
+        .lanes
+        .iter()
+        .filter_map(|lane| lane.reached.get(&link));
+    let last = reached
+        .max()
+        .map_or(Duration::ZERO, |at| at.since(Instant::ZERO));
+    case.set_time(last);
+    case
+}
+
+fn broken(kind: NonSuccessKind, sort: &str, message: &str, all: &[&Finding]) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    let told = all.iter().take(FINDINGS_MAX).map(|finding| {
+        format!(
+            "{}\n  cause: {}\n  fix:   {}\n",
+            said(finding),
+            text::one_line(&finding.cause),
+            text::one_line(&finding.fix)
+        )
+    });
+    let mut description: String = told.collect();
+    if all.len() > FINDINGS_MAX {
+        description.push_str(&format!("and {} more\n", all.len() - FINDINGS_MAX));
+    }
+    status
+        .set_type(sort)
+        .set_message(message)
+        .set_description(description);
+    status
+}
+
+/// `n1: has no lease`
+fn said(finding: &Finding) -> String {
+    let what = text::one_line(&finding.what);
+    match &finding.machine {
+        Some(machine) => format!("{}: {what}", text::one_line(machine)),
+        None => what,
+    }
+}
+/// Told in full for one link.
+const FINDINGS_MAX: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Run, used};
+
+    fn finding(link: Link, what: &str) -> Finding {
+        Finding {
+            link,
+            machine: Some("n1".to_owned()),
+            what: what.to_owned(),
+            cause: "a <cause> & more".to_owned(),
+            fix: "the fix".to_owned(),
+        }
+    }
+
+    /// The document parses, and has as many tests, failures and errors as it says.
+    fn parsed(run: &Run, verdict: Verdict) -> (usize, usize, usize, String) {
+        let xml = report(&run.story, &run.outcome(verdict), &used());
+        let read = Report::deserialize_from_str(&xml).expect("JUnit XML");
+        let cases = read.test_suites[0].test_cases.len();
+        assert_eq!((cases, read.tests), (Link::ALL.len(), Link::ALL.len()));
+        (cases, read.failures, read.errors, xml)
+    }
+
+    #[test]
+    fn a_pass_has_a_case_for_each_link() {
+        let (_, failures, errors, xml) = parsed(&Run::well(3, 0), Verdict::Pass);
+        assert_eq!((failures, errors), (0, 0));
+        assert!(xml.contains("name=\"cluster-id\""), "{xml}");
+    }
+
+    #[test]
+    fn a_broken_link_is_a_failure_and_an_unfair_one_an_error() {
+        let run = Run::well(3, 0);
+        let findings = vec![
+            finding(Link::Ack, "<script>alert(1)</script>\u{1b}[2J"),
+            finding(Link::Ack, "two"),
+            finding(Link::Voter, "three"),
+        ];
+        let fail = Verdict::Fail {
+            findings: findings.clone(),
+        };
+        let (_, failures, errors, xml) = parsed(&run, fail);
+        assert_eq!((failures, errors), (2, 0), "{xml}");
+        assert!(xml.contains("n1: two"), "{xml}");
+        assert!(
+            !xml.contains("<script>") && !xml.contains('\u{1b}'),
+            "{xml}"
+        );
+
+        let why = "the switch lost 3 frames".to_owned();
+        let (_, failures, errors, xml) = parsed(&run, Verdict::Inconclusive { why, findings });
+        assert_eq!((failures, errors), (0, 2), "{xml}");
+        assert!(
+            xml.contains("inconclusive, the switch lost 3 frames"),
+            "{xml}"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What happened to the story as a whole: steps, the gate, the cluster.
+
+use quorate_core::Instant;
+use quorate_scenario::{Outcome, What};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One moment that readers want to see beside everything else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mark {
+    /// Nanoseconds since the story began.
+    pub at: u64,
+    pub kind: Occasion,
+    /// The machine that it happened to, if it was one.
+    pub machine: Option<String>,
+}
+
+/// The kinds of marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occasion {
+    /// A step pulled the plug.
+    PowerOff,
+    /// A step switched a machine on again.
+    PowerOn,
+    /// A step pulled the network cable.
+    LinkDown,
+    /// A step plugged it in.
+    LinkUp,
+    /// The gate let an SRV set through.
+    GateOpened,
+    /// The cluster had formed.
+    Formed,
+}
+
+impl Occasion {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::PowerOff => "power off",
+            Self::PowerOn => "power on",
+            Self::LinkDown => "cable out",
+            Self::LinkUp => "cable in",
+            Self::GateOpened => "gate opened",
+            Self::Formed => "formed",
+        }
+    }
+}
+
+/// In order of time. The first power-on of a machine is no mark: its lane begins there.
+pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let mut mark = |at: Instant, kind, machine: Option<&String>| {
+        marks.push(Mark {
+            at: at.as_nanos(),
+            kind,
+            machine: machine.cloned(),
+        });
+    };
+    for observation in &outcome.observations {
+        let kind = match observation.what {
+            What::PoweredOff => Occasion::PowerOff,
+            What::LinkDown => Occasion::LinkDown,
+            What::LinkUp => Occasion::LinkUp,
+            What::GateOpened { .. } => Occasion::GateOpened,
+            What::ServersReady
+            | What::PoweredOn
+            | What::DhcpSent { .. }
+            | What::Leased { .. }
+            | What::LeaseLost { .. }
+            | What::NamePublished { .. }
+            | What::ReversePublished { .. }
+            | What::Seeded
+            | What::ServiceStarted { .. }
+            | What::ServiceExited { .. }
+            | What::Identified { .. }
+            | What::Healthy { .. }
+            | What::Unhealthy { .. }
+            | What::ZoneChanged { .. }
+            | What::GateWaiting { .. }
+            | What::SrvPublished { .. }
+            | What::Refused { .. }
+            | What::Note { .. } => continue,
+        };
+        mark(observation.at, kind, observation.machine.as_ref());
+    }
+    for lane in outcome.lanes.iter() {
+        for boot in lane.boots.iter().skip(1) {
+            mark(boot.on, Occasion::PowerOn, Some(&lane.machine));
+        }
+    }
+    if let Some(at) = outcome.formed_at {
+        mark(at, Occasion::Formed, None);
+    }
+    marks.sort_by_key(|mark| mark.at);
+    marks
+}

@@ -1,0 +1,219 @@
+//! What goes wrong beside the story: `[[faults]]`.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::Check;
+use crate::decision::{Arrival, CLUSTERS, Decision, Fate, Occasion, SERVERS};
+use crate::fault::{Fault, Group, Trouble, Unit, Whom};
+use crate::raw;
+use crate::story::Machine;
+
+impl Check {
+    /// The faults that last for a while, and the single ones.
+    pub(super) fn faults(
+        &mut self,
+        raw: &[Spanned<raw::fault::Fault>],
+        machines: &[Machine],
+    ) -> (Vec<Fault>, Vec<Decision>) {
+        let names: BTreeSet<&str> = machines.iter().map(|m| m.name.as_str()).collect();
+        let (mut faults, mut decisions) = (Vec::new(), Vec::new());
+        for written in raw {
+            let (span, raw) = (written.span(), written.get_ref());
+            match (raw.what, single(raw).as_slice()) {
+                (Some(what), []) => faults.extend(self.lasting(what, raw, span, &names)),
+                (None, [single]) => decisions.extend(self.single(*single, raw, span, &names)),
+                (Some(_) | None, _) => self.problem(
+                    span,
+                    "what goes wrong here?".to_owned(),
+                    "give one of `what`, `lose`, `delay`, `time`, `choose` and `lie`",
+                ),
+            }
+        }
+        (faults, decisions)
+    }
+
+    fn lasting(
+        &mut self,
+        what: Trouble,
+        raw: &raw::fault::Fault,
+        span: Range<usize>,
+        names: &BTreeSet<&str>,
+    ) -> Option<Fault> {
+        let Some(written) = &raw.whom else {
+            let help = "give `whom`: \"servers\", \"all-machines\", or a list of machines";
+            self.problem(span, "whom does this befall?".to_owned(), help);
+            return None;
+        };
+        let whom = written.get_ref().clone();
+        self.befallen(what, &whom, written.span(), names);
+        let from = raw.from.as_ref().map(|from| self.duration(from));
+        let from = from.unwrap_or_default();
+        let lasts = match (&raw.lasts, &raw.until) {
+            (Some(lasts), None) => self.duration(lasts),
+            (None, Some(until)) => match self.duration(until).checked_sub(from) {
+                Some(lasts) => lasts,
+                None => {
+                    let message = "this ends before it begins".to_owned();
+                    self.problem(until.span(), message, "`until` is after `from`");
+                    Duration::ZERO
+                }
+            },
+            (Some(_), Some(_)) | (None, None) => {
+                let message = "for how long?".to_owned();
+                self.problem(span, message, "give either `lasts` or `until`");
+                return None;
+            }
+        };
+        let amount = self.amount(what, raw.amount.as_ref(), span);
+        Some(Fault {
+            what,
+            whom,
+            from,
+            lasts,
+            amount,
+        })
+    }
+
+    fn befallen(&mut self, what: Trouble, whom: &Whom, span: Range<usize>, names: &BTreeSet<&str>) {
+        let servers = *whom == Whom::Group(Group::Servers);
+        let name = what.name();
+        if what.is_of_servers() && !servers {
+            let message = format!("{name} befalls the servers only");
+            return self.problem(span, message, "write whom = \"servers\"");
+        }
+        if what.is_of_machines() && servers {
+            let message = format!("{name} befalls machines only");
+            return self.problem(
+                span,
+                message,
+                "write \"all-machines\", or a list of machines",
+            );
+        }
+        if let Whom::Machines(listed) = whom {
+            for name in listed {
+                if !names.contains(name.as_str()) {
+                    self.unknown(name, span.clone(), names);
+                }
+            }
+        }
+    }
+
+    fn unknown(&mut self, name: &str, span: Range<usize>, names: &BTreeSet<&str>) {
+        let known = names.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+        let message = format!("no machine is called {name:?}");
+        self.problem(span, message, &format!("there are: {known}"));
+    }
+
+    fn amount(&mut self, what: Trouble, amount: Option<&Spanned<i64>>, span: Range<usize>) -> i64 {
+        let name = what.name();
+        match (what.unit(), amount) {
+            (Unit::None, None) => 0,
+            (Unit::None, Some(written)) => {
+                let message = format!("{name} has no degrees");
+                self.problem(written.span(), message, "leave `amount` out");
+                0
+            }
+            (unit, None) => {
+                let help = format!("give `amount` in {}", unit_name(unit));
+                self.problem(span, format!("how much {name}?"), &help);
+                0
+            }
+            (unit, Some(written)) => {
+                let amount = *written.get_ref();
+                let signed = matches!(what, Trouble::ClockSkew | Trouble::ClockDrift);
+                let chance = unit == Unit::PartsPerMillion && !signed;
+                if (amount < 0 && !signed) || (amount > MILLION && chance) {
+                    let most = if chance { ", at most 1000000" } else { "" };
+                    let help = format!("write {}{most}, and nothing below 0", unit_name(unit));
+                    self.problem(written.span(), format!("{amount} cannot be"), &help);
+                }
+                amount
+            }
+        }
+    }
+
+    fn single(
+        &mut self,
+        (verb, what): (Verb, &str),
+        raw: &raw::fault::Fault,
+        span: Range<usize>,
+        names: &BTreeSet<&str>,
+    ) -> Option<Decision> {
+        let Some(machine) = &raw.machine else {
+            let help = "give `machine`: a name, or \"servers\"";
+            self.problem(span, "whose is it?".to_owned(), help);
+            return None;
+        };
+        let of = machine.get_ref().clone();
+        if !names.contains(of.as_str()) && of != SERVERS && of != CLUSTERS {
+            self.unknown(&of, machine.span(), names);
+        }
+        let need = |check: &mut Self, key: &str, value: Option<&Spanned<String>>| match value {
+            Some(value) => Some(check.duration(value)),
+            None => {
+                let help = format!("give `{key}`, as in \"2s\"");
+                check.problem(span.clone(), "how long?".to_owned(), &help);
+                None
+            }
+        };
+        let is = match verb {
+            Verb::Lose => Fate::Lost,
+            Verb::Lie => Fate::Lie,
+            Verb::Delay => Fate::Arrives(Arrival {
+                after: need(self, "by", raw.by.as_ref())?,
+                twice: raw.twice,
+                flipped_bit: raw.bit,
+            }),
+            Verb::Time => Fate::Takes(need(self, "takes", raw.takes.as_ref())?),
+            Verb::Choose => match &raw.chosen {
+                Some(machine) => Fate::Chosen(machine.clone()),
+                None => {
+                    self.problem(span, "who is it?".to_owned(), "give `chosen`, a machine");
+                    return None;
+                }
+            },
+        };
+        let (what, nth) = (what.to_owned(), raw.nth.unwrap_or(1));
+        let occasion = Occasion { of, what, nth };
+        Some(Decision { occasion, is })
+    }
+}
+
+/// What goes wrong one single time.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Lose,
+    Delay,
+    Time,
+    Choose,
+    Lie,
+}
+
+fn single(raw: &raw::fault::Fault) -> Vec<(Verb, &str)> {
+    let verbs = [
+        (Verb::Lose, &raw.lose),
+        (Verb::Delay, &raw.delay),
+        (Verb::Time, &raw.time),
+        (Verb::Choose, &raw.choose),
+        (Verb::Lie, &raw.lie),
+    ];
+    verbs
+        .into_iter()
+        .filter_map(|(verb, what)| Some((verb, what.as_deref()?)))
+        .collect()
+}
+
+const fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::None => "nothing",
+        Unit::PartsPerMillion => "parts per million",
+        Unit::Micros => "microseconds",
+        Unit::Secs => "seconds",
+    }
+}
+
+const MILLION: i64 = 1_000_000;

@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use super::*;
+
+const STORY: &str = "title = \"t\"\n[etcd]\nmembers = 1\n[[machines]]\nname = \"n\"\nclass = \"etcd\"\n\
+    [[machines]]\nname = \"p\"\nclass = \"plain\"\n";
+
+fn at(ms: u64) -> Instant {
+    Instant::ZERO + Duration::from_millis(ms)
+}
+
+fn lanes(whats: Vec<(u64, What)>) -> Lanes {
+    let story = Story::parse("story.toml", STORY).unwrap();
+    let mut lanes = Lanes::new(&story);
+    for (ms, what) in whats {
+        let of_servers = matches!(what, What::SrvPublished { .. });
+        let machine = (!of_servers).then(|| "n".to_owned());
+        lanes.take(&Observation {
+            at: at(ms),
+            machine,
+            what,
+        });
+    }
+    lanes
+}
+
+fn boot(on: u64) -> Vec<(u64, What)> {
+    let addr = [10, 77, 0, 10].into();
+    let message = "DISCOVER".to_owned();
+    vec![
+        (on, What::PoweredOn),
+        (
+            on + 1,
+            What::DhcpSent {
+                message,
+                attempt: 1,
+            },
+        ),
+        (
+            on + 10,
+            What::Leased {
+                addr,
+                hostname: None,
+                lease_secs: 60,
+                renewed: false,
+            },
+        ),
+        (on + 40, What::Seeded),
+        (on + 50, What::ServiceStarted { attempt: 1 }),
+    ]
+}
+
+fn published() -> Vec<(u64, What)> {
+    let addr = [10, 77, 0, 10].into();
+    let members = vec!["n".to_owned()];
+    vec![
+        (60, What::ReversePublished { addr }),
+        (70, What::SrvPublished { members }),
+    ]
+}
+
+fn healthy() -> What {
+    What::Healthy {
+        cluster_id: ClusterId(7),
+        member_id: MemberId(8),
+        voters: 1,
+    }
+}
+
+/// Milliseconds, and what holds from then on.
+fn turns(lane: &Lane) -> Vec<(u64, Option<Link>, bool)> {
+    let turns = lane.turns.iter();
+    turns
+        .map(|turn| (turn.at.as_nanos() / 1_000_000, turn.link, turn.linked))
+        .collect()
+}
+
+#[test]
+fn what_lies_behind_a_broken_link_does_not_count() {
+    let mut whats = boot(0);
+    whats.extend(published());
+    let lanes = lanes(whats);
+    let lane = lanes.iter().next().unwrap();
+    let seen = turns(lane);
+    // etcd ran at 50 ms, yet the name was missing until 60 ms and the SRV set until 70 ms.
+    assert_eq!(
+        seen,
+        [
+            (0, Some(Link::Power), true),
+            (1, Some(Link::Discover), true),
+            (10, Some(Link::Ack), true),
+            (60, Some(Link::Seed), true),
+            (70, Some(Link::Etcd), true),
+        ]
+    );
+    assert_eq!(lane.reached[&Link::Etcd], at(50));
+}
+
+#[test]
+fn a_power_cycle_begins_at_the_start_and_keeps_records_and_disk() {
+    let identified = What::Identified {
+        cluster_id: ClusterId(7),
+        member_id: MemberId(8),
+    };
+    let mut whats = boot(0);
+    whats.extend(published());
+    whats.extend([(80, identified), (90, healthy())]);
+    whats.push((1_000, What::PoweredOff));
+    whats.extend(boot(2_000));
+    whats.push((2_500, healthy()));
+    let lanes = lanes(whats);
+    let lane = lanes.iter().next().unwrap();
+    assert_eq!(
+        turns(lane)[5..],
+        [
+            (80, Some(Link::ClusterId), true),
+            (90, Some(Link::Voter), true),
+            (1_000, None, true),
+            (2_000, Some(Link::Power), true),
+            (2_001, Some(Link::Discover), true),
+            (2_010, Some(Link::Name), true),
+            (2_040, Some(Link::Srv), true),
+            (2_050, Some(Link::ClusterId), true),
+            (2_500, Some(Link::Voter), true),
+        ]
+    );
+    assert!(lane.is_complete());
+    assert_eq!(lane.reached[&Link::Ack], at(10));
+    let acks: Vec<_> = lane
+        .boots
+        .iter()
+        .map(|boot| boot.reached[&Link::Ack])
+        .collect();
+    assert_eq!(acks, [at(10), at(2_010)]);
+    assert!(!lane.boots[1].reached.contains_key(&Link::Name));
+}
+
+#[test]
+fn what_ends_is_no_longer_held() {
+    let mut whats = boot(0);
+    whats.extend(published());
+    let exited = What::ServiceExited {
+        status: "1".to_owned(),
+        last_words: None,
+    };
+    let lost = What::LeaseLost {
+        reason: "expired".to_owned(),
+    };
+    whats.extend([(100, exited), (200, What::LinkDown), (300, lost)]);
+    let lanes = lanes(whats);
+    let lane = lanes.iter().next().unwrap();
+    assert_eq!(
+        turns(lane)[5..],
+        [
+            (100, Some(Link::Srv), true),
+            (200, Some(Link::Srv), false),
+            (300, Some(Link::Discover), false),
+        ]
+    );
+    assert!(!lane.is_complete());
+}
+
+#[test]
+fn a_machine_that_was_never_on_has_no_turns() {
+    let lanes = lanes(boot(0));
+    let plain = lanes.iter().nth(1).unwrap();
+    assert_eq!((plain.link(), plain.turns.len()), (None, 0));
+}

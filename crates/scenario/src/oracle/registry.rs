@@ -1,0 +1,37 @@
+//! etcd's discovery service: what it has written down is exactly the cohort.
+
+use std::collections::BTreeSet;
+
+use super::Case;
+use super::group::{Group, not_the_cohort};
+use crate::link::Link;
+use crate::verdict::Finding;
+
+/// Every member that has a name is written down with the URL that it advertises, and nobody
+/// else is: the first to come are the cluster, whoever they are.
+pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    let Some(url) = &group.expected.registry else {
+        return Vec::new();
+    };
+    let named = |lane: &&&crate::Lane| lane.reached.contains_key(&Link::Name);
+    if group.lanes.iter().filter(named).count() < case.story.etcd.members {
+        // An earlier link is broken.
+        return Vec::new();
+    }
+    let peers = group.expected.peers.iter();
+    let want: BTreeSet<String> = peers.map(|(name, url)| format!("{name}={url}")).collect();
+    let entries = group.registry.iter();
+    let have: BTreeSet<String> = entries.map(|entry| entry.member.clone()).collect();
+    let Some(what) = not_the_cohort(url, &want, &have) else {
+        return Vec::new();
+    };
+    vec![Finding {
+        link: Link::Srv,
+        machine: None,
+        what,
+        cause: "a member has not reached the discovery service, or somebody else came first"
+            .to_owned(),
+        fix: "read the member's etcd log; a directory serves one bootstrap, so make a new token"
+            .to_owned(),
+    }]
+}

@@ -1,0 +1,138 @@
+//! Whether all clusters have formed, kept up to date lane by lane.
+//!
+//! A story has tens of thousands of observations, and after each of them it may be over: what is
+//! asked then must not look at every machine.
+
+use crate::expected::Expected;
+use crate::lane::{Lane, Lanes};
+use crate::link::Link;
+use crate::story::Story;
+
+/// Counts of machines that do what they should.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    members: usize,
+    lanes: Vec<Standing>,
+    clusters: Vec<Tally>,
+    /// Machines that should have a name and have none.
+    nameless: usize,
+    /// Clusters that have formed.
+    formed: usize,
+    /// Clusters that never will.
+    split: usize,
+}
+
+/// One lane, as far as it counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Standing {
+    /// It can be expected to work.
+    expected: bool,
+    named: bool,
+    /// It counts all voters of the predicted cluster.
+    voter: bool,
+    mind: Mind,
+}
+
+/// Whether etcd knows the ID of its cluster, which it never forgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mind {
+    #[default]
+    Open,
+    Right,
+    Wrong,
+}
+
+/// The members of one cluster that can be expected to work.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    expected: usize,
+    voters: usize,
+    decided: usize,
+    wrong: usize,
+}
+
+impl Tally {
+    const fn formed(self) -> bool {
+        self.expected > 0 && self.voters == self.expected
+    }
+
+    /// Every member has made up its mind for ever, and not all of them rightly.
+    const fn split(self) -> bool {
+        self.decided == self.expected && self.wrong > 0
+    }
+}
+
+impl Progress {
+    /// Nothing has happened yet.
+    pub(crate) fn new(story: &Story) -> Self {
+        Self {
+            members: story.etcd.members,
+            lanes: vec![Standing::default(); story.machines.len()],
+            clusters: vec![Tally::default(); story.clusters.len()],
+            nameless: 0,
+            formed: 0,
+            split: 0,
+        }
+    }
+
+    /// The lane at `index` has moved.
+    pub(crate) fn moved(&mut self, index: usize, lanes: &Lanes, expected: &Expected) {
+        let lane = &lanes[index];
+        let before = self.lanes[index];
+        let after = self.standing(lane, expected);
+        if before == after {
+            return;
+        }
+        self.lanes[index] = after;
+        let is_nameless = |standing: Standing| usize::from(standing.expected && !standing.named);
+        self.nameless = self.nameless - is_nameless(before) + is_nameless(after);
+        let Some(cluster) = lane.cluster else { return };
+        let tally = &mut self.clusters[cluster];
+        self.formed -= usize::from(tally.formed());
+        self.split -= usize::from(tally.split());
+        tally.expected -= usize::from(before.expected);
+        for (slot, count) in [
+            (&mut tally.voters, |s: Standing| s.expected && s.voter),
+            (&mut tally.decided, |s: Standing| {
+                s.expected && s.mind != Mind::Open
+            }),
+            (&mut tally.wrong, |s: Standing| {
+                s.expected && s.mind == Mind::Wrong
+            }),
+        ] as [(&mut usize, fn(Standing) -> bool); 3]
+        {
+            *slot = *slot - usize::from(count(before)) + usize::from(count(after));
+        }
+        tally.expected += usize::from(after.expected);
+        self.formed += usize::from(tally.formed());
+        self.split += usize::from(tally.split());
+    }
+
+    fn standing(&self, lane: &Lane, expected: &Expected) -> Standing {
+        let predicted = lane
+            .cluster
+            .map(|cluster| expected.clusters[cluster].cluster_id);
+        let mind = match lane.identity {
+            None => Mind::Open,
+            Some((id, _)) if Some(id) == predicted => Mind::Right,
+            Some(_) => Mind::Wrong,
+        };
+        Standing {
+            expected: lane.expected(),
+            named: lane.reached.contains_key(&Link::Name) && lane.holds(Link::Ack),
+            voter: mind == Mind::Right && lane.voters == Some(self.members),
+            mind,
+        }
+    }
+
+    /// Every machine that is on does what it should: members count all voters of their predicted
+    /// cluster, other machines have their names.
+    pub(crate) const fn formed(&self) -> bool {
+        self.nameless == 0 && self.formed == self.clusters.len()
+    }
+
+    /// At least one cluster has split, and there is none of which anything better can come.
+    pub(crate) const fn split(&self) -> bool {
+        self.split > 0 && self.formed + self.split == self.clusters.len()
+    }
+}

@@ -1,0 +1,298 @@
+//! A story file in the making: cut, shortened, and written out again.
+//!
+//! Every machine stands for itself, with its name and its time, so that any of them can be left
+//! out and the others stay who they are.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use quorate_core::Seed;
+
+use crate::decision::{Decision, Fate};
+use crate::fault::{Fault, Whom};
+use crate::story::{
+    Action, Class, Deed, Discovery, Etcd, Expect, Machine, Moment, Network, Scheme, Story,
+};
+
+/// A story, to be changed piece by piece. `Display` writes the file.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    pub title: String,
+    pub network: Network,
+    pub lease_secs: u32,
+    pub etcd: Etcd,
+    pub clusters: Vec<Squad>,
+    /// Those that are members of nothing.
+    pub plain: Vec<Device>,
+    pub steps: Vec<Act>,
+    pub faults: Vec<Fault>,
+    pub decisions: Vec<Decision>,
+    pub formed_within: Duration,
+    pub expect: Expect,
+}
+
+/// One cluster.
+#[derive(Clone, Debug)]
+pub struct Squad {
+    pub srv_name: Option<String>,
+    pub members: Vec<Device>,
+}
+
+/// One machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    pub name: String,
+    pub power_on: Duration,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Act {
+    pub moment: Moment,
+    /// What is done, as files say it.
+    pub word: &'static str,
+    /// To whom; the servers, when it is no machine.
+    pub machine: Option<String>,
+}
+
+impl Sketch {
+    /// The story as it is told under this seed: every power-on at the time that was drawn.
+    pub fn of(story: &Story, seed: u64) -> Self {
+        let seed = Seed::new(seed);
+        let device = |machine: &Machine| Device {
+            name: machine.name.clone(),
+            power_on: machine.power_on(seed),
+        };
+        let squads = story.clusters.iter().map(|cluster| Squad {
+            srv_name: cluster.srv_name.clone(),
+            members: story.members_of(cluster).map(device).collect(),
+        });
+        let plain = story.machines.iter();
+        let plain = plain.filter(|machine| machine.class == Class::Plain);
+        let steps = story.steps.iter().map(|step| Act {
+            moment: step.moment,
+            word: word(step.deed),
+            machine: match step.deed {
+                Deed::Machine { machine, .. } => Some(story.machines[machine].name.clone()),
+                Deed::Servers { .. } => None,
+            },
+        });
+        Self {
+            title: story.title.clone(),
+            network: story.network.clone(),
+            lease_secs: story.lease_secs,
+            etcd: story.etcd.clone(),
+            clusters: squads.collect(),
+            plain: plain.map(device).collect(),
+            steps: steps.collect(),
+            faults: story.faults.clone(),
+            decisions: story.decisions.clone(),
+            formed_within: story.formed_within,
+            expect: story.expect,
+        }
+    }
+
+    /// Every machine, members first.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        let members = self.clusters.iter().flat_map(|squad| &squad.members);
+        members.chain(&self.plain)
+    }
+
+    /// The same, to be changed.
+    pub fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+        let members = self
+            .clusters
+            .iter_mut()
+            .flat_map(|squad| &mut squad.members);
+        members.chain(&mut self.plain)
+    }
+
+    /// Forgets what is said about machines that are not there.
+    pub fn tidy(&mut self) {
+        let names: BTreeSet<String> = self.devices().map(|device| device.name.clone()).collect();
+        let is_gone = |name: &String| !names.contains(name);
+        self.steps
+            .retain(|step| step.machine.as_ref().is_none_or(|name| !is_gone(name)));
+        for fault in &mut self.faults {
+            if let Whom::Machines(whom) = &mut fault.whom {
+                whom.retain(|name| !is_gone(name));
+            }
+        }
+        self.faults
+            .retain(|fault| fault.whom != Whom::Machines(Vec::new()));
+        let others = [crate::decision::SERVERS, crate::decision::CLUSTERS];
+        self.decisions.retain(|decision| {
+            let of = &decision.occasion.of;
+            others.contains(&of.as_str()) || !is_gone(of)
+        });
+    }
+}
+
+impl fmt::Display for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "title = {}", text(&self.title))?;
+        let (prefix, prefix_len) = if self.network.racks.is_empty() {
+            (self.network.prefix, self.network.prefix_len)
+        } else {
+            FLAT
+        };
+        write!(f, "\n[network]\nsubnet = \"{prefix}/{prefix_len}\"\n")?;
+        writeln!(f, "domain = \"{}\"", self.network.domain)?;
+        write!(f, "\n[dhcp]\nlease = \"{}s\"\n", self.lease_secs)?;
+        self.write_etcd(f)?;
+        write!(
+            f,
+            "\n[expect]\nformed_within = \"{}\"\n",
+            time(self.formed_within)
+        )?;
+        if self.expect.renewals > 0 {
+            writeln!(f, "renewals = {}", self.expect.renewals)?;
+        }
+        if let Some(gap) = self.expect.quorum_gap {
+            writeln!(f, "quorum_gap = \"{}\"", time(gap))?;
+        }
+        for (class, device) in self.classes() {
+            write!(
+                f,
+                "\n[[machines]]\nname = \"{}\"\nclass = \"{class}\"\n",
+                device.name
+            )?;
+            if !device.power_on.is_zero() {
+                writeln!(f, "power_on = \"{}\"", time(device.power_on))?;
+            }
+        }
+        for step in &self.steps {
+            let (key, at) = match step.moment {
+                Moment::Start(at) => ("at", at),
+                Moment::Formed(after) => ("after_formed", after),
+            };
+            let word = step.word;
+            write!(
+                f,
+                "\n[[steps]]\n{key} = \"{}\"\ndo = \"{word}\"\n",
+                time(at)
+            )?;
+            if let Some(machine) = &step.machine {
+                writeln!(f, "machine = \"{machine}\"")?;
+            }
+        }
+        for fault in &self.faults {
+            let fault = toml::to_string(fault).map_err(|_| fmt::Error)?;
+            write!(f, "\n[[faults]]\n{fault}")?;
+        }
+        for decision in &self.decisions {
+            write!(f, "\n[[faults]]\n{}", single(decision)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sketch {
+    fn classes(&self) -> impl Iterator<Item = (&'static str, &Device)> {
+        let members = self.clusters.iter().flat_map(|squad| &squad.members);
+        let members = members.map(|device| ("etcd", device));
+        members.chain(self.plain.iter().map(|device| ("plain", device)))
+    }
+
+    fn write_etcd(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let etcd = &self.etcd;
+        f.write_str("\n[etcd]\n")?;
+        if let [_, _, ..] = self.clusters.as_slice() {
+            writeln!(f, "clusters = {}", self.clusters.len())?;
+        }
+        let members = self.clusters.first().map_or(0, |squad| squad.members.len());
+        writeln!(f, "members = {members}\ngate = {}", etcd.gate)?;
+        writeln!(f, "await = {}", etcd.await_peers)?;
+        let discovery = match etcd.discovery {
+            Discovery::Static => "static",
+            Discovery::Etcd => "etcd",
+            Discovery::Dns => "dns",
+        };
+        writeln!(f, "discovery = \"{discovery}\"")?;
+        writeln!(f, "token = {}", text(&etcd.token))?;
+        if let Some(version) = &etcd.version {
+            writeln!(f, "version = {}", text(version))?;
+        }
+        if let Some(peers) = etcd.peers {
+            let peers = match peers {
+                Scheme::Http => "http",
+                Scheme::Https => "https",
+            };
+            writeln!(f, "peers = \"{peers}\"")?;
+        }
+        if let Some(name) = self.srv_name() {
+            writeln!(f, "srv_name = \"{name}\"")?;
+        }
+        for (key, value) in [("heartbeat", etcd.heartbeat), ("election", etcd.election)] {
+            if let Some(value) = value {
+                writeln!(f, "{key} = \"{}\"", time(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One cluster keeps the name that it had among others. Several are numbered anew behind
+    /// what their names have in common.
+    fn srv_name(&self) -> Option<&str> {
+        let first = self.clusters.first()?.srv_name.as_deref()?;
+        match self.clusters.as_slice() {
+            [_] => Some(first),
+            _ => first.rsplit_once("-c").map(|(common, _)| common),
+        }
+    }
+}
+
+/// One single fault, as `[[faults]]` has it.
+fn single(decision: &Decision) -> Result<String, fmt::Error> {
+    let mut told = String::new();
+    let Decision { occasion, is } = decision;
+    let what = text(&occasion.what);
+    match is {
+        Fate::Lost => writeln!(told, "lose = {what}")?,
+        Fate::Lie => writeln!(told, "lie = {what}")?,
+        Fate::Takes(takes) => writeln!(told, "time = {what}\ntakes = \"{}\"", time(*takes))?,
+        Fate::Chosen(chosen) => writeln!(told, "choose = {what}\nchosen = {}", text(chosen))?,
+        Fate::Arrives(arrival) => {
+            writeln!(told, "delay = {what}\nby = \"{}\"", time(arrival.after))?;
+            if arrival.twice {
+                writeln!(told, "twice = true")?;
+            }
+            if let Some(bit) = arrival.flipped_bit {
+                writeln!(told, "bit = {bit}")?;
+            }
+        }
+    }
+    writeln!(
+        told,
+        "machine = {}\nnth = {}",
+        text(&occasion.of),
+        occasion.nth
+    )?;
+    Ok(told)
+}
+
+const fn word(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Servers { up: true } => "servers-start",
+        Deed::Servers { up: false } => "servers-stop",
+        Deed::Machine { action, .. } => match action {
+            Action::PowerOff => "power-off",
+            Action::PowerOn => "power-on",
+            Action::LinkDown => "link-down",
+            Action::LinkUp => "link-up",
+        },
+    }
+}
+
+fn text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn time(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
+/// The one segment of a story that had racks: those it does without.
+const FLAT: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 64, 0, 0), 16);

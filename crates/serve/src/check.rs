@@ -1,0 +1,25 @@
+//! A configuration checked where it is not served: nothing is opened, made or written.
+
+use std::path::PathBuf;
+
+use quorate_services::{Keys, Setup};
+
+use crate::config::{Config, ConfigError};
+use crate::keys;
+
+/// Checks all that [`run`](crate::run) checks before it opens the first socket. A build machine
+/// has no secrets, so key files that cannot be read here are no error. They are the answer.
+///
+/// # Errors
+/// With the place or the section.
+pub fn check(config: &Config) -> Result<Vec<PathBuf>, ConfigError> {
+    let Config(config) = config;
+    let files = keys::files(config).into_iter().cloned();
+    let (readable, unread): (Vec<_>, Vec<_>) =
+        files.partition(|path| std::fs::File::open(path).is_ok());
+    for path in &readable {
+        keys::read(path)?;
+    }
+    Setup::new(config, Keys::default())?;
+    Ok(unread)
+}

@@ -1,0 +1,220 @@
+//! Network boot: what firmware of each kind is sent to, and the script at the end of that way.
+//!
+//! ```text
+//!  BIOS, UEFI ── TFTP ──► iPXE ─┐
+//!  UEFI HTTP ─── HTTP ──► iPXE ─┼─ HTTP ─► script ─► kernel, initrd ─► seed
+//!  iPXE in ROM ─────────────────┘
+//! ```
+
+use std::net::Ipv4Addr;
+
+use quorate_boot::Facts;
+use quorate_boot::route::FILES_PATH;
+use quorate_dhcp::server::{RawBoot, RawOption};
+
+use crate::config::{Boot, Config};
+
+/// The rules by which the DHCP server tells firmware apart: none when nothing is booted.
+pub(crate) fn rules(config: &Config) -> Vec<RawBoot> {
+    let (Some(boot), Some(dhcp)) = (config.boot(), config.dhcp()) else {
+        return Vec::new();
+    };
+    let Some(url) = url(config) else {
+        return Vec::new();
+    };
+    let mut rules = vec![RawBoot {
+        user_class: Some("iPXE".to_owned()),
+        boot_file: format!("{url}{SCRIPT_PATH}{{mac}}"),
+        options: vec![no_proxy_dhcp()],
+        ..RawBoot::default()
+    }];
+    for (architecture, file) in HTTP_LOADERS {
+        rules.push(RawBoot {
+            architectures: vec![architecture],
+            vendor_class: Some(HTTP_CLIENT.to_owned()),
+            boot_file: format!("{url}{FILES_PATH}{file}"),
+            options: vec![http_client()],
+            ..RawBoot::default()
+        });
+    }
+    if boot.tftp.is_some() {
+        for (architectures, file) in TFTP_LOADERS {
+            rules.push(RawBoot {
+                architectures: architectures.to_vec(),
+                boot_file: file.to_owned(),
+                next_server: Some(dhcp.server_id),
+                ..RawBoot::default()
+            });
+        }
+    }
+    rules
+}
+
+/// Where machines reach the boot files, without a slash at the end.
+pub(crate) fn url(config: &Config) -> Option<String> {
+    let written = config.boot().and_then(|boot| boot.url.clone());
+    written.or_else(|| {
+        let (dhcp, seed) = (config.dhcp()?, config.seed()?);
+        let port = match seed.listen.port() {
+            80 => String::new(),
+            port => format!(":{port}"),
+        };
+        Some(format!("http://{}{port}", dhcp.server_id))
+    })
+}
+
+/// The script of one machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Scripts {
+    boot: Boot,
+    url: String,
+}
+
+impl Scripts {
+    pub(crate) fn new(config: &Config) -> Option<Self> {
+        let (boot, url) = (config.boot()?.clone(), url(config)?);
+        Some(Self { boot, url })
+    }
+
+    pub(crate) fn render(&self, facts: &Facts) -> Result<String, quorate_boot::ScriptError> {
+        self.boot.script.render(facts, &self.url)
+    }
+}
+
+/// Checks what no machine has to be known for.
+pub(crate) fn check(config: &Config) -> Result<(), String> {
+    let Some(boot) = config.boot() else {
+        return Ok(());
+    };
+    if config.seed().is_none() {
+        return Err("boot files are served by the HTTP server of [seed], which is off".to_owned());
+    }
+    let Some(scripts) = Scripts::new(config) else {
+        return Err(
+            "write `url`: there is no [dhcp] whose server_id machines could use".to_owned(),
+        );
+    };
+    let plain = boot.url.as_ref().is_none_or(|url| {
+        url.starts_with("http://") && !url.ends_with('/') && !url.contains(char::is_whitespace)
+    });
+    if !plain {
+        return Err("`url` begins with http:// and does not end with a slash".to_owned());
+    }
+    let anybody = Facts {
+        mac: quorate_core::MacAddr::default(),
+        addr: Ipv4Addr::UNSPECIFIED,
+        prefix_len: 32,
+        hostname: "anybody".to_owned(),
+        domain: String::new(),
+        gateway: None,
+        dns: Vec::new(),
+        instance_id: String::new(),
+        class: None,
+    };
+    let checked = scripts.render(&anybody).map(drop);
+    checked.map_err(|error| error.to_string())
+}
+
+/// iPXE's encapsulated option 176, `no-pxedhcp`: it waits three seconds for a ProxyDHCP server
+/// otherwise.
+fn no_proxy_dhcp() -> RawOption {
+    RawOption {
+        code: 175,
+        hex: Some("b00101".to_owned()),
+        always: true,
+        ..RawOption::default()
+    }
+}
+
+/// UEFI takes no offer for HTTP boot without it (UEFI 2.10 §24.7.3).
+fn http_client() -> RawOption {
+    RawOption {
+        code: 60,
+        text: Some(HTTP_CLIENT.to_owned()),
+        always: true,
+        ..RawOption::default()
+    }
+}
+
+/// By architecture (IANA "Processor Architecture Types"), under the names that iPXE gives its
+/// builds.
+const TFTP_LOADERS: [(&[u16], &str); 3] = [
+    (&[0], "undionly.kpxe"),
+    (&[7, 9], "snponly.efi"),
+    (&[11], "arm64-efi/snponly.efi"),
+];
+const HTTP_LOADERS: [(u16, &str); 2] = [(16, "ipxe.efi"), (19, "arm64-efi/ipxe.efi")];
+const HTTP_CLIENT: &str = "HTTPClient";
+const SCRIPT_PATH: &str = "/ipxe/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(boot: &str) -> Config {
+        let text = format!(
+            r#"{{
+            "state_dir": "state",
+            "dhcp": {{ "interface": "eth0", "server_id": "10.20.0.2", "subnets": [] }},
+            "seed": {{ "listen": "10.20.0.2:8080" }},
+            "boot": {boot}
+            }}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    const BOOT: &str =
+        r#"{ "files": ["/srv/boot"], "tftp": "10.20.0.2:69", "script": { "kernel": "vmlinuz" } }"#;
+
+    #[test]
+    fn each_kind_of_firmware_has_a_way_to_the_script() {
+        let rules: Vec<_> = rules(&config(BOOT))
+            .into_iter()
+            .map(|rule| {
+                (
+                    rule.architectures,
+                    rule.boot_file,
+                    rule.next_server.is_some(),
+                )
+            })
+            .collect();
+        let url = "http://10.20.0.2:8080";
+        let expected = [
+            (vec![], format!("{url}/ipxe/{{mac}}"), false),
+            (vec![16], format!("{url}/boot/ipxe.efi"), false),
+            (vec![19], format!("{url}/boot/arm64-efi/ipxe.efi"), false),
+            (vec![0], "undionly.kpxe".to_owned(), true),
+            (vec![7, 9], "snponly.efi".to_owned(), true),
+            (vec![11], "arm64-efi/snponly.efi".to_owned(), true),
+        ];
+        assert_eq!(rules, expected);
+    }
+
+    #[test]
+    fn without_tftp_only_firmware_that_speaks_http_is_sent_anywhere() {
+        let boot = BOOT.replace(r#""tftp": "10.20.0.2:69","#, "");
+        assert!(
+            rules(&config(&boot))
+                .iter()
+                .all(|rule| rule.next_server.is_none())
+        );
+    }
+
+    #[test]
+    fn a_script_that_could_never_be_rendered_is_found_at_the_start() {
+        assert_eq!(check(&config(BOOT)), Ok(()));
+        for (boot, word) in [
+            (BOOT.replace("vmlinuz", "/vmlinuz"), "boot file"),
+            (
+                BOOT.replace("\"files\"", "\"url\": \"10.0.0.1\", \"files\""),
+                "url",
+            ),
+        ] {
+            let error = check(&config(&boot)).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+        let mut without = config(BOOT);
+        without.seed = None;
+        assert!(check(&without).unwrap_err().contains("[seed]"));
+    }
+}

@@ -1,0 +1,114 @@
+//! The fates of frames on the tape: a judge above the switch.
+
+use quorate_core::{Instant, MacAddr};
+use quorate_fabric::frame;
+use quorate_fabric::{Direction, Judge, PortId, Transit};
+use quorate_scenario::Fate;
+use quorate_scenario::decision::Arrival;
+
+use crate::lan::{HOP_DELAY, HOP_JITTER, Plug};
+use crate::naming;
+use crate::tape::Tape;
+
+/// The tape, and who is at which port.
+#[derive(Debug)]
+pub(crate) struct Framing {
+    tape: Tape,
+    stations: Vec<(String, MacAddr)>,
+}
+
+/// A [`Framing`] at work.
+pub(crate) struct Framed<'a> {
+    framing: &'a Framing,
+    plugs: &'a [Plug],
+}
+
+impl Framing {
+    /// Stations in the order of their ports, the servers first.
+    pub(crate) fn new(tape: Tape, stations: Vec<(String, MacAddr)>) -> Self {
+        Self { tape, stations }
+    }
+
+    pub(crate) fn judge<'a>(&'a self, plugs: &'a [Plug]) -> Framed<'a> {
+        Framed {
+            framing: self,
+            plugs,
+        }
+    }
+
+    /// What the frame is called on the cable of this port. On the servers' it says whose it is.
+    fn name(&self, port: PortId, mac: MacAddr, bytes: &[u8]) -> String {
+        let name = naming::of_frame(bytes, mac);
+        let peer = (port.0 == 0)
+            .then(|| frame::addresses(bytes))
+            .flatten()
+            .and_then(|(source, destination)| {
+                let mut machines = self.stations.iter().skip(1);
+                machines.find(|(_, mac)| *mac == source || *mac == destination)
+            });
+        match peer {
+            Some((machine, _)) => format!("{name} of {machine}"),
+            None => name,
+        }
+    }
+}
+
+impl Judge for Framed<'_> {
+    fn judge(
+        &mut self,
+        (port, direction): (PortId, Direction),
+        bytes: &[u8],
+        now: Instant,
+        drawn: Transit,
+    ) -> Transit {
+        let index = port.0 as usize;
+        let (Some((of, mac)), Some(plug)) =
+            (self.framing.stations.get(index), self.plugs.get(index))
+        else {
+            return drawn;
+        };
+        // A cable that is silent in this direction does not leave anything to chance.
+        let silent = match direction {
+            Direction::ToSwitch => plug.cable.mute,
+            Direction::FromSwitch => plug.cable.deaf,
+        };
+        if silent || drawn == Transit::QueueFull {
+            return drawn;
+        }
+        let what = self.framing.name(port, *mac, bytes);
+        match self.framing.tape.frame(of, what, fate(drawn, now)) {
+            None if fate(drawn, now).is_none() => drawn,
+            None => Transit::Arrives {
+                at: now + HOP_DELAY + HOP_JITTER,
+                twice: false,
+                flipped_bit: None,
+            },
+            Some(Fate::Arrives(arrival)) => Transit::Arrives {
+                at: now + arrival.after,
+                twice: arrival.twice,
+                flipped_bit: arrival.flipped_bit,
+            },
+            Some(Fate::Lost | Fate::Takes(_) | Fate::Chosen(_) | Fate::Lie) => Transit::Lost,
+        }
+    }
+}
+
+/// `None` for a frame that arrives as most do: once, whole, and no later than on a good cable.
+fn fate(transit: Transit, now: Instant) -> Option<Fate> {
+    match transit {
+        Transit::Lost | Transit::QueueFull => Some(Fate::Lost),
+        Transit::Arrives {
+            at,
+            twice,
+            flipped_bit,
+        } => {
+            let after = at.since(now);
+            let ordinary = !twice && flipped_bit.is_none() && after <= HOP_DELAY + HOP_JITTER;
+            (!ordinary).then_some(Fate::Arrives(Arrival {
+                after,
+                twice,
+                flipped_bit,
+            }))
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What is wrong at this moment: faults begin and end, and those that hold together make up the
+//! state of each cable, clock and power socket.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use quorate_core::Instant;
+use quorate_fabric::{Chance, Faults, PortId, RuleId};
+use quorate_scenario::fault::{Fault, Group, Trouble, Whom};
+use quorate_scenario::story::Machine as Role;
+
+use crate::agenda::Who;
+use crate::clock::Clock;
+use crate::lan::{Cable, SERVER_PORT};
+use crate::world::{SimWorld, Wake};
+
+/// The faults of one run, and which of them hold now.
+#[derive(Debug, Default)]
+pub(crate) struct Troubles {
+    faults: Vec<(Fault, Patients)>,
+    active: BTreeSet<usize>,
+    cuts: BTreeMap<usize, RuleId>,
+}
+
+/// Whom a fault befalls, by index.
+#[derive(Debug)]
+enum Patients {
+    Servers,
+    AllMachines,
+    Machines(BTreeSet<usize>),
+}
+
+/// One who can be befallen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    Servers,
+    Machine(usize),
+}
+
+/// A fault begins, or ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn {
+    Begins(usize),
+    Ends(usize),
+}
+
+impl Troubles {
+    /// Names of machines that the story does not have are nobody's.
+    pub(crate) fn new(faults: Vec<Fault>, roles: &[Role]) -> Self {
+        let index: BTreeMap<&str, usize> = roles
+            .iter()
+            .enumerate()
+            .map(|(index, role)| (role.name.as_str(), index))
+            .collect();
+        let patients = |whom: &Whom| match whom {
+            Whom::Group(Group::Servers) => Patients::Servers,
+            Whom::Group(Group::AllMachines) => Patients::AllMachines,
+            Whom::Machines(names) => {
+                let known = names.iter().filter_map(|name| index.get(name.as_str()));
+                Patients::Machines(known.copied().collect())
+            }
+        };
+        Self {
+            faults: faults
+                .into_iter()
+                .map(|fault| {
+                    let patients = patients(&fault.whom);
+                    (fault, patients)
+                })
+                .collect(),
+            active: BTreeSet::new(),
+            cuts: BTreeMap::new(),
+        }
+    }
+
+    /// Every beginning and end. At one time in the order of the list, the beginning first.
+    fn turns(&self) -> Vec<(Instant, Turn)> {
+        let mut turns = Vec::new();
+        for (index, (fault, _)) in self.faults.iter().enumerate() {
+            turns.push((Instant::ZERO + fault.from, Turn::Begins(index)));
+            turns.push((fault.until(), Turn::Ends(index)));
+        }
+        turns
+    }
+
+    /// What is wrong with `host` now.
+    fn of(&self, host: Host) -> impl Iterator<Item = &Fault> {
+        let active = self.active.iter().map(|index| &self.faults[*index]);
+        active.filter_map(move |(fault, patients)| {
+            let befallen = match (patients, host) {
+                (Patients::Servers, Host::Servers) | (Patients::AllMachines, Host::Machine(_)) => {
+                    true
+                }
+                (Patients::Machines(those), Host::Machine(index)) => those.contains(&index),
+                (Patients::Servers, Host::Machine(_))
+                | (Patients::AllMachines | Patients::Machines(_), Host::Servers) => false,
+            };
+            befallen.then_some(fault)
+        })
+    }
+
+    fn has(&self, host: Host, what: Trouble) -> bool {
+        self.of(host).any(|fault| fault.what == what)
+    }
+
+    /// The worst of those that hold together.
+    fn chance(&self, host: Host, what: Trouble) -> Chance {
+        let amounts = self.of(host).filter(|fault| fault.what == what);
+        let ppm = amounts.map(|fault| fault.amount).max().unwrap_or(0);
+        Chance::from_ppm(u32::try_from(ppm.max(0)).unwrap_or(u32::MAX))
+    }
+
+    fn time(&self, host: Host, what: Trouble) -> Duration {
+        let amounts = self.of(host).filter(|fault| fault.what == what);
+        let micros = amounts.map(|fault| fault.amount).max().unwrap_or(0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    fn cable(&self, host: Host) -> Cable {
+        Cable {
+            faults: Faults {
+                delay: self.time(host, Trouble::Delay),
+                jitter: self.time(host, Trouble::Jitter),
+                loss: self.chance(host, Trouble::Loss),
+                duplicate: self.chance(host, Trouble::Duplicate),
+                reorder: self.chance(host, Trouble::Reorder),
+                corrupt: self.chance(host, Trouble::Corrupt),
+                rate_bits_per_sec: None,
+            },
+            mute: self.has(host, Trouble::Mute),
+            deaf: self.has(host, Trouble::Deaf),
+            cut: self.has(host, Trouble::CutToServers) || self.has(host, Trouble::CutFromServers),
+        }
+    }
+
+    fn clock(&self, host: Host) -> Clock {
+        let mut clock = Clock::default();
+        for fault in self.of(host) {
+            let since = Instant::ZERO + fault.from;
+            if fault.what == Trouble::ClockSkew {
+                clock.ahead_secs = clock.ahead_secs.saturating_add(fault.amount);
+            } else if fault.what == Trouble::ClockDrift {
+                clock.gains.push((since, fault.amount));
+            } else if fault.what == Trouble::DeadRtc {
+                clock.dead_since.get_or_insert(since);
+            }
+        }
+        clock
+    }
+
+    /// Those whom the fault befalls, of so many machines.
+    fn patients(&self, index: usize, machines: usize) -> Vec<Host> {
+        match &self.faults[index].1 {
+            Patients::Servers => vec![Host::Servers],
+            Patients::AllMachines => (0..machines).map(Host::Machine).collect(),
+            Patients::Machines(those) => those.iter().copied().map(Host::Machine).collect(),
+        }
+    }
+}
+
+impl SimWorld {
+    /// Puts all of the trouble in.
+    pub(crate) fn begin_trouble(&mut self) {
+        for (at, turn) in self.troubles.turns() {
+            self.agenda
+                .put(at, Who::World, "trouble", Wake::Trouble(turn));
+        }
+    }
+
+    pub(crate) fn trouble(&mut self, turn: Turn) {
+        let (index, begins) = match turn {
+            Turn::Begins(index) => (index, true),
+            Turn::Ends(index) => (index, false),
+        };
+        if begins {
+            self.troubles.active.insert(index);
+        } else {
+            self.troubles.active.remove(&index);
+        }
+        let what = self.troubles.faults[index].0.what;
+        let patients = self.troubles.patients(index, self.machines.len());
+        match what {
+            Trouble::Loss
+            | Trouble::Duplicate
+            | Trouble::Reorder
+            | Trouble::Corrupt
+            | Trouble::Delay
+            | Trouble::Jitter
+            | Trouble::Mute
+            | Trouble::Deaf => patients.into_iter().for_each(|host| self.renew_cable(host)),
+            Trouble::CutToServers | Trouble::CutFromServers => {
+                self.cut(index, begins, what, &patients);
+                patients.into_iter().for_each(|host| self.renew_cable(host));
+            }
+            Trouble::ClockSkew | Trouble::ClockDrift | Trouble::DeadRtc => {
+                patients.into_iter().for_each(|host| self.renew_clock(host));
+            }
+            Trouble::PowerCut => patients.into_iter().for_each(|host| self.renew_power(host)),
+            Trouble::UpdateLoss => self.update_loss = self.troubles.chance(Host::Servers, what),
+            Trouble::DiskLies => {
+                let lies = self.troubles.chance(Host::Servers, what);
+                self.servers.set_disk_lies(lies);
+            }
+            Trouble::Crash => self.renew_servers(),
+        }
+    }
+
+    fn renew_cable(&mut self, host: Host) {
+        let cable = self.troubles.cable(host);
+        match host {
+            Host::Servers => self.lan.set_cable(SERVER_PORT, cable),
+            Host::Machine(index) => {
+                let port = self.machines[index].port;
+                let before = self.lan.reaches_peers(port);
+                self.lan.set_cable(port, cable);
+                if before != self.lan.reaches_peers(port) {
+                    self.update_connection(index);
+                }
+            }
+        }
+    }
+
+    fn renew_clock(&mut self, host: Host) {
+        let clock = self.troubles.clock(host);
+        match host {
+            Host::Servers => self.clock = clock,
+            Host::Machine(index) => self.machines[index].clock = clock,
+        }
+    }
+
+    fn renew_power(&mut self, host: Host) {
+        if let Host::Machine(index) = host {
+            self.machines[index].has_mains = !self.troubles.has(host, Trouble::PowerCut);
+            self.settle_power(index);
+        }
+    }
+
+    fn renew_servers(&mut self) {
+        if self.troubles.has(Host::Servers, Trouble::Crash) {
+            self.servers.crash();
+        } else {
+            self.servers
+                .start(self.clocks())
+                .expect("the configuration and the log were good before");
+        }
+        self.settle_servers();
+    }
+
+    /// A rule of the switch between the servers and the patients, in one direction.
+    fn cut(&mut self, index: usize, begins: bool, what: Trouble, patients: &[Host]) {
+        if let Some(rule) = self.troubles.cuts.remove(&index) {
+            self.lan.mend(rule);
+        }
+        if !begins {
+            return;
+        }
+        let ports: Vec<PortId> = patients
+            .iter()
+            .filter_map(|host| match host {
+                Host::Machine(index) => Some(self.machines[*index].port),
+                Host::Servers => None,
+            })
+            .collect();
+        let rule = if what == Trouble::CutToServers {
+            self.lan.cut(ports, vec![SERVER_PORT])
+        } else {
+            self.lan.cut(vec![SERVER_PORT], ports)
+        };
+        self.troubles.cuts.insert(index, rule);
+    }
+}

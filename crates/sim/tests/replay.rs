@@ -1,0 +1,117 @@
+//! Runs that are written down and told again.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+use quorate_scenario::{Decision, Outcome, Story};
+use quorate_sim::{Log, Options, Swarm, record, replay, run};
+
+const TEXT: &str = r#"
+title = "trouble"
+[etcd]
+members = 5
+gate = false
+[expect]
+formed_within = "2m"
+[[machines]]
+name = "n"
+count = 5
+class = "etcd"
+spread = "3s"
+[[machines]]
+name = "p"
+count = 5
+class = "plain"
+spread = "3s"
+"#;
+
+fn story() -> Story {
+    Story::parse("trouble", TEXT).unwrap()
+}
+
+/// The world of this seed with its faults.
+fn options(story: &Story, seed: u64) -> Options {
+    Options {
+        etcd_version: (3, 5),
+        seed,
+        steps_max: None,
+        swarm: Some(Swarm::draw(seed, story)),
+    }
+}
+
+fn observations(outcome: &Outcome) -> Vec<String> {
+    let observations = outcome.observations.iter();
+    observations
+        .map(|observation| serde_json::to_string(observation).unwrap())
+        .collect()
+}
+
+fn assert_same(one: &Outcome, other: &Outcome, seed: u64) {
+    let (one, other) = (observations(one), observations(other));
+    for (one, other) in one.iter().zip(&other) {
+        assert_eq!(
+            one, other,
+            "seed {seed}: the first observation that differs"
+        );
+    }
+    assert_eq!(one.len(), other.len(), "seed {seed}");
+}
+
+#[test]
+fn a_run_that_is_written_down_is_the_same_run() {
+    let story = story();
+    for seed in 0..5 {
+        let told = record(&story, options(&story, seed)).unwrap();
+        assert_same(
+            &told.outcome,
+            &run(&story, options(&story, seed)).unwrap(),
+            seed,
+        );
+    }
+}
+
+#[test]
+fn a_log_tells_its_run_again_to_the_byte() {
+    let story = story();
+    for seed in 0..15 {
+        let options = options(&story, seed);
+        let told = record(&story, options.clone()).unwrap();
+        let text = Log::new(("trouble", TEXT), &story, &options, &told).to_string();
+        let log = Log::parse(&text).unwrap();
+        let again = replay(&log.story().unwrap(), log.options(), &log.decisions).unwrap();
+        assert_same(&told.outcome, &again.outcome, seed);
+        assert_eq!(again.unmet, []);
+        assert_eq!(again.decisions, told.decisions, "seed {seed}");
+        assert_eq!(Log::new(("trouble", TEXT), &story, &options, &again), log);
+    }
+}
+
+/// A later version draws other numbers: here, those of another seed. Who saw which records is the
+/// same all the same.
+#[test]
+fn a_log_fails_the_same_way_when_everything_is_drawn_otherwise() {
+    let story = story();
+    let (mut failed, mut same, mut same_by_chance) = (0, 0, 0);
+    for seed in 0..25 {
+        let options = options(&story, seed);
+        let told = record(&story, options.clone()).unwrap();
+        let Some(first) = told.outcome.verdict.findings().first() else {
+            continue;
+        };
+        failed += 1;
+        let otherwise = Options {
+            seed: seed + 1_000_000,
+            ..options
+        };
+        let fails_so = |decisions: &[Decision]| {
+            let again = replay(&story, otherwise.clone(), decisions).unwrap();
+            let found = again.outcome.verdict.findings().first();
+            usize::from(found == Some(first))
+        };
+        same += fails_so(&told.decisions);
+        same_by_chance += fails_so(&[]);
+    }
+    assert!(failed >= 5 && same == failed, "{same} of {failed}");
+    assert!(same_by_chance < failed, "the decisions decide nothing");
+}

@@ -1,0 +1,70 @@
+//! Double runs are byte-identical, and a run that is not is shown where it parts.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
+
+use quorate_scenario::fault::{Fault, Trouble, Whom};
+use quorate_scenario::{Outcome, Story};
+use quorate_sim::{Options, Swarm, run, twice};
+
+fn story(name: &str) -> Story {
+    let file = format!("../../scenarios/{name}.toml");
+    Story::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+fn told(story: &Story, seed: u64, swarm: Swarm) -> Outcome {
+    let options = Options {
+        etcd_version: (3, 5),
+        seed,
+        steps_max: None,
+        swarm: Some(swarm),
+    };
+    run(story, options).unwrap()
+}
+
+#[test]
+fn runs_in_trouble_are_the_same_twice() {
+    for (name, seeds) in [
+        ("three-members", 0..15),
+        ("power-cycle", 0..5),
+        ("swarm-50", 0..3),
+    ] {
+        let story = story(name);
+        let tell = |seed| Ok(told(&story, seed, Swarm::draw(seed, &story)));
+        assert_eq!(twice(seeds, tell).unwrap(), []);
+    }
+}
+
+/// A world that takes a number from anywhere but its seed.
+#[test]
+fn the_first_event_that_differs_is_shown() {
+    let story = story("three-members");
+    let elsewhere = Cell::new(0);
+    let tell = |seed| {
+        elsewhere.set(elsewhere.get() + 1);
+        let late = Fault {
+            what: Trouble::Delay,
+            whom: Whom::Machines(vec!["n2".to_owned()]),
+            from: Duration::ZERO,
+            lasts: Duration::from_secs(10),
+            amount: 1_000 * elsewhere.get(),
+        };
+        Ok(told(&story, seed, Swarm { faults: vec![late] }))
+    };
+    let differences = twice(1..2, tell).unwrap();
+    let shown = differences[0].to_string();
+    // The servers are ready, three machines come up and say DISCOVER; the next event of all is
+    // the first that a later frame can change.
+    assert!(differences[0].same > 3, "{shown}");
+    let (once, again) = (differences[0].once.as_ref(), differences[0].again.as_ref());
+    assert_ne!(once, again);
+    assert!(
+        shown.contains(once.unwrap()) && shown.contains(again.unwrap()),
+        "{shown}"
+    );
+}

@@ -1,0 +1,7 @@
+{
+  imports = [
+    ./dhcp.nix
+    ./dns.nix
+    ./node.nix
+  ];
+}

@@ -1,0 +1,382 @@
+//! The world `container`: stories told to containers of a Docker engine, and what a run leaves
+//! behind in it: nothing.
+//!
+//! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use quorate_lab::engine::LABEL;
+use quorate_lab::{Engine, Image};
+use testcontainers::GenericBuildableImage;
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::query_parameters::ListContainersOptionsBuilder;
+use testcontainers::core::BuildImageOptions;
+use testcontainers::core::client::docker_client_instance;
+use testcontainers::runners::AsyncBuilder as _;
+
+/// Set for a child that shall be the command line.
+const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
+
+type Case = fn() -> Result<(), Failed>;
+
+const CASES: [(&str, Case); 11] = [
+    ("three_members_unchanged", || passes("three-members", &[])),
+    ("a_member_loses_power_and_keeps_its_disk", || {
+        passes("power-cycle", &[])
+    }),
+    ("thirty_machines_form_ten_clusters", || {
+        passes("containers-30", &[])
+    }),
+    ("a_cluster_splits_here_too", a_cluster_splits_here_too),
+    ("old_etcd_in_an_image_that_somebody_names", a_named_image),
+    ("a_user_of_the_group_docker_needs_no_root", a_docker_user),
+    ("kept_disks_belong_to_the_user", kept_disks),
+    ("a_run_leaves_nothing", || leaves_nothing(None)),
+    ("a_killed_run_leaves_nothing", || {
+        leaves_nothing(Some("KILL"))
+    }),
+    ("a_terminated_run_leaves_nothing", || {
+        leaves_nothing(Some("TERM"))
+    }),
+    ("what_a_dead_run_has_left_is_swept", sweep),
+];
+
+fn main() -> ExitCode {
+    if quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some() {
+        return quorate::main();
+    }
+    let mut arguments = Arguments::from_args();
+    // A run keeps both cores of a small machine busy.
+    arguments.test_threads.get_or_insert(2);
+    let missing = if arguments.list { None } else { missing() };
+    let mut trials: Vec<_> = CASES
+        .into_iter()
+        .map(|(name, case)| Trial::test(name, case))
+        .collect();
+    if let Some(reason) = missing {
+        let kind = format!("not run: {reason}");
+        let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
+        trials = trials.into_iter().map(skip).collect();
+    }
+    trials.push(Trial::test(
+        "without_an_engine_it_says_what_to_do",
+        without_an_engine,
+    ));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Why no story can be told here: no engine, no etcd, or no namespaces for the servers.
+fn missing() -> Option<String> {
+    let first = |bytes: &[u8]| text(bytes).lines().next().unwrap_or_default().to_owned();
+    if let Err(error) = Engine::connect() {
+        return Some(error.to_string());
+    }
+    for version in ["3.5", "3.4"] {
+        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
+        if !fetched.status.success() {
+            return Some(first(&fetched.stderr));
+        }
+    }
+    let tried = run(&scenarios().join("one-machine.toml"), &[]).ok()?;
+    (tried.status.code() == Some(3)).then(|| first(&tried.stderr))
+}
+
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+/// The command line, with a terminal's behaviour off.
+fn cli() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.env(AS_CLI, "1").stdin(Stdio::null());
+    command
+}
+
+/// A run in the world `container`, in the directory for temporary files `temp`.
+fn contained(file: &Path, temp: &Path) -> Command {
+    let mut command = cli();
+    command.arg("run").arg(file).args(["--world", "container"]);
+    command.env("TMPDIR", temp);
+    command
+}
+
+fn run(file: &Path, more: &[&str]) -> Result<Output, Failed> {
+    let temp = tempfile::tempdir()?;
+    Ok(contained(file, temp.path()).args(more).output()?)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("expected {expected}, got {told}").into())
+    }
+}
+
+fn check_exit(output: &Output, code: i32) -> Result<(), Failed> {
+    let told = format!(
+        "exit {:?}\n{}\n{}",
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    check(
+        output.status.code() == Some(code),
+        &format!("exit code {code}"),
+        &told,
+    )
+}
+
+/// A file of `scenarios/` is told to containers as it is.
+fn passes(story: &str, more: &[&str]) -> Result<(), Failed> {
+    check_exit(
+        &run(&scenarios().join(story).with_extension("toml"), more)?,
+        0,
+    )
+}
+
+/// The same words as in the world `host`: the IDs are what etcd's formula makes of the names.
+fn a_cluster_splits_here_too() -> Result<(), Failed> {
+    let output = run(&scenarios().join("gradual-records.toml"), &[])?;
+    check_exit(&output, 1)?;
+    let said = text(&output.stdout);
+    check(
+        said.starts_with("FAIL cluster-id n1: the cluster split into 3: b214b580e6756e99 on n1"),
+        "the split, with its IDs",
+        &said,
+    )
+}
+
+/// An image without our layout, as etcd's own: the program is somewhere in its `PATH`.
+fn a_named_image() -> Result<(), Failed> {
+    let fetched = cli()
+        .args(["etcd", "fetch", "3.4", "--format", "json"])
+        .output()?;
+    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
+    let etcd = fetched["etcd"].as_str().ok_or("no path of etcd")?;
+    let ours = Image::with_etcd(&Engine::connect()?, Path::new(etcd))?.shown();
+    let dockerfile = format!(
+        "FROM {ours} AS ours\nFROM scratch\n\
+         COPY --from=ours /opt/etcd/etcd /usr/local/bin/etcd\n\
+         COPY --from=ours /lib /lib\nCOPY --from=ours /lib64 /lib64\n\
+         USER 1001\nENTRYPOINT [\"/usr/local/bin/etcd\"]\n"
+    );
+    let tag = ours.rsplit(':').next().unwrap_or_default();
+    let named = GenericBuildableImage::new("localhost/quorate-test-etcd", tag)
+        .with_dockerfile_string(dockerfile);
+    let options = BuildImageOptions::new().with_skip_if_exists(true);
+    let _ = block_on(named.build_image_with(options))?;
+    let image = format!("localhost/quorate-test-etcd:{tag}");
+    let output = run(&scenarios().join("old-etcd.toml"), &["--image", &image])?;
+    check_exit(&output, 0)?;
+    let said = text(&output.stdout);
+    check(
+        said.contains("etcd Version: 3.4."),
+        "the image's version",
+        &said,
+    )
+}
+
+/// The whole chain as `nobody` who may talk to the engine, with nothing else.
+fn a_docker_user() -> Result<(), Failed> {
+    if !rustix::process::geteuid().is_root() {
+        // Then every other test here has shown it.
+        return Ok(());
+    }
+    const NOBODY: &str = "65534";
+    let group = fs::metadata("/var/run/docker.sock")?.gid().to_string();
+    let home = tempfile::tempdir()?;
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o1777))?;
+    let program = home.path().join("quorate");
+    fs::copy(std::env::current_exe()?, &program)?;
+    let story = home.path().join("three-members.toml");
+    fs::copy(scenarios().join("three-members.toml"), &story)?;
+    let fetched = cli()
+        .args(["etcd", "fetch", "3.5", "--format", "json"])
+        .output()?;
+    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
+    let etcd = home.path().join("etcd");
+    fs::copy(fetched["etcd"].as_str().ok_or("no path of etcd")?, &etcd)?;
+    let as_nobody = |groups: &[&str]| -> Result<Output, Failed> {
+        Ok(Command::new("setpriv")
+            .args(["--reuid", NOBODY, "--regid", NOBODY, "--bounding-set=-all"])
+            .args(groups)
+            .arg("--")
+            .arg(&program)
+            .arg("run")
+            .arg(&story)
+            .args(["--world", "container", "--etcd"])
+            .arg(&etcd)
+            .env(AS_CLI, "1")
+            .env("TMPDIR", home.path())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()?)
+    };
+    check_exit(&as_nobody(&["--groups", &group])?, 0)?;
+    let mine = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.to_string_lossy().starts_with("quorate-run-")
+    };
+    let left = fs::read_dir(home.path())?.filter_map(Result::ok);
+    let left: Vec<_> = left.filter(mine).collect();
+    check(left.is_empty(), "no files", &format!("{left:?}"))?;
+    // And without the group: no engine, and how to get one.
+    let refused = as_nobody(&["--clear-groups"])?;
+    check_exit(&refused, 3)?;
+    let told = text(&refused.stderr);
+    check(told.contains("group `docker`"), "the remedy", &told)
+}
+
+fn kept_disks() -> Result<(), Failed> {
+    let temp = tempfile::tempdir()?;
+    let output = contained(&scenarios().join("one-machine.toml"), temp.path())
+        .arg("--keep")
+        .output()?;
+    check_exit(&output, 0)?;
+    let told = text(&output.stderr);
+    let kept = told.lines().find_map(|line| line.strip_prefix("kept: "));
+    let kept = Path::new(kept.ok_or("it does not say where")?);
+    let data = kept.join("machines/solo/disk/etcd/member/wal");
+    let owner = fs::metadata(kept)?.uid();
+    check(data.metadata()?.uid() == owner, "the user's", "another one")?;
+    check(owned(temp.path())?.is_empty(), "no container", "some")
+}
+
+/// Whatever ends a run, no container and no file of it is left; three members, the janitor, and
+/// the servers were there.
+fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
+    let temp = tempfile::tempdir()?;
+    let story = scenarios().join("three-members.toml");
+    let mut child = contained(&story, temp.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let Some(signal) = signal {
+        let all = wait_for(Duration::from_secs(60), || {
+            owned(temp.path()).ok().filter(|all| all.len() == 4)
+        });
+        all.ok_or("the run never came to live")?;
+        Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(child.id().to_string())
+            .status()?;
+    }
+    child.wait()?;
+    let patience = match signal {
+        Some(_) => Duration::from_secs(10),
+        // It waits until they are gone.
+        None => Duration::ZERO,
+    };
+    let gone = wait_for(patience, || {
+        owned(temp.path()).ok().filter(Vec::is_empty).map(drop)
+    });
+    let left = || format!("still there: {:?}", owned(temp.path()));
+    gone.ok_or_else(left)?;
+    // An empty directory may be left by a killed run; the next one removes it.
+    if signal == Some("KILL") {
+        let next = scenarios().join("one-machine.toml");
+        check_exit(&contained(&next, temp.path()).output()?, 0)?;
+    }
+    let files: Vec<_> = fs::read_dir(temp.path())?.filter_map(Result::ok).collect();
+    check(files.is_empty(), "no files", &format!("{files:?}"))
+}
+
+/// A frozen container cannot see that its runner is gone. The next run removes it.
+fn sweep() -> Result<(), Failed> {
+    let temp = tempfile::tempdir()?;
+    let mut child = contained(&scenarios().join("one-machine.toml"), temp.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let frozen = wait_for(Duration::from_secs(60), || {
+        let all = owned(temp.path()).ok()?;
+        let machine = all.iter().find(|name| name.ends_with("-solo"))?.clone();
+        let freeze = async { docker().await.ok()?.pause_container(&machine).await.ok() };
+        block_on(freeze).map(|()| machine)
+    });
+    let frozen = frozen.ok_or("the run never came to live")?;
+    child.kill()?;
+    child.wait()?;
+    let only = wait_for(Duration::from_secs(10), || {
+        owned(temp.path())
+            .ok()
+            .filter(|all| *all == [frozen.as_str()])
+    });
+    only.ok_or_else(|| format!("{frozen} alone, got {:?}", owned(temp.path())))?;
+    check_exit(
+        &contained(&scenarios().join("one-machine.toml"), temp.path()).output()?,
+        0,
+    )?;
+    let left = owned(temp.path())?;
+    check(left.is_empty(), "no container", &format!("{left:?}"))
+}
+
+fn without_an_engine() -> Result<(), Failed> {
+    let temp = tempfile::tempdir()?;
+    let nowhere = format!("unix://{}/none.sock", temp.path().display());
+    let output = contained(&scenarios().join("three-members.toml"), temp.path())
+        .env("DOCKER_HOST", nowhere)
+        .output()?;
+    check_exit(&output, 3)?;
+    let told = text(&output.stderr);
+    check(
+        told.contains("no Docker engine answers") && told.contains("systemctl start docker"),
+        "the reason and the remedy",
+        &told,
+    )
+}
+
+/// Names of the containers of runs in the directory for temporary files `temp`.
+fn owned(temp: &Path) -> Result<Vec<String>, Failed> {
+    let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()])]);
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&filters)
+        .build();
+    let found = block_on(async { docker().await?.list_containers(Some(options)).await })?;
+    let mine = found.into_iter().filter(|container| {
+        let run = container
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(LABEL));
+        run.is_some_and(|run| Path::new(run).starts_with(temp))
+    });
+    let name = |names: Vec<String>| names.concat().trim_start_matches('/').to_owned();
+    Ok(mine.filter_map(|one| one.names.map(name)).collect())
+}
+
+async fn docker() -> Result<Docker, testcontainers::bollard::errors::Error> {
+    let client = docker_client_instance().await;
+    Ok(client.expect("the engine answered when the tests began"))
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(work)
+}
+
+fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        if Instant::now() > end {
+            return None;
+        }
+        std::thread::yield_now();
+    }
+}
