@@ -7,6 +7,7 @@
 //!
 //! - `driver`: the thread
 //! - `ring`: frames from the kernel; `sender`: frames to it
+//! - `wire`: frames from and to a machine that is a process, such as QEMU
 //! - `capture`: the pcapng file, written by a thread of its own; `label` says what its frames are
 //! - `offload`: makes a machine's kernel finish its checksums
 
@@ -16,9 +17,11 @@ mod label;
 mod offload;
 mod ring;
 mod sender;
+mod wire;
 
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -75,8 +78,8 @@ pub struct Cable {
     pub name: String,
 }
 
-/// What the segment has done so far. Anything in the last four means that the host was too
-/// slow or refused frames, and that what was observed may be its fault.
+/// What the segment has done so far. Anything in the four after the first means that the host was
+/// too slow or refused frames, and that what was observed may be its fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LanCounters {
     pub switch: Counters,
@@ -88,6 +91,8 @@ pub struct LanCounters {
     pub send_failed: u64,
     /// Frames that the capture had no room for.
     pub capture_full: u64,
+    /// Frames for a machine at a wire that took none: it is frozen, or far behind.
+    pub wire_full: u64,
 }
 
 /// A running segment. Stops when dropped.
@@ -178,6 +183,13 @@ impl Lan {
         self.ask(move |driver| driver.connect(port, index))
     }
 
+    /// From now on the machine at the other end of `stream` is at the port of a cable that was
+    /// laid; it hangs up by closing it. Frames on it are as QEMU's `-netdev stream` has them: each
+    /// behind its length, four octets in network order.
+    pub fn wire(&self, port: PortId, stream: UnixStream) -> io::Result<()> {
+        self.ask(move |driver| driver.wire(port, stream))?
+    }
+
     /// Takes a cable away that may be there, with both its ends. It can be made again.
     pub fn remove(&self, cable: &Cable) -> io::Result<()> {
         let mut netlink = self.netlink();
@@ -194,12 +206,11 @@ impl Lan {
     /// Sets the link of a port up or down, as pulling its cable does: the machine's kernel sees
     /// its carrier go.
     pub fn set_link(&self, port: PortId, up: bool) -> io::Result<()> {
-        let index = self.ask(move |driver| driver.set_link(port, up))?;
-        let mut netlink = self.netlink();
-        match index {
-            Some(index) if up => netlink.link_up(index),
-            Some(index) => netlink.link_down(index),
-            None => Err(io::ErrorKind::NotFound.into()),
+        match self.ask(move |driver| driver.set_link(port, up))?? {
+            Some(index) if up => self.netlink().link_up(index),
+            Some(index) => self.netlink().link_down(index),
+            // Whoever is at a wire has a carrier of their own.
+            None => Ok(()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 use super::capture::{Capture, Record};
 use super::ring::{Ring, SLOTS};
 use super::sender::{Batch, Sender};
+use super::wire::Wire;
 use super::{Guests, LanCounters, Order};
 
 /// Everything the switch thread owns.
@@ -25,10 +27,12 @@ pub(super) struct Driver {
     ring: Ring,
     sender: Sender,
     capture: Option<Capture>,
-    /// The interface index behind each port, once it is connected.
-    cables: Vec<Option<u32>>,
+    /// By port.
+    ends: Vec<End>,
     ports: HashMap<u32, PortId>,
-    guests: Option<(PortId, Box<dyn Guests>)>,
+    guests: Option<PortId>,
+    /// The ports at which a wire is.
+    wired: Vec<PortId>,
     began: Clock,
     counters: LanCounters,
 }
@@ -40,9 +44,10 @@ impl Driver {
             ring: Ring::open()?,
             sender: Sender::open()?,
             capture,
-            cables: Vec::new(),
+            ends: Vec::new(),
             ports: HashMap::new(),
             guests: None,
+            wired: Vec::new(),
             began: Clock::now(),
             counters: LanCounters::default(),
         })
@@ -70,7 +75,7 @@ impl Driver {
     pub(super) fn add_port(&mut self, label: &str) -> io::Result<(String, PortId)> {
         let id = self.switch.add_port();
         self.switch.set_link(id, false); // until there is a cable
-        self.cables.push(None);
+        self.ends.push(End::Nothing);
         if let Some(capture) = &self.capture {
             capture.add_interface(label)?;
         }
@@ -81,24 +86,42 @@ impl Driver {
     pub(super) fn invite(&mut self, label: &str, guests: Box<dyn Guests>) -> io::Result<PortId> {
         let (_, port) = self.add_port(label)?;
         self.switch.set_link(port, true);
-        self.guests = Some((port, guests));
+        self.ends[port.0 as usize] = End::Guests(guests);
+        self.guests = Some(port);
         Ok(port)
     }
 
     /// From now on frames at the interface `index` are those of `port`.
     pub(super) fn connect(&mut self, port: PortId, index: u32) {
-        if let Some(before) = self.cables[port.0 as usize].replace(index) {
+        let before = std::mem::replace(&mut self.ends[port.0 as usize], End::Interface(index));
+        if let End::Interface(before) = before {
             self.ports.remove(&before);
         }
         self.switch.set_link(port, true);
         self.ports.insert(index, port);
     }
 
-    /// Answers the index of the interface behind the port.
-    pub(super) fn set_link(&mut self, port: PortId, up: bool) -> Option<u32> {
-        let index = (*self.cables.get(port.0 as usize)?)?;
+    /// From now on frames on the stream are those of `port`.
+    pub(super) fn wire(&mut self, port: PortId, stream: UnixStream) -> io::Result<()> {
+        self.ends[port.0 as usize] = End::Wire(Wire::new(stream)?);
+        if !self.wired.contains(&port) {
+            self.wired.push(port);
+        }
+        self.switch.set_link(port, true);
+        Ok(())
+    }
+
+    /// Answers the index of the interface behind the port, if it is one.
+    pub(super) fn set_link(&mut self, port: PortId, up: bool) -> io::Result<Option<u32>> {
+        let index = match self.ends.get(port.0 as usize) {
+            Some(End::Interface(index)) => Some(*index),
+            Some(End::Wire(_)) => None,
+            Some(End::Nothing | End::Guests(_)) | None => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+        };
         self.switch.set_link(port, up);
-        Some(index)
+        Ok(index)
     }
 
     pub(super) fn counters(&mut self) -> io::Result<LanCounters> {
@@ -147,8 +170,7 @@ impl Driver {
         self.switch.handle_timeout(now);
         send_ready(
             &mut self.switch,
-            &self.cables,
-            &mut self.guests,
+            &mut self.ends,
             &mut self.capture,
             &mut batch,
         );
@@ -173,74 +195,98 @@ impl Driver {
             }
             send_ready(
                 &mut self.switch,
-                &self.cables,
-                &mut self.guests,
+                &mut self.ends,
                 &mut self.capture,
                 &mut batch,
             );
             for to in &passage.ports {
-                match (self.cables[to.0 as usize], &mut self.guests) {
-                    (Some(index), _) => batch.push_borrowed(index, frame.bytes),
-                    (None, Some((port, guests))) if port == to => {
-                        guests.handle_frame(frame.bytes);
-                    }
-                    (None, _) => {}
+                match &mut self.ends[to.0 as usize] {
+                    End::Interface(index) => batch.push_borrowed(*index, frame.bytes),
+                    End::Guests(guests) => guests.handle_frame(frame.bytes),
+                    End::Wire(wire) => wire.send(frame.bytes),
+                    End::Nothing => {}
                 }
             }
         }
         self.sender.send(&batch)?;
         drop(batch);
         self.ring.release(taken);
-        Ok(taken + self.forward_guests(now)?)
+        taken += self.forward_guests(now)?;
+        for index in 0..self.wired.len() {
+            taken += self.forward_wire(self.wired[index], now)?;
+        }
+        Ok(taken)
     }
 
     /// Moves up to [`FRAMES_PER_TURN`] frames of the stations without a kernel. Answers how many.
     fn forward_guests(&mut self, now: Instant) -> io::Result<usize> {
-        let Some((port, mut guests)) = self.guests.take() else {
+        let Some(port) = self.guests else {
             return Ok(0);
         };
+        let mut frames = Vec::new();
+        if let End::Guests(guests) = &mut self.ends[port.0 as usize] {
+            let polled = std::iter::from_fn(|| guests.poll()).take(FRAMES_PER_TURN);
+            frames.extend(polled.map(Arc::from));
+        }
+        self.pass(port, &frames, now)
+    }
+
+    /// Moves what has come on a wire, and what waits to leave by it. Answers how many frames came.
+    fn forward_wire(&mut self, port: PortId, now: Instant) -> io::Result<usize> {
+        let mut frames = Vec::new();
+        if let End::Wire(wire) = &mut self.ends[port.0 as usize] {
+            wire.flush();
+            wire.receive(|frame| frames.push(Arc::from(frame)));
+            self.counters.wire_full += wire.take_lost();
+            if wire.is_closed() {
+                // The machine is off; its port waits for the next one.
+                self.ends[port.0 as usize] = End::Nothing;
+                self.switch.set_link(port, false);
+            }
+        }
+        self.pass(port, &frames, now)
+    }
+
+    /// Takes frames that are not in the ring through the switch. Answers how many.
+    fn pass(&mut self, port: PortId, frames: &[Arc<[u8]>], now: Instant) -> io::Result<usize> {
+        if frames.is_empty() {
+            return Ok(0);
+        }
         let mut batch = Batch::default();
         let mut passage = Passage::default();
-        let mut taken = 0;
-        while taken < FRAMES_PER_TURN
-            && let Some(frame) = guests.poll()
-        {
-            taken += 1;
-            self.switch.pass_frame(port, &frame, now, &mut passage);
+        for frame in frames {
+            self.switch.pass_frame(port, frame, now, &mut passage);
             if let Some(capture) = &mut self.capture {
                 capture.write(Record {
                     port,
                     unix_nanos: unix_nanos(),
                     way: Way::Inbound,
-                    frame: &frame,
+                    frame,
                     comment: remark(&passage),
                 });
             }
-            let frame: Arc<[u8]> = frame.into();
             for to in &passage.ports {
-                if let Some(index) = self.cables[to.0 as usize] {
-                    batch.push_kept(index, Arc::clone(&frame));
-                }
+                self.ends[to.0 as usize].give(frame, &mut batch);
             }
         }
-        self.guests = Some((port, guests));
         send_ready(
             &mut self.switch,
-            &self.cables,
-            &mut self.guests,
+            &mut self.ends,
             &mut self.capture,
             &mut batch,
         );
         self.sender.send(&batch)?;
-        Ok(taken)
+        Ok(frames.len())
     }
 
     /// Sleeps until there is a frame, an order, or something is due.
     fn wait(&self, bell: &OwnedFd) -> io::Result<()> {
         let landing = self.switch.poll_timeout();
         let landing = landing.map(|deadline| deadline.at.since(self.now()));
-        let guests = self.guests.as_ref();
-        let due = guests.and_then(|(_, guests)| guests.wait_max());
+        let due = self.guests.and_then(|port| match self.end(port) {
+            End::Guests(guests) => guests.wait_max(),
+            End::Nothing | End::Interface(_) | End::Wire(_) => None,
+        });
         let timeout = landing.into_iter().chain(due).min().map(|wait| {
             let wait = wait.min(LONGEST_WAIT);
             Timespec {
@@ -248,10 +294,20 @@ impl Driver {
                 tv_nsec: wait.subsec_nanos().into(),
             }
         });
-        let mut fds = [
+        let mut fds = vec![
             PollFd::from_borrowed_fd(self.ring.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN),
         ];
+        for port in &self.wired {
+            if let End::Wire(wire) = self.end(*port) {
+                let more = if wire.is_behind() {
+                    PollFlags::OUT
+                } else {
+                    PollFlags::empty()
+                };
+                fds.push(PollFd::from_borrowed_fd(wire.as_fd(), PollFlags::IN | more));
+            }
+        }
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -263,8 +319,37 @@ impl Driver {
         Ok(())
     }
 
+    fn end(&self, port: PortId) -> &End {
+        &self.ends[port.0 as usize]
+    }
+
     fn now(&self) -> Instant {
         Instant::ZERO + self.began.elapsed()
+    }
+}
+
+/// What is at the other end of a port's cable.
+#[derive(Debug)]
+enum End {
+    /// Nothing yet.
+    Nothing,
+    /// An interface of a kernel, by its index.
+    Interface(u32),
+    /// A process that is a machine.
+    Wire(Wire),
+    /// Stations without a kernel.
+    Guests(Box<dyn Guests>),
+}
+
+impl End {
+    /// Has the frame arrive there, now or with the batch.
+    fn give<'a>(&mut self, frame: &Arc<[u8]>, batch: &mut Batch<'a>) {
+        match self {
+            Self::Interface(index) => batch.push_kept(*index, Arc::clone(frame)),
+            Self::Guests(guests) => guests.handle_frame(frame),
+            Self::Wire(wire) => wire.send(frame),
+            Self::Nothing => {}
+        }
     }
 }
 
@@ -272,8 +357,7 @@ impl Driver {
 /// way out: a frame that was captured on its way in, with nothing said about it, went through.
 fn send_ready(
     switch: &mut Switch,
-    cables: &[Option<u32>],
-    guests: &mut Option<(PortId, Box<dyn Guests>)>,
+    ends: &mut [End],
     capture: &mut Option<Capture>,
     batch: &mut Batch<'_>,
 ) {
@@ -287,11 +371,7 @@ fn send_ready(
                 comment: String::new(),
             });
         }
-        match (cables[port.0 as usize], &mut *guests) {
-            (Some(index), _) => batch.push_kept(index, frame),
-            (None, Some((theirs, guests))) if *theirs == port => guests.handle_frame(&frame),
-            (None, _) => {}
-        }
+        ends[port.0 as usize].give(&frame, batch);
     }
 }
 

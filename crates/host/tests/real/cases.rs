@@ -39,7 +39,7 @@ pub(crate) const ALL: [(&str, Case); 9] = [
 ];
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Machines `a`, `b`, … at one switch, with addresses 10.0.0.1, 10.0.0.2, …
 pub(crate) struct Bench {
@@ -71,7 +71,7 @@ impl Bench {
         Self { lan, nets, ports }
     }
 
-    fn addressed(machines: usize, dir: &Path) -> Self {
+    pub(crate) fn addressed(machines: usize, dir: &Path) -> Self {
         let bench = Self::cabled(machines, dir);
         for (n, net) in bench.nets.iter().enumerate() {
             net.run(|| configure(addr(n))).unwrap();
@@ -79,7 +79,7 @@ impl Bench {
         bench
     }
 
-    fn udp(&self, n: usize) -> UdpSocket {
+    pub(crate) fn udp(&self, n: usize) -> UdpSocket {
         let open = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 5000)).unwrap();
         let socket = self.nets[n].run(open).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     /// Stops, and answers the capture, after a look at what must not have happened.
-    fn stop(self, dir: &Path) -> Vec<u8> {
+    pub(crate) fn stop(self, dir: &Path) -> Vec<u8> {
         let counters = self.lan.stop().unwrap();
         let trouble = (counters.ring_full, counters.too_long, counters.capture_full);
         assert_eq!(trouble, (0, 0, 0), "{counters:?}");
@@ -107,7 +107,7 @@ fn configure(addr: Ipv4Addr) {
         .unwrap();
 }
 
-fn receive(socket: &UdpSocket) -> Vec<u8> {
+pub(crate) fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 2048];
     let (length, _) = socket.recv_from(&mut buffer).unwrap();
     buffer[..length].to_vec()

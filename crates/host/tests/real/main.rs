@@ -11,6 +11,7 @@
 
 mod cases;
 mod deaths;
+mod wires;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -60,6 +61,7 @@ fn run_case(name: &str, dir: &Path) -> ExitCode {
     let case = cases::ALL
         .iter()
         .chain(&deaths::LIVES)
+        .chain(&wires::ALL)
         .find(|(n, _)| *n == name);
     let (_, case) = case.expect("a case of that name");
     if let Err(error) = sandbox::enter() {
@@ -83,7 +85,8 @@ fn run_all(filters: &[&str]) -> ExitCode {
                 .iter()
                 .all(|f| f.starts_with('-') || test.contains(f))
         };
-        let cases = cases::ALL.iter().map(|(name, _)| (*name, None));
+        let cases = cases::ALL.iter().chain(&wires::ALL);
+        let cases = cases.map(|(name, _)| (*name, None));
         let deaths = deaths::ALL.iter().map(|(name, test)| (*name, Some(*test)));
         for (name, test) in cases.chain(deaths) {
             let title = format!("{user}::{name}");
