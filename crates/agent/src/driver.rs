@@ -37,7 +37,7 @@ pub fn run(config: Config, events: impl Write + Send) -> Result<(), AgentError> 
     let mut agent = Agent {
         node: Node::new(node_config(&config, &link), seed),
         link,
-        processes: Processes::new(&config.log_dir),
+        processes: Processes::new(&config.log_dir, config.log_file),
         fetches: Fetches::new().map_err(AgentError::Fetches)?,
         files: SystemFiles {
             etc_dir: config.etc_dir,
@@ -78,6 +78,7 @@ fn node_config(config: &Config, link: &Link) -> quorate_node::Config {
     quorate_node::Config {
         dhcp,
         previous: config.previous,
+        datasource: config.datasource.clone(),
     }
 }
 

@@ -34,6 +34,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+pub use quorate_node::Datasource;
 use quorate_node::Event;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,9 @@ pub struct Config {
     /// How long an ARP probe listens before a lease is used; no probe when absent.
     #[serde(default)]
     pub probe_ms: Option<u64>,
+    /// Where the seed is.
+    #[serde(default)]
+    pub datasource: Datasource,
     /// Where units of the seed are written.
     #[serde(default = "unit_dir")]
     pub unit_dir: PathBuf,
@@ -81,6 +85,9 @@ pub struct Config {
     /// Where the output of each unit goes, as `<unit>.log`.
     #[serde(default = "log_dir")]
     pub log_dir: PathBuf,
+    /// Where the output of every unit goes instead: a serial port that somebody reads.
+    #[serde(default)]
+    pub log_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -93,12 +100,14 @@ impl Config {
             vendor_class: None,
             user_class: None,
             previous: None,
+            datasource: Datasource::Lease,
             seed: 0,
             first_retry_ms: first_retry_ms(),
             probe_ms: None,
             unit_dir: unit_dir(),
             etc_dir: etc_dir(),
             log_dir: log_dir(),
+            log_file: None,
         }
     }
 }

@@ -31,26 +31,30 @@ pub(crate) struct Program<'a> {
 pub(crate) struct Processes {
     running: BTreeMap<String, Pid>,
     log_dir: PathBuf,
+    /// Where the output of every unit goes, if not to a file for each in `log_dir`.
+    log_file: Option<PathBuf>,
     /// As PID 1 every orphan of the machine is ours to reap.
     is_init: bool,
 }
 
 impl Processes {
-    pub(crate) fn new(log_dir: &Path) -> Self {
+    pub(crate) fn new(log_dir: &Path, log_file: Option<PathBuf>) -> Self {
         Self {
             running: BTreeMap::new(),
             log_dir: log_dir.to_owned(),
+            log_file,
             is_init: rustix::process::getpid() == Pid::INIT,
         }
     }
 
-    /// Starts a unit's process, its output appended to `<log_dir>/<unit>.log`.
+    /// Starts a unit's process, its output appended to `<log_dir>/<unit>.log` or the one file.
     pub(crate) fn spawn(&mut self, program: Program<'_>) -> io::Result<u32> {
         let (path, args) = program
             .argv
             .split_first()
             .ok_or(io::ErrorKind::InvalidInput)?;
-        let log = self.log_dir.join(format!("{}.log", program.unit));
+        let own = || self.log_dir.join(format!("{}.log", program.unit));
+        let log = self.log_file.clone().unwrap_or_else(own);
         let log = OpenOptions::new().append(true).create(true).open(log)?;
         let mut command = Command::new(path);
         command

@@ -92,6 +92,7 @@ impl Machine {
         let config = quorate_node::Config {
             dhcp,
             previous: None,
+            datasource: quorate_node::Datasource::Lease,
         };
         let seed = self.seed.child(&format!("life {}", self.lives));
         let client = seed.child("client").random();

@@ -5,10 +5,9 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use quorate_elf::Program;
 use quorate_host::machine::PROGRAM;
 use testcontainers::core::{AccessMode, Mount};
-
-use crate::program::Program;
 
 /// How a container starts this program.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use quorate_elf::Program;
 use quorate_stage::servers::ETCD_INSIDE;
 use sha2::{Digest as _, Sha256};
 use testcontainers::core::BuildImageOptions;
@@ -11,7 +12,6 @@ use testcontainers::runners::AsyncBuilder as _;
 use testcontainers::{GenericBuildableImage, GenericImage};
 
 use crate::engine::{Engine, EngineError, said};
-use crate::program::Program;
 
 /// An image that machines can be started from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,23 +74,9 @@ impl Image {
 /// Files of this host, and where they lie in the image.
 fn contents(etcd: &Path) -> std::io::Result<Vec<(PathBuf, PathBuf)>> {
     let program = Program::read(etcd)?;
-    let mut files = vec![(program.path, PathBuf::from(ETCD_INSIDE))];
-    if let Some(dynamic) = program.dynamic {
-        // Before version 2.34 the C library loads the files of its resolver when it is asked.
-        let beside = |library: &PathBuf| {
-            let dir = library.parent().map(Path::to_owned).unwrap_or_default();
-            RESOLVER.map(|name| dir.join(name))
-        };
-        let is_libc = |library: &&PathBuf| library.ends_with("libc.so.6");
-        let libc = dynamic.libraries.iter().find(is_libc);
-        let resolver = libc.map(beside).into_iter().flatten();
-        let resolver: Vec<_> = resolver.filter(|path| path.exists()).collect();
-        let libraries = dynamic.libraries.into_iter().chain(resolver);
-        let mut all: Vec<_> = libraries.chain([dynamic.loader]).collect();
-        all.sort();
-        all.dedup();
-        files.extend(all.into_iter().map(|path| (path.clone(), path)));
-    }
+    let mut files = vec![(program.path.clone(), PathBuf::from(ETCD_INSIDE))];
+    let companions = program.companions().into_iter();
+    files.extend(companions.map(|path| (path.clone(), path)));
     Ok(files)
 }
 
@@ -124,7 +110,6 @@ const ETC: [(&str, &str); 4] = [
     // An empty directory cannot be copied.
     ("/tmp/.keep", ""),
 ];
-const RESOLVER: [&str; 3] = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
 
 #[cfg(test)]
 mod tests {

@@ -21,8 +21,7 @@
 //! engine removes the container, and one more container, the [`janitor`], removes the disks.
 //!
 //! - [`engine`]: the Docker engine, and what is swept from it; `container`: one container
-//! - [`image`]: what machines are made from; `program`: a program and the libraries it needs;
-//!   `boot`: this program, shown to a container
+//! - [`image`]: what machines are made from; `boot`: this program, shown to a container
 //! - [`site`]: one run's part of the engine
 //! - [`rack`]: its machines; `bay`: one of them
 //! - `line`: what runner and PID 1 say to each other
@@ -40,7 +39,6 @@ pub mod image;
 pub mod janitor;
 mod line;
 pub mod machine;
-mod program;
 pub mod rack;
 pub mod site;
 

@@ -27,5 +27,5 @@ pub mod supervisor;
 pub mod unit;
 
 pub use event::{Command, Event, ExitStatus, Lease, Step, StopSignal};
-pub use machine::{Config, Node, State};
+pub use machine::{Config, Datasource, Node, State};
 pub use supervisor::{Supervisor, UnitState};

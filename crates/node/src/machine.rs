@@ -29,7 +29,7 @@ use crate::unit;
 mod seed_fetch;
 
 use seed_fetch::Patience;
-pub use seed_fetch::SeedFetch;
+pub use seed_fetch::{Datasource, SeedFetch};
 
 /// What a machine is before it has power.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub struct Config {
     pub dhcp: ClientConfig,
     /// The address to ask for first (INIT-REBOOT).
     pub previous: Option<Ipv4Addr>,
+    pub datasource: Datasource,
 }
 
 /// Where a machine stands on its way.
@@ -268,7 +269,14 @@ impl Node {
             *retry_at = Some(now + CONFIGURE_RETRY);
             return;
         }
-        let boot_file = configuration.boot_file.clone();
+        let boot_file = match self.config.datasource.clone() {
+            Datasource::Lease => configuration.boot_file.clone(),
+            Datasource::Url(url) => Some(url),
+            Datasource::Given {
+                meta_data,
+                user_data,
+            } => return self.apply(meta_data.as_bytes(), user_data.as_bytes(), now),
+        };
         match boot_file
             .as_deref()
             .filter(|url| url.starts_with("http://"))

@@ -6,13 +6,14 @@
 //! archive keys verify it as they verify the system's own packages.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::provider::{Fetched, Progress, Provider};
 use crate::tool::run;
 use crate::version::Version;
 
+pub mod packages;
 pub mod sources;
 
 use sources::{Source, find_mirror, parse_deb822, parse_one_line};
@@ -46,43 +47,82 @@ impl Provider for Debian {
             .iter()
             .find(|(offer, _)| *offer == version)
             .ok_or_else(|| format!("no suite has {version}"))?;
-        let mirror = system_mirror()?;
-        let config = write_config(into, &mirror, suite)?;
-        let apt = |tool: &str| {
-            let mut command = Command::new(tool);
-            command.env("APT_CONFIG", &config).env("LC_ALL", "C");
-            command
-        };
-        progress.step(&format!("reading the package index of Debian {suite}"));
-        run(apt("apt-get").args(["-q", "update"]), progress)?;
-        progress.step("downloading etcd-server and etcd-client");
-        let mut download = apt("apt-get");
-        download
-            .args(["-q", "download", "etcd-server", "etcd-client"])
-            .current_dir(into);
-        run(&mut download, progress)?;
-
-        progress.step("unpacking");
-        let mut packages = Vec::new();
-        for entry in fs::read_dir(into)
-            .map_err(|error| error.to_string())?
-            .flatten()
-        {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "deb") {
-                let mut unpack = Command::new("dpkg-deb");
-                unpack.arg("-x").arg(&path).arg(into.join("root"));
-                run(&mut unpack, progress)?;
-                packages.push(entry.file_name().to_string_lossy().into_owned());
-            }
-        }
-        packages.sort();
+        let apt = Apt::open(into, suite, None, progress)?;
+        let packages = ["etcd-server", "etcd-client"];
+        apt.download(&packages, into, progress)?;
+        let archives = apt.unpack(into, &into.join("root"), progress)?;
         let binaries = into.join("root/usr/bin");
         Ok(Fetched {
             etcd: binaries.join("etcd"),
             etcdctl: Some(binaries.join("etcdctl")),
-            source: packages.join(" "),
+            source: archives.join(" "),
         })
+    }
+}
+
+/// apt with one suite's index, in a directory of its own.
+#[derive(Debug)]
+struct Apt {
+    config: PathBuf,
+}
+
+impl Apt {
+    /// Reads the package index of `suite`, for this machine's architecture unless another one
+    /// is named.
+    fn open(
+        scratch: &Path,
+        suite: &str,
+        architecture: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Self, String> {
+        let mirror = system_mirror()?;
+        let config = write_config(scratch, &mirror, suite, architecture)?;
+        let apt = Self { config };
+        progress.step(&format!("reading the package index of Debian {suite}"));
+        run(apt.tool("apt-get").args(["-q", "update"]), progress)?;
+        Ok(apt)
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.env("APT_CONFIG", &self.config).env("LC_ALL", "C");
+        command
+    }
+
+    /// Downloads the newest of these packages. apt compares each with the hash in the index,
+    /// which Debian's keys sign.
+    fn download(
+        &self,
+        packages: &[&str],
+        into: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), String> {
+        progress.step(&format!("downloading {}", packages.join(" and ")));
+        let mut download = self.tool("apt-get");
+        download.args(["-q", "download"]).args(packages);
+        run(download.current_dir(into), progress).map(drop)
+    }
+
+    /// Unpacks every package in `from`, and answers their file names in order.
+    fn unpack(
+        &self,
+        from: &Path,
+        root: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>, String> {
+        progress.step("unpacking");
+        let mut archives = Vec::new();
+        for entry in fs::read_dir(from).map_err(|error| error.to_string())? {
+            let entry = entry.map_err(|error| error.to_string())?;
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                let mut unpack = self.tool("dpkg-deb");
+                run(unpack.arg("-x").arg(&path).arg(root), progress)?;
+                archives.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        archives.sort();
+        Ok(archives)
     }
 }
 
@@ -122,7 +162,12 @@ fn system_mirror() -> Result<Source, String> {
 }
 
 /// Writes apt's whole private world below `into`, and answers its configuration file.
-fn write_config(into: &Path, mirror: &Source, suite: &str) -> Result<std::path::PathBuf, String> {
+fn write_config(
+    into: &Path,
+    mirror: &Source,
+    suite: &str,
+    architecture: Option<&str>,
+) -> Result<PathBuf, String> {
     let failed = |error: std::io::Error| format!("apt's private configuration: {error}");
     let root = into.join("apt");
     for dir in ["lists/partial", "cache/archives/partial"] {
@@ -132,7 +177,12 @@ fn write_config(into: &Path, mirror: &Source, suite: &str) -> Result<std::path::
     let source = root.join("quorate.sources");
     fs::write(&source, mirror.for_suite(suite)).map_err(failed)?;
     let config = root.join("apt.conf");
-    fs::write(&config, config_text(&root, &transport_settings())).map_err(failed)?;
+    let mut text = config_text(&root, &transport_settings());
+    if let Some(architecture) = architecture {
+        text += &format!("APT::Architecture \"{architecture}\";\n");
+        text += &format!("APT::Architectures {{ \"{architecture}\"; }};\n");
+    }
+    fs::write(&config, text).map_err(failed)?;
     Ok(config)
 }
 

@@ -1,4 +1,4 @@
-//! Gets an etcd binary.
+//! Gets an etcd binary, and other packages of Debian's.
 //!
 //! In this order: an explicit path, `$QUORATE_ETCD`, the right version in `$PATH`, the cache,
 //! and then one package [`Provider`] after another. Nothing needs root, and nothing but the

@@ -43,7 +43,9 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     Schema(SchemaArgs),
     Serve(ServeArgs),
+    Node(NodeArgs),
     AwaitPeers(AwaitPeersArgs),
+    Image(ImageArgs),
     Etcd(EtcdArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -433,6 +435,76 @@ pub(crate) struct AwaitPeersArgs {
     /// etcd's data directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+}
+
+/// Be the node agent of this machine: lease, name, seed, units
+///
+/// What `quorate run` does on its machines, on a real one: takes a lease for the interface,
+/// configures it, names the machine, fetches the NoCloud seed that the lease's option 67 names,
+/// and starts and supervises the units that it installs, etcd among them. On SIGTERM or SIGINT it
+/// stops them and gives the lease back. As PID 1, where the images of `quorate image build` end,
+/// it reaps orphans, and powers the machine off when it ends.
+///
+/// It takes the interface over, with its addresses and routes, and writes /etc/resolv.conf,
+/// /etc/hostname and /etc/hosts: run it on machines that have no other network configuration.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    quorate node --interface eth0\n  \
+    quorate node --seed http://10.20.0.2/seed/52:54:00:00:00:01/ --tell /dev/ttyS1\n\n\
+    Needs root, or CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE and a writable /etc.")]
+pub(crate) struct NodeArgs {
+    /// The network card to boot from
+    #[arg(long, value_name = "NAME", default_value = "eth0")]
+    pub(crate) interface: String,
+    /// Where the seed is, instead of where the lease says: the URL that file names are added to
+    #[arg(long, value_name = "URL")]
+    pub(crate) seed: Option<String>,
+    /// Write events, one line of JSON each, to this file or device instead of standard output
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tell: Option<PathBuf>,
+    /// Write the output of all units to this file or device instead of /var/log/UNIT.log
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unit_log: Option<PathBuf>,
+    /// The number that transaction identifiers and jitter are drawn from, by MAC address
+    #[arg(long, value_name = "N")]
+    pub(crate) random: Option<u64>,
+    /// How soon an unanswered DISCOVER is repeated for the first time (RFC 2131: 4 s)
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub(crate) first_retry_ms: Option<u64>,
+}
+
+/// Make what a machine of metal, or a virtual one, boots
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ImageVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageVerb {
+    /// Make a kernel and an initial RAM file system, in the cache
+    ///
+    /// The kernel and busybox are Debian's packages; etcd and quorate are this host's. A machine
+    /// that boots it becomes `quorate node`. Needs no root; made again only when what it is made
+    /// of has changed.
+    #[command(after_help = "Examples:\n  \
+        quorate image build\n  \
+        quorate image build --etcd 3.5.16 --program target/release/quorate\n  \
+        quorate image build --format json | jq -r .kernel,.initrd")]
+    Build(ImageBuildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageBuildArgs {
+    /// The etcd that machines run: a version ("3.5", "3.5.16") or the path of a program
+    #[arg(long, value_name = "VERSION|PATH")]
+    pub(crate) etcd: Option<String>,
+    /// The quorate that machines run; this program otherwise
+    #[arg(long, value_name = "PATH")]
+    pub(crate) program: Option<PathBuf>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
 }
 
 /// Get etcd, or see what is there

@@ -156,7 +156,7 @@ fn list(format: Format) -> ExitCode {
 
 /// Progress as lines on standard error.
 #[derive(Debug)]
-struct Steps;
+pub(crate) struct Steps;
 
 impl Progress for Steps {
     fn step(&self, what: &str) {

@@ -4,6 +4,8 @@
 //! library so that a test program can be `quorate` too: worlds start the running program again
 //! as their servers and machines, whichever program that is.
 //!
+//! Started by a kernel as `/init`, this program is the init of a machine ([`quorate_init`]).
+//!
 //! Three hidden verbs come before everything else. Two make namespaces and so need a process with
 //! one thread: [`quorate_host::machine::HIDDEN_VERB`] is a machine of the world `host`,
 //! [`inside::HIDDEN_VERB`] is a run within its sandbox. [`quorate_lab::HIDDEN_VERB`] is PID 1 of
@@ -27,10 +29,12 @@ mod contain;
 mod edit;
 mod etcd;
 mod exit;
+mod image;
 mod inside;
 mod list;
 mod live;
 mod man;
+mod node;
 mod notify;
 mod orders;
 mod replay;
@@ -59,6 +63,9 @@ use crate::cli::{Cli, Verb};
 /// The program. Must be called before the first thread is started.
 pub fn main() -> ExitCode {
     before_main::main_was_called();
+    if quorate_init::is_init() {
+        quorate_init::run();
+    }
     let verb = std::env::args().nth(1).unwrap_or_default();
     if verb == quorate_host::machine::HIDDEN_VERB {
         return quorate_host::machine::main(agent);
@@ -84,7 +91,9 @@ pub fn main() -> ExitCode {
         Verb::Report(args) => report::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Node(args) => node::run(&args),
         Verb::AwaitPeers(args) => await_peers::run(&args),
+        Verb::Image(args) => image::run(&args),
         Verb::Etcd(args) => etcd::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

@@ -89,6 +89,7 @@ impl Machine {
         let config = quorate_node::Config {
             dhcp,
             previous: None,
+            datasource: quorate_node::Datasource::Lease,
         };
         let seed = self.seed.child(&format!("life {}", self.life));
         let mut node = Node::new(config, seed);

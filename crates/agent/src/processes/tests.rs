@@ -10,7 +10,7 @@ struct Bench {
 
 fn bench() -> Bench {
     let log_dir = tempfile::tempdir().unwrap();
-    let processes = Processes::new(log_dir.path());
+    let processes = Processes::new(log_dir.path(), None);
     Bench { log_dir, processes }
 }
 
@@ -129,4 +129,18 @@ fn a_program_that_is_not_there_is_an_error() {
     });
     assert_eq!(error.unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(bench.processes.reap(), []);
+}
+
+#[test]
+fn one_file_can_take_the_output_of_every_unit() {
+    let log_dir = tempfile::tempdir().unwrap();
+    let log_file = log_dir.path().join("all");
+    let mut bench = Bench {
+        processes: Processes::new(log_dir.path(), Some(log_file.clone())),
+        log_dir,
+    };
+    bench.sh("echo hello");
+    bench.ended();
+    assert_eq!(fs::read_to_string(log_file).unwrap(), "hello\n");
+    assert!(!bench.log_dir.path().join("a.service.log").exists());
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate_core::{Instant, Pauses, Random, Seed};
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 
@@ -12,6 +13,23 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The files that a node reads (cloud-init's NoCloud names).
 const FILES: [&str; 2] = ["meta-data", "user-data"];
+
+/// Where a machine's NoCloud seed is.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Datasource {
+    /// Where option 67 of the lease says.
+    #[default]
+    Lease,
+    /// At this URL, to which file names are appended; whoever booted the machine said so
+    /// (`ds=nocloud-net;s=URL`).
+    Url(String),
+    /// These are its files: the machine was booted to do one thing.
+    Given {
+        meta_data: String,
+        user_data: String,
+    },
+}
 
 /// One seed on its way. An attempt asks for every file that is not there yet; when all of them
 /// are answered and some failed, the next attempt waits for `retry_at`.

@@ -24,11 +24,16 @@ runcmd:
 "#;
 
 fn node() -> Node {
+    node_with(Datasource::Lease)
+}
+
+fn node_with(datasource: Datasource) -> Node {
     let mut dhcp = ClientConfig::new(MAC);
     dhcp.hostname = Some("fallback".into());
     let config = Config {
         dhcp,
         previous: None,
+        datasource,
     };
     Node::new(config, Seed::new(1))
 }
@@ -619,4 +624,45 @@ proptest! {
     fn a_node_obeys_the_laws(inputs in prop::collection::vec(input(), 0..60)) {
         obey(node, &inputs);
     }
+}
+
+#[test]
+fn whoever_boots_a_machine_can_say_where_its_seed_is() {
+    let mut bench = Bench::new();
+    bench.node = node_with(Datasource::Url("http://10.77.0.9/mine".into()));
+    bench.tell(Command::PowerOn);
+    bench.lease();
+    bench.said();
+    bench.tell(Command::InterfaceConfigured);
+    let url = |file| Event::FetchSeed {
+        url: format!("http://10.77.0.9/mine/{file}"),
+    };
+    assert_eq!(bench.said(), [url("meta-data"), url("user-data")]);
+}
+
+#[test]
+fn a_machine_with_a_given_seed_fetches_none() {
+    let mut bench = Bench::new();
+    bench.node = node_with(Datasource::Given {
+        meta_data: "instance-id: i-9".into(),
+        user_data: USER_DATA.into(),
+    });
+    bench.tell(Command::PowerOn);
+    bench.lease();
+    bench.said();
+    bench.tell(Command::InterfaceConfigured);
+    let said = bench.said();
+    assert!(
+        matches!(
+            &said[..],
+            [
+                Event::SeedApplied { .. },
+                Event::SetHostname { .. },
+                Event::InstallFile { .. }
+            ]
+        ),
+        "{said:?}"
+    );
+    bench.installed(Ok(()));
+    assert!(matches!(&bench.said()[..], [Event::StartUnit { .. }]));
 }

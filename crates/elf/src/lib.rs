@@ -1,4 +1,15 @@
 //! A program and what it needs to run where nothing else is: its loader and its libraries.
+//!
+//! - [`Program`]: which files it needs
+//! - [`strip`]: what of its own file it needs
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+mod strip;
+
+pub use strip::{Stripped, strip};
 
 use std::fs::File;
 use std::io;
@@ -9,24 +20,25 @@ use std::process::Command;
 
 /// A program of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Program {
-    pub(crate) path: PathBuf,
+pub struct Program {
+    pub path: PathBuf,
+    pub is_x86_64: bool,
     /// `None` for a static program.
-    pub(crate) dynamic: Option<Dynamic>,
+    pub dynamic: Option<Dynamic>,
 }
 
 /// What a dynamic program needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Dynamic {
+pub struct Dynamic {
     /// The program interpreter that its header names.
-    pub(crate) loader: PathBuf,
+    pub loader: PathBuf,
     /// Where the loader finds its libraries here, the loader itself aside.
-    pub(crate) libraries: Vec<PathBuf>,
+    pub libraries: Vec<PathBuf>,
 }
 
 impl Program {
     /// Reads what the program in `path` needs.
-    pub(crate) fn read(path: &Path) -> io::Result<Self> {
+    pub fn read(path: &Path) -> io::Result<Self> {
         let file = File::open(path).map_err(about(path))?;
         let dynamic = match interpreter(&file).map_err(about(path))? {
             Some(loader) => Some(Dynamic {
@@ -35,13 +47,64 @@ impl Program {
             }),
             None => None,
         };
-        let path = path.to_owned();
-        Ok(Self { path, dynamic })
+        let mut machine = [0; 2];
+        file.read_exact_at(&mut machine, E_MACHINE)
+            .map_err(about(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            is_x86_64: u16::from_le_bytes(machine) == EM_X86_64,
+            dynamic,
+        })
+    }
+
+    /// Every other file that the program needs, each once, in order. Each is to lie at the same
+    /// path where the program runs.
+    pub fn companions(&self) -> Vec<PathBuf> {
+        let Some(dynamic) = &self.dynamic else {
+            return Vec::new();
+        };
+        // Before version 2.34 the C library loads the files of its resolver when it is asked.
+        let beside = |library: &PathBuf| {
+            let dir = library.parent().map(Path::to_owned).unwrap_or_default();
+            RESOLVER.map(|name| dir.join(name))
+        };
+        let is_libc = |library: &&PathBuf| library.ends_with("libc.so.6");
+        let libc = dynamic.libraries.iter().find(is_libc);
+        let resolver = libc.map(beside).into_iter().flatten();
+        let resolver = resolver.filter(|path| path.exists());
+        let mut all: Vec<_> = dynamic.libraries.iter().cloned().chain(resolver).collect();
+        all.push(dynamic.loader.clone());
+        all.sort();
+        all.dedup();
+        all
     }
 }
 
 /// The interpreter that an ELF file of this machine's class names, from its program headers.
 fn interpreter(file: &File) -> io::Result<Option<PathBuf>> {
+    for segment in segments(file)? {
+        if segment.kind == PT_INTERP {
+            let length = segment.length.min(PATH_MAX);
+            let mut name = vec![0; usize::try_from(length).unwrap_or_default()];
+            file.read_exact_at(&mut name, segment.offset)?;
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            return Ok(Some(std::ffi::OsStr::from_bytes(name).into()));
+        }
+    }
+    Ok(None)
+}
+
+/// One entry of the table by which the kernel loads a program.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    kind: u32,
+    /// Where in the file, and how many bytes of it.
+    offset: u64,
+    length: u64,
+}
+
+/// The program headers of an ELF file of this machine's class.
+fn segments(file: &File) -> io::Result<Vec<Segment>> {
     let mut header = [0; HEADER_LEN];
     file.read_exact_at(&mut header, 0)?;
     let is_elf = header.starts_with(b"\x7fELF\x02\x01");
@@ -49,18 +112,16 @@ fn interpreter(file: &File) -> io::Result<Option<PathBuf>> {
         return Err(io::Error::other("not a 64-bit little-endian ELF program"));
     }
     let (offset, length) = (u64_at(&header, 0x20), u16_at(&header, 0x36));
-    for number in 0..u64::from(u16_at(&header, 0x38)) {
+    let entry = |number| {
         let mut entry = [0; PROGRAM_HEADER_LEN];
         file.read_exact_at(&mut entry, offset + number * u64::from(length))?;
-        if u32_at(&entry, 0) == PT_INTERP {
-            let length = u64_at(&entry, 0x20).min(PATH_MAX);
-            let mut name = vec![0; usize::try_from(length).unwrap_or_default()];
-            file.read_exact_at(&mut name, u64_at(&entry, 8))?;
-            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-            return Ok(Some(std::ffi::OsStr::from_bytes(name).into()));
-        }
-    }
-    Ok(None)
+        Ok(Segment {
+            kind: u32_at(&entry, 0),
+            offset: u64_at(&entry, 8),
+            length: u64_at(&entry, 0x20),
+        })
+    };
+    (0..u64::from(u16_at(&header, 0x38))).map(entry).collect()
 }
 
 /// Asks the loader itself, as ldd(1) does.
@@ -116,68 +177,14 @@ fn u64_at(bytes: &[u8], offset: usize) -> u64 {
 }
 
 // elf(5), for 64 bits.
+const E_MACHINE: u64 = 0x12;
+const EM_X86_64: u16 = 62;
 const HEADER_LEN: usize = 0x40;
 const PROGRAM_HEADER_LEN: usize = 0x38;
 const PT_INTERP: u32 = 3;
+const RESOLVER: [&str; 3] = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
 /// No path is longer (linux/limits.h).
 const PATH_MAX: u64 = 4096;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_program_needs_what_it_runs_with() {
-        let program = Program::read(&std::env::current_exe().unwrap()).unwrap();
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let Some(dynamic) = program.dynamic else {
-            // A static test: it must have mapped no library.
-            assert!(!maps.contains(".so"));
-            return;
-        };
-        for library in &dynamic.libraries {
-            let real = library.canonicalize().unwrap();
-            assert!(maps.contains(real.to_str().unwrap()), "{real:?}");
-        }
-        assert!(!dynamic.libraries.is_empty());
-        assert!(dynamic.loader.is_absolute());
-        assert!(!dynamic.libraries.contains(&dynamic.loader));
-    }
-
-    #[test]
-    fn what_is_no_program_is_told() {
-        let error = Program::read(Path::new("/proc/self/status")).unwrap_err();
-        assert!(
-            error.to_string().starts_with("/proc/self/status: "),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_list_of_either_library_is_read() {
-        let glibc = "\tlinux-vdso.so.1 (0x00007ffc)\n\
-                     \tlibgcc_s.so.1 => /lib/x86_64-linux-gnu/libgcc_s.so.1 (0x00007f1)\n\
-                     \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f2)\n\
-                     \t/lib64/ld-linux-x86-64.so.2 (0x00007f3)\n";
-        let loader = Path::new("/lib64/ld-linux-x86-64.so.2");
-        let found = listed(glibc, loader).unwrap();
-        assert_eq!(
-            found,
-            [
-                Path::new("/lib/x86_64-linux-gnu/libgcc_s.so.1"),
-                Path::new("/lib/x86_64-linux-gnu/libc.so.6")
-            ]
-        );
-        let musl = "\t/lib/ld-musl-x86_64.so.1 (0x7f)\n\
-                    \tlibc.musl-x86_64.so.1 => /lib/ld-musl-x86_64.so.1 (0x7f)\n";
-        let loader = Path::new("/lib/ld-musl-x86_64.so.1");
-        assert_eq!(listed(musl, loader).unwrap(), Vec::<PathBuf>::new());
-    }
-
-    #[test]
-    fn a_missing_library_is_named() {
-        let text = "\tlibfoo.so.1 => not found\n";
-        let error = listed(text, Path::new("/lib64/ld.so")).unwrap_err();
-        assert_eq!(error.to_string(), "libfoo.so.1 is missing");
-    }
-}
+mod tests;

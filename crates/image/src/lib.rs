@@ -1,0 +1,169 @@
+//! Makes what a machine of metal boots: a kernel, an initial RAM file system.
+//!
+//! [`build`] needs no root. The kernel and busybox are Debian's packages; etcd and the program
+//! that becomes the machine's first process, `quorate` itself, are this host's.
+//!
+//! Nothing in an image is particular to one machine, and there is no secret in it.
+//!
+//! - `modules`: the drivers, in the order in which they can be loaded
+//! - `initrd`: what is in the initial RAM file system; `cpio`: its format
+//! - `store`: images in the cache
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+mod cpio;
+mod initrd;
+mod modules;
+mod store;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use quorate_elf::Program;
+use quorate_obtain::Progress;
+use quorate_obtain::debian::packages::{Unpacked, Wanted, packages};
+
+use crate::initrd::Contents;
+pub use crate::store::Manifest;
+
+/// What an image is to be made of.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Where packages and images are kept ([`quorate_obtain::cache::default_dir`]).
+    pub cache: &'a Path,
+    /// The etcd that machines run, a program of this host.
+    pub etcd: &'a Path,
+    /// The `quorate` that machines run, a program of this host.
+    pub program: &'a Path,
+    pub progress: &'a dyn Progress,
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("cache", &self.cache)
+            .field("etcd", &self.etcd)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a machine boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Debian's cloud kernel.
+    pub kernel: PathBuf,
+    /// A cpio archive, compressed.
+    pub initrd: PathBuf,
+    pub manifest: Manifest,
+}
+
+/// There is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error("the packages of the image: {0}")]
+    Packages(String),
+    #[error("{what}: {source}")]
+    Files {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("images are for x86-64: {} is not", .0.display())]
+    Architecture(PathBuf),
+}
+
+impl ImageError {
+    fn files(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Self {
+        let what = what.to_string();
+        move |source| Self::Files { what, source }
+    }
+}
+
+/// Words of the kernel's command line that every machine of this image wants: the console is the
+/// first serial port; the root file system in memory takes as much as it needs; a machine whose
+/// first process ends starts again.
+pub const COMMAND_LINE: &str = "console=ttyS0 rootfstype=ramfs panic=10 quiet";
+
+/// Makes the image, or finds it in the cache, made of the same.
+///
+/// # Errors
+/// When a package cannot be had, or a file cannot be read or written.
+pub fn build(request: &Request<'_>) -> Result<Image, ImageError> {
+    let unpacked = packages(request.cache, SUITE, &PACKAGES, request.progress);
+    let [kernel, busybox] = <[Unpacked; 2]>::try_from(unpacked.map_err(ImageError::Packages)?)
+        .expect("one answer for each package");
+    let etcd = program(request.etcd)?;
+    let quorate = program(request.program)?;
+    let files = [
+        vec![etcd.path.clone(), quorate.path.clone()],
+        etcd.companions(),
+        quorate.companions(),
+    ]
+    .concat();
+    let archives = [kernel.archive.as_str(), busybox.archive.as_str()];
+    let key = store::key(&files, &archives).map_err(ImageError::files("the image's key"))?;
+    if let Some(image) = store::find(request.cache, &key) {
+        return Ok(image);
+    }
+    let release = release(&kernel.root).map_err(ImageError::files("the kernel package"))?;
+    let contents = Contents {
+        etcd,
+        quorate,
+        busybox: busybox.root.join("bin/busybox"),
+        modules: kernel.root.join("lib/modules").join(&release),
+    };
+    let store = store::Store::open(request.cache).map_err(ImageError::files("the cache"))?;
+    // Another process may have made it while this one waited for the lock.
+    if let Some(image) = store::find(request.cache, &key) {
+        return Ok(image);
+    }
+    request
+        .progress
+        .step(&format!("an image with Linux {release}"));
+    let made = store.make(&key, |dir| {
+        let kernel = kernel.root.join("boot").join(format!("vmlinuz-{release}"));
+        fs::copy(kernel, dir.join(store::KERNEL))?;
+        let unpacked_bytes = contents.write(&dir.join(store::INITRD))?;
+        Ok(Manifest {
+            release: release.clone(),
+            packages: archives.map(str::to_owned).to_vec(),
+            unpacked_bytes,
+        })
+    });
+    made.map_err(ImageError::files("the image"))
+}
+
+/// A program that a machine can run.
+fn program(path: &Path) -> Result<Program, ImageError> {
+    let program = Program::read(path).map_err(ImageError::files("a program for the image"))?;
+    if program.is_x86_64 {
+        Ok(program)
+    } else {
+        Err(ImageError::Architecture(path.to_owned()))
+    }
+}
+
+/// The release of the one kernel in a package: `6.1.0-50-cloud-amd64`.
+fn release(root: &Path) -> io::Result<String> {
+    let mut releases = fs::read_dir(root.join("lib/modules"))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<Vec<_>>>()?;
+    match (releases.pop(), releases.pop()) {
+        (Some(release), None) => Ok(release),
+        _ => Err(io::Error::other("not exactly one kernel's modules")),
+    }
+}
+
+/// Its kernel leaves modules uncompressed, as the machine's init loads them.
+const SUITE: &str = "bookworm";
+const PACKAGES: [Wanted; 2] = [
+    Wanted::Dependency {
+        of: "linux-image-cloud-amd64",
+        prefix: "linux-image-",
+    },
+    Wanted::Package("busybox-static"),
+];

@@ -1,0 +1,103 @@
+//! The file system that a machine keeps its data on: any disk or partition with ext4 on it and
+//! the label [`DATA_LABEL`]. Its directories `lib` and `log` are the machine's `/var/lib` and
+//! `/var/log`.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::mount::{MountFlags, mount as mount_file_system, mount_bind};
+
+use crate::{DATA_LABEL, Data, InitError, stage};
+
+/// Mounts the data disk. Without one the machine's data stays in memory, if that will do.
+pub(crate) fn mount(data: Data) -> Result<(), InitError> {
+    let since = Instant::now();
+    let device = loop {
+        if let Some(device) = find() {
+            break device;
+        }
+        if data == Data::Optional {
+            stage::say("no data disk: what this machine writes is lost with its power");
+            return Ok(());
+        }
+        if since.elapsed() > APPEARS_WITHIN {
+            return Err(InitError::NoDisk(APPEARS_WITHIN));
+        }
+        // Nothing tells this process: there is no udev here.
+        std::thread::sleep(LOOK_AGAIN);
+    };
+    let at = || InitError::at(format!("mount {} at {PLACE}", device.display()));
+    fs::create_dir_all(PLACE).map_err(at())?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
+    mount_file_system(&device, PLACE, "ext4", flags, c"").map_err(|error| at()(error.into()))?;
+    for (part, place) in PARTS {
+        let from = Path::new(PLACE).join(part);
+        let at = || InitError::at(format!("show {} at {place}", from.display()));
+        fs::create_dir_all(&from).map_err(at())?;
+        fs::create_dir_all(place).map_err(at())?;
+        mount_bind(&from, place).map_err(|error| at()(error.into()))?;
+    }
+    Ok(())
+}
+
+/// The first block device with our label, by name.
+fn find() -> Option<PathBuf> {
+    let entries = fs::read_dir("/sys/class/block").ok()?.flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+    names.sort();
+    let devices = names.into_iter().map(|name| Path::new("/dev").join(name));
+    devices.into_iter().find(|device| {
+        let label = File::open(device).and_then(|file| ext_label(&file));
+        label.is_ok_and(|label| label.as_deref() == Some(DATA_LABEL))
+    })
+}
+
+/// The label of an ext2, 3 or 4 file system; `None` for anything else.
+pub fn ext_label(file: &File) -> io::Result<Option<String>> {
+    let mut block = [0; SUPERBLOCK_LEN];
+    file.read_exact_at(&mut block, SUPERBLOCK)?;
+    if block[MAGIC] != [0x53, 0xef] {
+        return Ok(None);
+    }
+    let label = block[LABEL].split(|byte| *byte == 0).next();
+    Ok(label.map(|label| String::from_utf8_lossy(label).into_owned()))
+}
+
+/// On the data disk, and in the machine.
+const PARTS: [(&str, &str); 2] = [("lib", "/var/lib"), ("log", "/var/log")];
+const PLACE: &str = "/disk";
+const APPEARS_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+// struct ext4_super_block (Documentation/filesystems/ext4/super.rst)
+const SUPERBLOCK: u64 = 1024;
+const SUPERBLOCK_LEN: usize = 0x88;
+const MAGIC: std::ops::Range<usize> = 0x38..0x3a;
+const LABEL: std::ops::Range<usize> = 0x78..0x88;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_those_of_ext_file_systems() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("disk");
+        let mut bytes = vec![0; 4096];
+        let label = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            ext_label(&File::open(&path).unwrap()).unwrap()
+        };
+        assert_eq!(label(&bytes), None);
+        bytes[1024 + 0x38..1024 + 0x3a].copy_from_slice(&[0x53, 0xef]);
+        assert_eq!(label(&bytes).as_deref(), Some(""));
+        let name = DATA_LABEL.as_bytes();
+        bytes[1024 + 0x78..1024 + 0x78 + name.len()].copy_from_slice(name);
+        assert_eq!(label(&bytes).as_deref(), Some(DATA_LABEL));
+        fs::write(&path, "short").unwrap();
+        assert!(ext_label(&File::open(&path).unwrap()).is_err());
+    }
+}

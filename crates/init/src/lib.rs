@@ -1,0 +1,122 @@
+//! What a machine of metal does before its agent: PID 1 of the initial RAM file system.
+//!
+//! ```text
+//!   kernel ─► /init ─► mounts ─► drivers ─► disk ─► command line ─► exec quorate node
+//! ```
+//!
+//! Nothing in the image is particular to one machine. What it is told stands on the kernel's
+//! command line ([`CommandLine`]), written by whoever boots it; all else comes by the wire.
+//!
+//! - [`cmdline`](CommandLine): the words
+//! - `mounts`: the kernel's file systems
+//! - `drivers`: the modules that the image brings
+//! - `disk`: where etcd's data stays
+//! - `interface`: the network card to boot from
+//! - [`stage`]: marks on the serial console
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+mod cmdline;
+pub mod disk;
+mod drivers;
+mod interface;
+mod mounts;
+pub mod stage;
+
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+pub use cmdline::{CommandLine, Data};
+
+/// What the kernel starts.
+pub const INIT: &str = "/init";
+
+/// The kernel modules of the image: absolute paths, one a line, each after all that it needs.
+pub const MODULES: &str = "/etc/quorate/modules";
+
+/// The label of the ext4 file system that a machine keeps its data on.
+pub const DATA_LABEL: &str = "quorate-data";
+
+/// A machine cannot boot.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("{what}: {source}")]
+    Failed {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("no network card appeared within {0:?}")]
+    NoInterface(Duration),
+    #[error("no file system of the label {DATA_LABEL} appeared within {0:?}")]
+    NoDisk(Duration),
+}
+
+impl InitError {
+    fn at(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Failed { what, source }
+    }
+}
+
+/// True when the kernel started this program as the first of the machine.
+pub fn is_init() -> bool {
+    let first = std::env::args_os().next().unwrap_or_default();
+    rustix::process::getpid() == rustix::process::Pid::INIT && first == INIT
+}
+
+/// Brings the machine up and becomes `quorate node`. When that fails, the machine says why and
+/// starts again: whatever was missing may be there then.
+pub fn run() -> ! {
+    let Err(error) = boot();
+    stage::say(&format!("quorate cannot boot: {error}"));
+    restart(RESTART_PAUSE)
+}
+
+/// Writes what is buffered to the disks, and starts the machine again after a pause, so that
+/// somebody can read why.
+pub fn restart(pause: Duration) -> ! {
+    rustix::fs::sync();
+    std::thread::sleep(pause);
+    // Only without the right to, which the first process of a machine has.
+    let _ = rustix::system::reboot(rustix::system::RebootCommand::Restart);
+    std::process::exit(1);
+}
+
+fn boot() -> Result<Infallible, InitError> {
+    mounts::mount_all()?;
+    stage::mark("userspace");
+    for trouble in drivers::load(Path::new(MODULES)) {
+        stage::say(&trouble);
+    }
+    stage::mark("drivers");
+    let text = std::fs::read_to_string("/proc/cmdline").map_err(InitError::at("/proc/cmdline"))?;
+    let line = CommandLine::parse(&text).or_serial(&serial());
+    for word in &line.unknown {
+        stage::say(&format!("not understood on the command line: {word}"));
+    }
+    disk::mount(line.data)?;
+    stage::mark("disk");
+    let interface = interface::choose(&line)?;
+    let program = std::fs::read_link("/proc/self/exe").map_err(InitError::at("/proc/self/exe"))?;
+    stage::mark("node");
+    let error = Command::new(&program)
+        .arg("node")
+        .args(line.node_arguments(&interface))
+        .exec();
+    Err(InitError::at(program.display().to_string())(error))
+}
+
+/// The serial number that the firmware gives the machine: for virtual ones, which have no other
+/// place, cloud-init reads the words there too.
+fn serial() -> String {
+    std::fs::read_to_string("/sys/class/dmi/id/product_serial").unwrap_or_default()
+}
+
+const RESTART_PAUSE: Duration = Duration::from_secs(10);

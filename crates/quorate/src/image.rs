@@ -1,0 +1,71 @@
+//! `quorate image build`
+
+use std::process::ExitCode;
+
+use quorate_image::{Image, ImageError, Request, build};
+use serde_json::json;
+
+use crate::cli::{Format, ImageArgs, ImageBuildArgs, ImageVerb};
+use crate::etcd::{self, Steps};
+use crate::exit;
+
+pub(crate) fn run(args: &ImageArgs) -> ExitCode {
+    match &args.verb {
+        ImageVerb::Build(args) => made(args).unwrap_or_else(|code| code),
+    }
+}
+
+fn made(args: &ImageBuildArgs) -> Result<ExitCode, ExitCode> {
+    let fail = |error: &dyn std::fmt::Display| {
+        eprintln!("{error}");
+        exit::cannot_run()
+    };
+    let cache = quorate_obtain::cache::default_dir()
+        .ok_or_else(|| fail(&quorate_obtain::request::NoCacheDir))?;
+    let program = match &args.program {
+        Some(path) => path.clone(),
+        None => std::env::current_exe().map_err(|error| fail(&error))?,
+    };
+    let etcd = etcd::get(args.etcd.as_deref(), None)?;
+    let image = build(&Request {
+        cache: &cache,
+        etcd: &etcd.etcd,
+        program: &program,
+        progress: &Steps,
+    });
+    match image {
+        Ok(image) => {
+            show(&image, args.format);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ ImageError::Architecture(_)) => {
+            eprintln!("{error}");
+            Err(exit::bad_input())
+        }
+        Err(error) => Err(fail(&error)),
+    }
+}
+
+fn show(image: &Image, format: Format) {
+    let manifest = &image.manifest;
+    match format {
+        Format::Human => {
+            let mib = manifest.unpacked_bytes.div_ceil(1 << 20);
+            println!("Linux {}, {mib} MiB in memory", manifest.release);
+            println!("  kernel        {}", image.kernel.display());
+            println!("  initrd        {}", image.initrd.display());
+            println!("  command line  {}", quorate_image::COMMAND_LINE);
+        }
+        Format::Json => println!(
+            "{:#}",
+            json!({
+                "release": manifest.release,
+                "packages": manifest.packages,
+                "unpacked_bytes": manifest.unpacked_bytes,
+                "kernel": image.kernel,
+                "initrd": image.initrd,
+                "command_line": quorate_image::COMMAND_LINE,
+            })
+        ),
+    }
+}
