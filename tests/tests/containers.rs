@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -25,10 +26,13 @@ const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 11] = [
+const CASES: [(&str, Case); 13] = [
     ("three_members_unchanged", || passes("three-members", &[])),
     ("a_member_loses_power_and_keeps_its_disk", || {
         passes("power-cycle", &[])
+    }),
+    ("a_member_hangs_and_goes_on", || {
+        passes("frozen-machine", &[])
     }),
     ("thirty_machines_form_ten_clusters", || {
         passes("containers-30", &[])
@@ -44,6 +48,10 @@ const CASES: [(&str, Case); 11] = [
     ("a_terminated_run_leaves_nothing", || {
         leaves_nothing(Some("TERM"))
     }),
+    (
+        "a_run_killed_while_a_machine_hangs_leaves_nothing",
+        killed_while_frozen,
+    ),
     ("what_a_dead_run_has_left_is_swept", sweep),
 ];
 
@@ -292,7 +300,35 @@ fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
     check(files.is_empty(), "no files", &format!("{files:?}"))
 }
 
-/// A frozen container cannot see that its runner is gone. The next run removes it.
+/// A machine that hangs cannot see that its runner is gone; its PID 1 does.
+fn killed_while_frozen() -> Result<(), Failed> {
+    let temp = tempfile::tempdir()?;
+    let told = fs::read_to_string(scenarios().join("one-machine.toml"))?;
+    let steps = [("1ms", "freeze"), ("10m", "thaw")].map(|(after, action)| {
+        format!("[[steps]]\nafter_formed = \"{after}\"\ndo = \"{action}\"\nmachine = \"solo\"\n")
+    });
+    let dir = tempfile::tempdir()?;
+    let story = dir.path().join("story.toml");
+    fs::write(&story, format!("{told}\n{}", steps.concat()))?;
+    let mut child = contained(&story, temp.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let said = BufReader::new(child.stderr.take().ok_or("it is piped")?);
+    let hangs =
+        |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.ends_with("freezes"));
+    let seen = said.lines().any(|line| hangs(&line));
+    child.kill()?;
+    child.wait()?;
+    check(seen, "a machine that hangs", "an end before that")?;
+    let gone = wait_for(Duration::from_secs(30), || {
+        owned(temp.path()).ok().filter(Vec::is_empty)
+    });
+    gone.ok_or_else(|| format!("still there: {:?}", owned(temp.path())))?;
+    Ok(())
+}
+
+/// A container whose PID 1 is stopped too cannot see that its runner is gone. The next run removes it.
 fn sweep() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
     let mut child = contained(&scenarios().join("one-machine.toml"), temp.path())

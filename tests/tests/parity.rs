@@ -19,8 +19,9 @@ use trace::Trace;
 const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
 
 /// Stories that both worlds tell.
-const STORIES: [&str; 8] = [
+const STORIES: [&str; 9] = [
     "five-members",
+    "frozen-machine",
     "gradual-records",
     "link-down",
     "old-etcd",

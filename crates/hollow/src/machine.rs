@@ -76,6 +76,10 @@ impl Machine {
         }
     }
 
+    pub(crate) const fn is_on(&self) -> bool {
+        self.life.is_some()
+    }
+
     pub(crate) fn addr(&self) -> Option<Ipv4Addr> {
         let life = self.life.as_ref()?;
         life.interface.as_ref().map(|interface| interface.addr)

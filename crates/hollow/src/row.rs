@@ -42,6 +42,8 @@ pub struct Row {
     due: BTreeSet<(Instant, usize)>,
     /// What `due` says of each machine, and its address in `by_addr`.
     known: Vec<(Option<Instant>, Option<Ipv4Addr>)>,
+    /// Machines that hang, with the frames that have come for them.
+    frozen: BTreeMap<usize, Vec<Vec<u8>>>,
     frames: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
 }
@@ -58,6 +60,7 @@ impl Row {
             by_addr: BTreeMap::new(),
             due: BTreeSet::new(),
             known: Vec::new(),
+            frozen: BTreeMap::new(),
             frames: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -93,6 +96,7 @@ impl Row {
 
     /// Cuts its power: its memory is lost.
     pub fn power_off(&mut self, machine: usize) {
+        self.frozen.remove(&machine);
         self.with(machine, |machine, _| machine.power_off());
     }
 
@@ -101,34 +105,63 @@ impl Row {
         self.with(machine, |machine, _| machine.set_link(up));
     }
 
-    /// Takes a frame that left the switch at the row's port.
-    pub fn handle_frame(&mut self, frame: &[u8], now: Now) {
-        let Some((_, destination)) = addresses(frame) else {
+    /// It hangs: it does nothing, and what comes for it waits. One that is off has nothing that
+    /// could.
+    pub fn freeze(&mut self, machine: usize) {
+        if self.machines[machine].is_on() {
+            self.frozen.entry(machine).or_default();
+            self.with(machine, |_, _| {});
+        }
+    }
+
+    /// It goes on where it stood, late for all that was due.
+    pub fn thaw(&mut self, machine: usize, now: Now) {
+        let Some(frames) = self.frozen.remove(&machine) else {
             return;
         };
-        let unicast = self.by_mac.get(&destination).copied();
-        if unicast.is_none() && !destination.is_group() {
+        self.with(machine, |_, _| {});
+        for frame in frames {
+            self.handle_frame(&frame, now);
+        }
+    }
+
+    /// Takes a frame that left the switch at the row's port.
+    pub fn handle_frame(&mut self, frame: &[u8], now: Now) {
+        let Some(number) = self.addressee(frame) else {
+            return;
+        };
+        if let Some(kept) = self.frozen.get_mut(&number) {
+            if kept.len() < FRAMES_MAX {
+                kept.push(frame.to_owned());
+            }
             return;
         }
-        if let Some(udp) = parse_udp(frame) {
-            let chaddr = |payload: &[u8]| {
-                let octets = payload.get(CHADDR..)?.first_chunk()?;
-                self.by_mac.get(&MacAddr(*octets)).copied()
-            };
-            let to = unicast.or_else(|| chaddr(udp.payload));
-            if let Some(machine) = to {
-                self.with(machine, |machine, out| machine.handle_udp(&udp, now, out));
-            }
-        } else if let Some(arp) = parse_arp(frame) {
-            let to = unicast.or_else(|| self.by_addr.get(&arp.target).copied());
-            if let Some(machine) = to {
-                self.with(machine, |machine, out| machine.handle_arp(&arp, now, out));
-            }
-        } else if let (Some(machine), Some(segment)) = (unicast, parse_tcp(frame)) {
-            self.with(machine, |machine, out| {
+        self.with(number, |machine, out| {
+            if let Some(udp) = parse_udp(frame) {
+                machine.handle_udp(&udp, now, out);
+            } else if let Some(arp) = parse_arp(frame) {
+                machine.handle_arp(&arp, now, out);
+            } else if let Some(segment) = parse_tcp(frame) {
                 machine.handle_tcp(&segment, now, out);
-            });
+            }
+        });
+    }
+
+    /// Whom a frame concerns.
+    fn addressee(&self, frame: &[u8]) -> Option<usize> {
+        let (_, destination) = addresses(frame)?;
+        if let Some(machine) = self.by_mac.get(&destination) {
+            return Some(*machine);
         }
+        if !destination.is_group() {
+            return None;
+        }
+        if let Some(udp) = parse_udp(frame) {
+            let chaddr = udp.payload.get(CHADDR..)?.first_chunk()?;
+            return self.by_mac.get(&MacAddr(*chaddr)).copied();
+        }
+        let arp = parse_arp(frame)?;
+        self.by_addr.get(&arp.target).copied()
     }
 
     /// Meets the deadlines that have come.
@@ -163,7 +196,9 @@ impl Row {
         let mut out = Outbox::default();
         let machine = &mut self.machines[number];
         act(machine, &mut out);
-        let (deadline, addr) = (machine.poll_timeout(), machine.addr());
+        let deadline = machine.poll_timeout();
+        let deadline = deadline.filter(|_| !self.frozen.contains_key(&number));
+        let addr = machine.addr();
         let before = std::mem::replace(&mut self.known[number], (deadline, addr));
         if before.0 != deadline {
             if let Some(at) = before.0 {
@@ -187,6 +222,8 @@ impl Row {
 
 /// Where a DHCP message names its client (RFC 2131 §2).
 const CHADDR: usize = 28;
+/// A socket's receive buffer has no room for more.
+const FRAMES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //! and the disk (`/var/lib` and `/var/log`, two directories of the machine's run directory).
 
 mod boot;
+mod freeze;
 mod rootfs;
 
 use std::fs::{self, File};
@@ -192,6 +193,16 @@ impl Machine {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Stops every process of the machine where it stands. Harmless when the machine is off.
+    pub fn freeze(&self) -> io::Result<()> {
+        freeze::stop_all(self.pid, &self.pidfd)
+    }
+
+    /// Lets them all go on.
+    pub fn thaw(&self) -> io::Result<()> {
+        freeze::continue_all(self.pid, &self.pidfd)
     }
 
     /// Waits until the machine is off by itself. Its status is that of its init.

@@ -105,16 +105,28 @@ enum Place {
 #[derive(Debug)]
 enum Power {
     Off,
-    /// On, and watched when it is to be a member.
-    On(Option<Watch>),
+    On {
+        /// Of one that is to be a member.
+        watch: Option<Watch>,
+        frozen: bool,
+    },
+}
+
+impl Power {
+    const fn on(watch: Option<Watch>) -> Self {
+        Self::On {
+            watch,
+            frozen: false,
+        }
+    }
 }
 
 impl Slot {
     /// The watch of a member that is on.
     const fn watch(&self) -> Option<&Watch> {
         match &self.power {
-            Power::On(Some(watch)) => Some(watch),
-            Power::On(None) | Power::Off => None,
+            Power::On { watch, .. } => watch.as_ref(),
+            Power::Off => None,
         }
     }
 }
@@ -229,7 +241,7 @@ impl<R: Rack> HostWorld<R> {
 
     fn power_on(&mut self, index: usize) -> io::Result<()> {
         let slot = &mut self.slots[index];
-        if matches!(slot.power, Power::On(_)) {
+        if matches!(slot.power, Power::On { .. }) {
             return Ok(());
         }
         let lan = self.lan.as_ref().expect("deployed before power-on");
@@ -238,7 +250,7 @@ impl<R: Rack> HostWorld<R> {
             Place::Row(number) => {
                 let name = Some(slot.role.name.clone());
                 let _ = self.tell.send((monotonic_ns(), name, What::PoweredOn));
-                slot.power = Power::On(None);
+                slot.power = Power::on(None);
                 let hollow = self
                     .hollow
                     .as_ref()
@@ -267,13 +279,13 @@ impl<R: Rack> HostWorld<R> {
             .tell
             .send((on.at_ns, Some(name.clone()), What::PoweredOn));
         tell::follow_machine(on.told, name, slot.dir.clone(), address, self.tell.clone())?;
-        slot.power = Power::On(watch);
+        slot.power = Power::on(watch);
         Ok(())
     }
 
     fn power_off(&mut self, index: usize) -> io::Result<()> {
         let slot = &mut self.slots[index];
-        if let Power::On(watch) = std::mem::replace(&mut slot.power, Power::Off) {
+        if let Power::On { watch, .. } = std::mem::replace(&mut slot.power, Power::Off) {
             drop(watch);
             match (slot.place, &self.hollow) {
                 (Place::Rack(index), _) => self.rack.power_off(index)?,
@@ -295,6 +307,33 @@ impl<R: Rack> HostWorld<R> {
             (Place::Row(_), None) => {}
         }
         let what = if up { What::LinkUp } else { What::LinkDown };
+        let _ = self
+            .tell
+            .send((monotonic_ns(), Some(slot.role.name.clone()), what));
+        if let Some(watch) = slot.watch() {
+            watch.forget();
+        }
+        Ok(())
+    }
+
+    /// One that is off, or hangs already, is left as it is.
+    fn set_frozen(&mut self, index: usize, freeze: bool) -> io::Result<()> {
+        let slot = &mut self.slots[index];
+        match &mut slot.power {
+            Power::On { frozen, .. } if *frozen != freeze => *frozen = freeze,
+            Power::On { .. } | Power::Off => return Ok(()),
+        }
+        match (slot.place, &self.hollow) {
+            (Place::Rack(index), _) => self.rack.set_frozen(index, freeze)?,
+            (Place::Row(number), Some(hollow)) => {
+                hollow.set_frozen(number, freeze);
+                if let Some(lan) = &self.lan {
+                    lan.nudge()?;
+                }
+            }
+            (Place::Row(_), None) => {}
+        }
+        let what = if freeze { What::Frozen } else { What::Thawed };
         let _ = self
             .tell
             .send((monotonic_ns(), Some(slot.role.name.clone()), what));
@@ -367,6 +406,8 @@ impl<R: Rack> World for HostWorld<R> {
             Action::PowerOff => self.power_off(index),
             Action::LinkDown => self.set_link(index, false),
             Action::LinkUp => self.set_link(index, true),
+            Action::Freeze => self.set_frozen(index, true),
+            Action::Thaw => self.set_frozen(index, false),
         };
         done.map_err(|error| broken(&self.slots[index].role.name, &error))
     }

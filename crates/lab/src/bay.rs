@@ -34,14 +34,15 @@ pub(crate) enum State {
     Empty,
     /// Its PID 1 waits for power.
     Held(Container, UnixStream),
-    On(Container),
+    /// It runs; PID 1 listens.
+    On(Container, UnixStream),
 }
 
 impl State {
     pub(crate) fn into_container(self) -> Option<Container> {
         match self {
             Self::Empty => None,
-            Self::Held(container, _) | Self::On(container) => Some(container),
+            Self::Held(container, _) | Self::On(container, _) => Some(container),
         }
     }
 }
@@ -56,7 +57,7 @@ impl Bay {
         lan: &Lan,
         segment: &NetNs,
     ) -> io::Result<BufReader<UnixStream>> {
-        self.state = State::On(container);
+        self.state = State::On(container, line.try_clone()?);
         let order = Order {
             mac: self.mac,
             cable: self.cable.name.clone(),
@@ -75,7 +76,15 @@ impl Bay {
     pub(crate) fn set_link(&mut self, up: bool, lan: &Lan) -> io::Result<()> {
         self.linked = up;
         match self.state {
-            State::On(_) => lan.set_link(self.cable.port, up),
+            State::On(..) => lan.set_link(self.cable.port, up),
+            State::Empty | State::Held(..) => Ok(()),
+        }
+    }
+
+    /// Stops every process of a machine that is on, or lets them go on.
+    pub(crate) fn set_frozen(&mut self, frozen: bool) -> io::Result<()> {
+        match &self.state {
+            State::On(_, line) => line::set_frozen(line, frozen),
             State::Empty | State::Held(..) => Ok(()),
         }
     }

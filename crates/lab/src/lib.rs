@@ -6,16 +6,17 @@
 //! ```text
 //!  sandbox, no root                          Docker engine
 //!  ┌──────────────────────────┐   line       ┌────────────────────────────┐
-//!  │ drive, watches           │◄────────────►│ n1: quorate as PID 1: hold, │
-//!  │ servers   switch ════════╪══ cable ═════╪══ then agent ─► etcd        │
+//!  │ drive, watches           │◄────────────►│ n1: quorate as PID 1        │
+//!  │ servers   switch ════════╪══ cable ═════╪══   └─► agent ─► etcd       │
 //!  └──────────────────────────┘              └────────────────────────────┘
 //! ```
 //!
 //! A container starts without any network. Its PID 1 is this same program, under
 //! [`HIDDEN_VERB`]: it calls the runner on a Unix socket, the *line*, and waits. Power-on is an
 //! order on that line, with the descriptor of the segment's network namespace: PID 1 makes the
-//! cable, one end in its own namespace and one in that, and becomes the agent. No process of
-//! the runner needs a privilege for it.
+//! cable, one end in its own namespace and one in that, and starts the agent. No process of
+//! the runner needs a privilege for it. PID 1 stays beside the agent: it makes the machine hang
+//! when the story says so, and is not stopped itself.
 //!
 //! Nothing outlives the runner, not even after kill -9: when its line closes, PID 1 ends, the
 //! engine removes the container, and one more container, the [`janitor`], removes the disks.

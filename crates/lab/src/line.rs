@@ -14,6 +14,8 @@
 //!     │◄──────────────────────────────────────────│
 //!     │ what the agent tells, line by line        │
 //!     │──────────────────────────────────────────►│
+//!     │                            FREEZE or THAW │  whenever the story says so
+//!     │◄──────────────────────────────────────────│
 //! ```
 //! Each message is one line of JSON. When the runner's end closes, PID 1 ends.
 
@@ -155,6 +157,25 @@ pub(crate) fn answer(mut stream: &UnixStream, answer: &Answer) -> io::Result<()>
     stream.read_exact(&mut [0])
 }
 
+/// Has PID 1 stop all other processes, or let them go on.
+pub(crate) fn set_frozen(mut stream: &UnixStream, frozen: bool) -> io::Result<()> {
+    stream.write_all(&[if frozen { FREEZE } else { THAW }])
+}
+
+/// Waits for the next [`set_frozen`]; `None` when the runner is gone.
+pub(crate) fn await_frost(mut stream: &UnixStream) -> Option<bool> {
+    let mut byte = [0];
+    loop {
+        match (stream.read(&mut byte), byte) {
+            (Ok(1), [FREEZE]) => return Some(true),
+            (Ok(1), [THAW]) => return Some(false),
+            (Ok(1), _) => {}
+            (Err(error), _) if error.kind() == io::ErrorKind::Interrupted => {}
+            (Ok(_) | Err(_), _) => return None,
+        }
+    }
+}
+
 fn send(mut stream: &UnixStream, message: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec(message)?;
     text.push(b'\n');
@@ -223,6 +244,8 @@ fn readable(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
 pub(crate) const INSIDE: &str = "/run/quorate";
 const SOCKET: &str = "line";
 const GO: u8 = b'!';
+const FREEZE: u8 = b'f';
+const THAW: u8 = b't';
 const LINE_MAX: usize = 64 << 10;
 const HELLO_MAX: Duration = Duration::from_secs(5);
 /// Making a cable takes some milliseconds.

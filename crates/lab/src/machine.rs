@@ -1,7 +1,10 @@
-//! PID 1 of a container: waits on the line for power, makes its cable, and becomes the agent.
+//! PID 1 of a container: waits on the line for power, makes its cable, and starts the agent.
+//!
+//! It stays beside the agent and follows the line: it can stop every other process, so that the
+//! machine hangs, and ends them all when the runner is gone. Stopped itself it could do neither.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
@@ -10,8 +13,10 @@ use std::process::{self, Command};
 use std::thread;
 
 use quorate_host::lan::{MACHINE_INTERFACE, finish_checksums};
+use quorate_host::process::{Fork, HeldSignals, fork, stand_by};
 use quorate_netlink::{Netlink, Veth};
 use quorate_stage::servers::ETCD_INSIDE;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::boot;
@@ -26,7 +31,7 @@ pub(crate) const MACHINE: &str = "machine";
 pub(crate) const JANITOR: &str = "janitor";
 pub(crate) const ETCD_VERSION: &str = "etcd-version";
 
-/// What this program does under [`HIDDEN_VERB`]. `agent` runs in a machine's PID 1 with its
+/// What this program does under [`HIDDEN_VERB`]. `agent` runs in a machine with its
 /// configuration, tells its events on standard output, and ends the machine with its exit code.
 pub fn main<T: From<u8>>(agent: impl FnOnce(Value) -> T) -> T {
     let mut arguments = std::env::args().skip(2);
@@ -68,8 +73,17 @@ fn machine<T: From<u8>>(name: &str, agent: impl FnOnce(Value) -> T) -> io::Resul
     drop(ns);
     line::answer(&line, &Answer::Plugged)?;
     rustix::stdio::dup2_stdout(&line)?;
-    end_with(line)?;
-    Ok(agent(order.agent))
+    let signals = HeldSignals::hold()?;
+    match fork()? {
+        Fork::Child => {
+            drop((signals, line));
+            Ok(agent(order.agent))
+        }
+        Fork::Parent { child } => {
+            follow(line)?;
+            Ok(T::from(stand_by(child, &signals)?))
+        }
+    }
 }
 
 /// A fresh installation: nobody has told it about a network yet. The engine has written what
@@ -101,15 +115,20 @@ fn plug(order: &Order, segment: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
     finish_checksums(MACHINE_INTERFACE)
 }
 
-/// Ends the machine, and with it every process in its PID namespace, when the runner is gone.
-fn end_with(mut line: UnixStream) -> io::Result<()> {
-    let watch = move || {
-        while matches!(line.read(&mut [0; 64]), Ok(1..)) {}
+/// Does what the runner says, and ends the machine, and with it every process in its PID
+/// namespace, when that is gone.
+fn follow(line: UnixStream) -> io::Result<()> {
+    let obey = move || {
+        while let Some(frozen) = line::await_frost(&line) {
+            let signal = if frozen { Signal::STOP } else { Signal::CONT };
+            // To every process but this one (kill(2): -1), at one time. There may be none.
+            let _ = kill_process_group(Pid::INIT, signal);
+        }
         process::exit(0);
     };
     thread::Builder::new()
         .name("line".to_owned())
-        .spawn(watch)
+        .spawn(obey)
         .map(drop)
 }
 

@@ -79,7 +79,7 @@ impl Rack for Containers {
                 bay.boots += 1;
                 self.site.start_one(&bay.name, &bay.dir, bay.boots)?
             }
-            State::On(_) => unreachable!("the world asks only for machines that are off"),
+            State::On(..) => unreachable!("the world asks only for machines that are off"),
         };
         let told = bay.power_on(container, line, agent, lan, &self.segment)?;
         Ok(PoweredOn {
@@ -96,6 +96,10 @@ impl Rack for Containers {
 
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
         self.bays[index].set_link(up, lan)
+    }
+
+    fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()> {
+        self.bays[index].set_frozen(frozen)
     }
 }
 

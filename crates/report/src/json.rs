@@ -137,6 +137,8 @@ pub struct Turn {
     pub link: Option<Link>,
     /// The network cable is plugged in.
     pub linked: bool,
+    /// The machine hangs.
+    pub frozen: bool,
 }
 
 /// The JSON Schema of [`Document`].
@@ -233,6 +235,7 @@ fn machine(lane: &Lane) -> Machine {
                 at: turn.at.as_nanos(),
                 link: turn.link,
                 linked: turn.linked,
+                frozen: turn.frozen,
             })
             .collect(),
         starts: lane.starts,

@@ -27,6 +27,10 @@ pub enum Occasion {
     LinkDown,
     /// A step plugged it in.
     LinkUp,
+    /// A step made a machine hang.
+    Freeze,
+    /// A step let it go on.
+    Thaw,
     /// The gate let an SRV set through.
     GateOpened,
     /// The cluster had formed.
@@ -40,6 +44,8 @@ impl Occasion {
             Self::PowerOn => "power on",
             Self::LinkDown => "cable out",
             Self::LinkUp => "cable in",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
             Self::GateOpened => "gate opened",
             Self::Formed => "formed",
         }
@@ -61,6 +67,8 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             What::PoweredOff => Occasion::PowerOff,
             What::LinkDown => Occasion::LinkDown,
             What::LinkUp => Occasion::LinkUp,
+            What::Frozen => Occasion::Freeze,
+            What::Thawed => Occasion::Thaw,
             What::GateOpened { .. } => Occasion::GateOpened,
             What::ServersReady
             | What::PoweredOn

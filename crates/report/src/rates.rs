@@ -88,6 +88,8 @@ impl Kind {
             | What::PoweredOff
             | What::LinkDown
             | What::LinkUp
+            | What::Frozen
+            | What::Thawed
             | What::LeaseLost { .. }
             | What::NamePublished { .. }
             | What::ReversePublished { .. }

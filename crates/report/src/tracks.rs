@@ -15,6 +15,8 @@ pub(crate) struct Span {
     pub(crate) stage: Stage,
     /// The network cable is plugged in.
     pub(crate) linked: bool,
+    /// The machine hangs.
+    pub(crate) frozen: bool,
 }
 
 /// How far a machine is, as colours tell it.
@@ -68,6 +70,7 @@ pub(crate) fn spans(lane: &Lane, ended_at: Instant) -> Vec<Span> {
             to: to.as_nanos().max(turn.at.as_nanos()),
             stage: stage(turn, lane.class),
             linked: turn.linked,
+            frozen: turn.frozen,
         })
         .collect()
 }

@@ -35,6 +35,8 @@ pub struct Lane {
     holds: BTreeSet<Link>,
     pub powered: bool,
     pub linked: bool,
+    /// It hangs.
+    pub frozen: bool,
     /// How often the service's process was started.
     pub starts: u32,
     /// What etcd made of the SRV records it saw; survives power cycles, as its disk does.
@@ -62,6 +64,8 @@ pub struct Turn {
     pub link: Option<Link>,
     /// The network cable is plugged in.
     pub linked: bool,
+    /// The machine hangs.
+    pub frozen: bool,
 }
 
 impl Class {
@@ -88,7 +92,7 @@ impl Class {
 impl Lane {
     /// True while the machine can be expected to work.
     pub const fn expected(&self) -> bool {
-        self.powered && self.linked
+        self.powered && self.linked && !self.frozen
     }
 
     /// The last link before the first broken one; `None` while the machine is off. What lies
@@ -123,11 +127,12 @@ impl Lane {
             at,
             link: self.link(),
             linked: self.linked,
+            frozen: self.frozen,
         };
         let before = self.turns.last();
         let is_same = match before {
-            Some(last) => (last.link, last.linked) == (turn.link, turn.linked),
-            None => turn.link.is_none() && turn.linked,
+            Some(last) => Turn { at, ..*last } == turn,
+            None => turn.link.is_none() && turn.linked && !turn.frozen,
         };
         if is_same {
             return;
@@ -150,6 +155,7 @@ impl Lane {
             }
             What::PoweredOff => {
                 self.powered = false;
+                self.frozen = false;
                 self.voters = None;
                 // Memory is lost; records, leases on the server and the disk stay.
                 for link in [
@@ -167,6 +173,11 @@ impl Lane {
                 self.voters = None;
             }
             What::LinkUp => self.linked = true,
+            What::Frozen => {
+                self.frozen = true;
+                self.voters = None;
+            }
+            What::Thawed => self.frozen = false,
             What::DhcpSent { .. } => self.reach(Link::Discover, at),
             What::Leased { .. } => self.reach(Link::Ack, at),
             What::ReversePublished { .. } => self.reach(Link::Name, at),
@@ -252,6 +263,7 @@ impl Lanes {
                 holds: BTreeSet::new(),
                 powered: false,
                 linked: true,
+                frozen: false,
                 starts: 0,
                 identity: None,
                 voters: None,

@@ -28,6 +28,10 @@ pub enum What {
     PoweredOff,
     LinkDown,
     LinkUp,
+    /// The machine hangs: nothing on it moves any more.
+    Frozen,
+    /// It goes on where it stood.
+    Thawed,
     /// The machine's DHCP client sent a message.
     DhcpSent {
         message: String,

@@ -236,6 +236,10 @@ pub enum Deed {
     LinkDown,
     /// Plug the network cable in.
     LinkUp,
+    /// The machine hangs: power and cable stay, and nothing on it moves any more.
+    Freeze,
+    /// It goes on where it stood. Its clock has run on: what was due meanwhile is late.
+    Thaw,
     /// Power off and, `down` later, on again; of a group one machine `every` so often.
     RollingRestart,
     /// DHCP, DNS and seed server die at once, with all that is not on their disk.
@@ -256,6 +260,10 @@ pub enum Action {
     LinkDown,
     /// Plug the network cable in.
     LinkUp,
+    /// Nothing on it moves any more.
+    Freeze,
+    /// It goes on where it stood.
+    Thaw,
 }
 
 /// What must be true for the story to pass.

@@ -282,6 +282,8 @@ const fn word(deed: Deed) -> &'static str {
             Action::PowerOn => "power-on",
             Action::LinkDown => "link-down",
             Action::LinkUp => "link-up",
+            Action::Freeze => "freeze",
+            Action::Thaw => "thaw",
         },
     }
 }

@@ -114,6 +114,7 @@ impl SimWorld {
         match life.etcd.as_ref().map(|process| &process.phase) {
             None | Some(Phase::Loading | Phase::Looking(_)) => Peer::Refuses,
             Some(Phase::Asking(_) | Phase::Waiting) => Peer::Silent,
+            Some(Phase::Running) if self.machines[peer].is_frozen() => Peer::Silent,
             Some(Phase::Running) => Peer::Serves,
         }
     }

@@ -28,7 +28,7 @@
 //! - `waiting`: the step before etcd; `machine`, `flags`, `etcd`, `bootstrap`: a machine and its
 //!   member; `registry`: etcd's discovery service; `cluster`: who leads and what is replicated
 //! - `collect`: the evidence; [`run`](fn@run): one story from beginning to end
-//! - `trouble`: what is wrong at this moment; `clock`: each host's own
+//! - `frost`: machines that hang; `trouble`: what is wrong at this moment; `clock`: each host's own
 //! - [`log`], `tape`, `framing`, `naming`: what chance decides, written down and given again
 //! - [`interleavings`]: every order of publications and starts
 //! - [`swarm`]: faults from the seed; [`sweep`](mod@sweep): many seeds;
@@ -47,6 +47,7 @@ mod disk;
 mod etcd;
 mod flags;
 mod framing;
+mod frost;
 pub mod interleavings;
 mod lan;
 pub mod log;

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::etcd::{DataDir, Process};
 use crate::tape::Tape;
 use crate::waiting::Waiting;
+use crate::world::ToMachine;
 
 /// One machine of the story.
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub(crate) struct Life {
     pub(crate) last_words: Option<String>,
     /// What was told last of the member's health.
     pub(crate) told: Option<What>,
+    /// While it hangs: what has happened to it meanwhile, in order.
+    pub(crate) frozen: Option<Vec<ToMachine>>,
 }
 
 impl Machine {
@@ -109,7 +112,13 @@ impl Machine {
             pids: 0,
             last_words: None,
             told: None,
+            frozen: None,
         }));
+    }
+
+    /// It has power, and hangs.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.on.as_ref().is_some_and(|life| life.frozen.is_some())
     }
 
     /// How long `what` takes: a time drawn from `least..most`.

@@ -246,7 +246,8 @@ impl SimWorld {
         let process = machine.on.as_ref().and_then(|life| life.etcd.as_ref());
         let running = process.filter(|process| matches!(process.phase, Phase::Running));
         let flags = running.map(|process| (process.flags.heartbeat, process.flags.election));
-        let connected = running.is_some() && self.lan.reaches_peers(machine.port);
+        let reached = self.lan.reaches_peers(machine.port) && !machine.is_frozen();
+        let connected = running.is_some() && reached;
         let Some(cluster) = self.clusters.get_mut(id) else {
             return;
         };
@@ -340,6 +341,7 @@ impl SimWorld {
             // All of them list one voter more.
             peers.into_iter().for_each(|peer| self.watch_soon(peer));
         }
+        let is_frozen = self.machines[index].is_frozen();
         let Some(life) = &mut self.machines[index].on else {
             return;
         };
@@ -350,7 +352,11 @@ impl SimWorld {
                 voters,
             },
             (false, Some(What::Healthy { .. })) => What::Unhealthy {
-                why: "knows no leader".to_owned(),
+                why: if is_frozen {
+                    "does not answer".to_owned()
+                } else {
+                    "knows no leader".to_owned()
+                },
             },
             (false, _) => return,
         };

@@ -219,7 +219,12 @@ impl SimWorld {
             && self.lan.reaches_peers(self.machines[index].port);
         let etcd = machine.on.as_ref().and_then(|life| life.etcd.as_ref());
         match etcd.map(|process| &process.phase) {
-            Some(Phase::Running) if linked && scheme == Some(Scheme::Http) => Probe::Serves,
+            // The kernel of one that hangs takes the connection; nobody answers on it.
+            Some(Phase::Running)
+                if linked && scheme == Some(Scheme::Http) && !machine.is_frozen() =>
+            {
+                Probe::Serves
+            }
             Some(Phase::Running | Phase::Asking(_)) if linked && scheme == Some(Scheme::Https) => {
                 Probe::Open
             }

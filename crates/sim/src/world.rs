@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{Channel, Engine as _, Instant, MacAddr, Now, Random, Seed, StreamId};
@@ -145,6 +146,8 @@ pub(crate) enum ToMachine {
         pid: u32,
         question: u32,
     },
+    /// A frame that has waited at its port.
+    Frame(Arc<[u8]>),
 }
 
 impl SimWorld {
@@ -281,7 +284,7 @@ impl SimWorld {
                     if port == SERVER_PORT {
                         self.frame_to_servers(&frame);
                     } else {
-                        self.frame_to_machine(port.0 as usize - 1, &frame);
+                        self.frame_arrives(port.0 as usize - 1, frame);
                     }
                 }
                 self.settle_lan();
@@ -297,7 +300,9 @@ impl SimWorld {
             }
             Wake::Loopback(message) => self.message_to_servers(message),
             Wake::Machine { index, life, what } => {
-                if self.machines[index].life == life && self.machines[index].on.is_some() {
+                if self.machines[index].life == life
+                    && let Some(what) = self.unless_frozen(index, what)
+                {
                     self.happen_to(index, what);
                 }
             }
@@ -306,7 +311,7 @@ impl SimWorld {
         }
     }
 
-    fn happen_to(&mut self, index: usize, what: ToMachine) {
+    pub(crate) fn happen_to(&mut self, index: usize, what: ToMachine) {
         let now = self.clocks_of(index);
         match what {
             ToMachine::Due => {
@@ -344,6 +349,7 @@ impl SimWorld {
             ToMachine::Probed { peer } => self.peer_probed(index, peer),
             ToMachine::PeerAnswers { pid, question } => self.peer_answers(index, pid, question),
             ToMachine::PeerSilent { pid, question } => self.peer_silent(index, pid, question),
+            ToMachine::Frame(frame) => self.frame_to_machine(index, &frame),
         }
     }
 
@@ -445,6 +451,8 @@ impl World for SimWorld {
             Action::PowerOff => self.switch(index, false),
             Action::LinkDown => self.set_link(index, false),
             Action::LinkUp => self.set_link(index, true),
+            Action::Freeze => self.freeze(index),
+            Action::Thaw => self.thaw(index),
         }
         Ok(())
     }

@@ -10,11 +10,12 @@ use quorate_scenario::{Link, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 /// What the world `host` says of each story.
-const STORIES: [(&str, Option<Link>); 22] = [
+const STORIES: [(&str, Option<Link>); 23] = [
     ("avalanche", None),
     ("containers-30", None),
     ("discovery-service-power-loss", Some(Link::Etcd)),
     ("five-members", None),
+    ("frozen-machine", None),
     ("gradual-records", Some(Link::ClusterId)),
     ("late-discovery-service", None),
     ("late-static", None),

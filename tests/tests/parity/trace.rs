@@ -44,6 +44,8 @@ impl Reader {
             What::PoweredOff => "powered off".to_owned(),
             What::LinkDown => "link down".to_owned(),
             What::LinkUp => "link up".to_owned(),
+            What::Frozen => "frozen".to_owned(),
+            What::Thawed => "thawed".to_owned(),
             What::DhcpSent { message, .. } => format!("sent {message}"),
             What::Leased {
                 addr,

@@ -277,6 +277,37 @@ fn a_machine_without_a_cable_or_without_power_says_nothing() {
     assert_eq!(addresses.last(), addresses.get(1), "its lease is its own");
 }
 
+#[test]
+fn a_machine_that_hangs_does_nothing_and_then_what_it_should_have_done() {
+    let mut bench = Bench::new(2);
+    bench.power_on_all();
+    bench.pass(Duration::from_secs(2));
+    let addr = bench.addresses()[0];
+    bench.row.freeze(0);
+    bench.row.power_off(1);
+    bench.frames.clear();
+    bench.pass(Duration::from_secs(60));
+    let request = ArpFrame::request(SERVER_MAC, SERVER, addr);
+    bench.row.handle_frame(&arp_frame(&request), bench.clocks());
+    bench.settle();
+    assert_eq!(bench.frames, Vec::<Vec<u8>>::new());
+    let before = bench.reached();
+    bench.row.thaw(0, bench.clocks());
+    bench.settle();
+    let reply = parse_arp(&bench.frames[0]).unwrap();
+    assert_eq!((reply.operation, reply.sender), (ArpVerb::Reply, addr));
+    bench.pass(Duration::ZERO);
+    assert!(bench.reached() > before, "it was due long ago");
+    // Power ends it, and begins anew.
+    bench.row.freeze(0);
+    bench.row.power_off(0);
+    bench.row.power_on(0, bench.clocks());
+    bench.row.freeze(1);
+    bench.settle();
+    bench.pass(Duration::from_secs(2));
+    assert_eq!(bench.addresses().last(), Some(&addr));
+}
+
 /// A segment of no connection is reset, as every kernel does it.
 #[test]
 fn who_connects_to_a_machine_is_refused() {

@@ -71,6 +71,15 @@ impl Hollow {
         self.row().set_link(number, up);
     }
 
+    pub(super) fn set_frozen(&self, number: usize, frozen: bool) {
+        let mut row = self.row();
+        if frozen {
+            row.freeze(number);
+        } else {
+            row.thaw(number, now());
+        }
+    }
+
     fn row(&self) -> MutexGuard<'_, Row> {
         self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -42,6 +42,10 @@ pub trait Rack: Debug {
 
     /// Pulls a machine's cable, or plugs it in again.
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()>;
+
+    /// Makes a machine that is on hang, or lets it go on where it stood: power, cable and memory
+    /// stay, and nothing on it runs. Its clock goes on.
+    fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()>;
 }
 
 /// A machine that has just been powered on.
@@ -231,5 +235,15 @@ impl Rack for Namespaces {
 
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
         lan.set_link(self.bays[index].port, up)
+    }
+
+    fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()> {
+        let bay = &mut self.bays[index];
+        bay.started()?;
+        match &bay.power {
+            Power::On(machine) if frozen => machine.freeze(),
+            Power::On(machine) => machine.thaw(),
+            Power::Off | Power::Starting(_) => Ok(()),
+        }
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 pub(crate) type Case = fn(&Path) -> ExitCode;
 
-pub(crate) const ALL: [(&str, Case); 9] = [
+pub(crate) const ALL: [(&str, Case); 10] = [
     ("datagrams_and_broadcasts_cross_the_switch", datagrams),
     ("ten_megabytes_of_tcp_cross_the_switch", ten_megabytes),
     ("a_cable_pulled_and_a_partition_stop_traffic", cut_off),
@@ -35,6 +35,7 @@ pub(crate) const ALL: [(&str, Case); 9] = [
         "power_off_ends_every_process_and_status_comes_back",
         power_off,
     ),
+    ("a_machine_that_hangs_answers_when_it_goes_on", hang),
     ("a_sandbox_in_a_sandbox_and_where_there_can_be_none", nested),
 ];
 
@@ -456,6 +457,54 @@ fn power_off(dir: &Path) -> ExitCode {
     assert!(reason.contains("cannot find /no/such/file"), "{reason}");
     assert_eq!(processes(), [1, 2]);
     ExitCode::SUCCESS
+}
+
+fn hang(dir: &Path) -> ExitCode {
+    let bench = Bench::cabled(2, dir);
+    bench.nets[0].run(|| configure(addr(0))).unwrap();
+    let a = bench.udp(0);
+    let script = format!("sleep 1000 & exec {} echo 53", machine::PROGRAM);
+    let before = processes();
+    let mut machine = exec(&bench, dir, 1, &["sh", "-c", &script]).unwrap();
+    let ask = || a.send_to(b"are you there", (addr(1), 53)).unwrap();
+    let mut buffer = [0; 64];
+    a.set_nonblocking(true).unwrap();
+    wait_until(|| {
+        ask();
+        thread::sleep(Duration::from_millis(10));
+        a.recv(&mut buffer).is_ok()
+    });
+    // The keeper, who is no part of the machine, PID 1, the echo and a sleeper.
+    let all: Vec<u32> = processes()
+        .into_iter()
+        .filter(|pid| !before.contains(pid))
+        .collect();
+    assert_eq!(all.len(), 4);
+    let stopped = || all.iter().filter(|pid| state(**pid) == 'T').count();
+    for _ in 0..2 {
+        machine.freeze().unwrap();
+        wait_until(|| stopped() == 3);
+        while a.recv(&mut buffer).is_ok() {}
+        ask();
+        // Its kernel keeps the question; nobody is there who could answer it.
+        assert!(a.recv(&mut buffer).is_err());
+        machine.thaw().unwrap();
+        wait_until(|| stopped() == 0);
+        wait_until(|| a.recv(&mut buffer).is_ok());
+    }
+    machine.freeze().unwrap();
+    machine.power_off().unwrap();
+    assert_eq!(processes(), before);
+    machine.freeze().expect("there is nobody to stop");
+    machine.thaw().expect("there is nobody to go on");
+    ExitCode::SUCCESS
+}
+
+/// What the kernel says of a process (proc(5)).
+fn state(pid: u32) -> char {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.chars().next().unwrap()
 }
 
 /// Inside a user namespace, what the host's administrator could forbid can be tried.

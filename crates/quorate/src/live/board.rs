@@ -36,6 +36,8 @@ pub(super) enum Cell {
     At(Link),
     /// Its network cable is out.
     Unplugged,
+    /// It hangs.
+    Frozen,
     Off,
     /// Every link holds.
     Complete,
@@ -45,6 +47,7 @@ impl Cell {
     fn of(lane: &Lane) -> Self {
         match lane.link() {
             None => Self::Off,
+            Some(_) if lane.frozen => Self::Frozen,
             Some(_) if !lane.linked => Self::Unplugged,
             Some(_) if lane.is_complete() => Self::Complete,
             Some(link) => Self::At(link),
@@ -107,7 +110,12 @@ impl Board {
                     self.refresh(member, observation.at, lanes);
                 }
             }
-            What::PoweredOn | What::PoweredOff | What::LinkDown | What::LinkUp => {
+            What::PoweredOn
+            | What::PoweredOff
+            | What::LinkDown
+            | What::LinkUp
+            | What::Frozen
+            | What::Thawed => {
                 self.acted_at = observation.at;
             }
             What::Leased { addr, renewed, .. } => {
@@ -218,6 +226,8 @@ impl Lines {
         }
         if !lane.powered {
             text.push_str("  off");
+        } else if lane.frozen {
+            text.push_str("  frozen");
         } else if !lane.linked {
             text.push_str("  link down");
         } else if lane.starts > 1 && lane.voters.is_none() {

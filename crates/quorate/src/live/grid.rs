@@ -97,7 +97,7 @@ fn counts(board: &Board, look: Look) -> Vec<String> {
     let mut lines: Vec<(String, usize)> = vec![(String::new(), 0)];
     let words = CELLS.map(|(cell, word)| (cell, word, board.count(cell)));
     for (cell, word, count) in words {
-        if count == 0 && matches!(cell, Cell::Off | Cell::Unplugged) {
+        if count == 0 && matches!(cell, Cell::Off | Cell::Unplugged | Cell::Frozen) {
             continue;
         }
         let sign = sign(cell, look.colour);
@@ -167,6 +167,7 @@ const fn sign(cell: Cell, colour: bool) -> char {
     match (cell, colour) {
         (Cell::Off, _) => '·',
         (Cell::Unplugged, _) => 'x',
+        (Cell::Frozen, _) => '*',
         (Cell::Complete, true) => '█',
         (Cell::Complete, false) => '#',
         (Cell::At(_), true) => '▄',
@@ -188,7 +189,7 @@ const fn sign(cell: Cell, colour: bool) -> char {
 const fn paint(cell: Cell) -> &'static str {
     match cell {
         Cell::Off => "\x1b[90m",
-        Cell::Unplugged => "\x1b[31m",
+        Cell::Unplugged | Cell::Frozen => "\x1b[31m",
         Cell::Complete => "\x1b[38;5;141m",
         Cell::At(link) => match link {
             Link::Power => "\x1b[38;5;226m",
@@ -203,9 +204,10 @@ const fn paint(cell: Cell) -> &'static str {
     }
 }
 
-const CELLS: [(Cell, &str); 11] = [
+const CELLS: [(Cell, &str); 12] = [
     (Cell::Off, "off"),
     (Cell::Unplugged, "unplugged"),
+    (Cell::Frozen, "frozen"),
     (Cell::At(Link::Power), "power"),
     (Cell::At(Link::Discover), "discover"),
     (Cell::At(Link::Ack), "ack"),

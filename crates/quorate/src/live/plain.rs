@@ -10,6 +10,8 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::PoweredOff => "power off".to_owned(),
         What::LinkDown => "link down".to_owned(),
         What::LinkUp => "link up".to_owned(),
+        What::Frozen => "freezes".to_owned(),
+        What::Thawed => "thaws".to_owned(),
         What::Leased {
             addr,
             renewed: false,
@@ -74,6 +76,8 @@ pub(super) const fn stands_out(what: &What) -> bool {
             | What::PoweredOff
             | What::LinkDown
             | What::LinkUp
+            | What::Frozen
+            | What::Thawed
             | What::LeaseLost { .. }
             | What::Unhealthy { .. }
             | What::Refused { .. }

@@ -92,7 +92,7 @@ fn labels(page: &Page<'_>, track: &Track<'_>) -> Markup {
     html! {
         @for span in &track.spans {
             @let (x, width) = extent(page, span);
-            @if let (Stage::At(link), true) = (span.stage, width > LABEL_WIDTH_MIN && span.linked) {
+            @if let (Stage::At(link), true) = (span.stage, width > LABEL_WIDTH_MIN && span.linked && !span.frozen) {
                 @if !(track.is_stuck() && Some(span) == track.spans.last()) {
                     em class=(colour(span.stage)) style=(format!("{};width:{:.2}%", left(x), width * 100.0 / WIDTH)) { (link) }
                 }
@@ -145,14 +145,16 @@ fn tip(track: &Track<'_>) -> String {
 /// Lanes below each other, each of so many units.
 fn drawing(page: &Page<'_>, tracks: &[&Track<'_>], height: f64) -> Markup {
     let mut paths: Vec<String> = vec![String::new(); Stage::ALL.len()];
-    let (mut unlinked, mut stuck) = (String::new(), String::new());
+    let (mut unlinked, mut frozen, mut stuck) = (String::new(), String::new(), String::new());
     for (index, track) in tracks.iter().enumerate() {
         let top = index as f64 * height;
         for span in &track.spans {
             let (x, width) = extent(page, span);
             let (y, thick) = body(span, top, height);
             paths[span.stage.index()].push_str(&bar(x, y, width, thick));
-            if !span.linked {
+            if span.frozen {
+                frozen.push_str(&bar(x, top + height * 0.1, width, height * 0.8));
+            } else if !span.linked {
                 unlinked.push_str(&bar(x, top + height * 0.1, width, height * 0.8));
             }
         }
@@ -168,6 +170,7 @@ fn drawing(page: &Page<'_>, tracks: &[&Track<'_>], height: f64) -> Markup {
                 @if !path.is_empty() { path class=(colour(stage)) d=(path) {} }
             }
             @if !unlinked.is_empty() { path.unlinked d=(unlinked) {} }
+            @if !frozen.is_empty() { path.frozen d=(frozen) {} }
             @if !stuck.is_empty() { path.stuck d=(stuck) {} }
         }
     }

@@ -193,6 +193,7 @@ pub(super) fn legend(axis: &Axis) -> Markup {
             }
             span { i.off {} "off" }
             span { i.unlinked {} "cable out" }
+            span { i.frozen {} "frozen" }
             span { i.stuck {} "stuck" }
             @if axis.pieces.iter().any(|piece| piece.squeezed) {
                 span { i.squeezed {} "silence, squeezed" }

@@ -53,6 +53,7 @@ fn the_keys_of_schema_1() {
           "history": [
             {
               "at": 300000000,
+              "frozen": false,
               "link": "power",
               "linked": true
             }

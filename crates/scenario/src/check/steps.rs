@@ -40,6 +40,8 @@ impl Check {
                 | raw::Deed::PowerOn
                 | raw::Deed::LinkDown
                 | raw::Deed::LinkUp
+                | raw::Deed::Freeze
+                | raw::Deed::Thaw
                 | raw::Deed::RollingRestart => None,
             };
             if let Some(up) = up {
@@ -114,6 +116,8 @@ impl Check {
                 raw::Deed::PowerOn => push(moment, Action::PowerOn),
                 raw::Deed::LinkDown => push(moment, Action::LinkDown),
                 raw::Deed::LinkUp => push(moment, Action::LinkUp),
+                raw::Deed::Freeze => push(moment, Action::Freeze),
+                raw::Deed::Thaw => push(moment, Action::Thaw),
                 raw::Deed::RollingRestart => {
                     push(moment, Action::PowerOff);
                     push(moment.plus(down), Action::PowerOn);

@@ -391,7 +391,9 @@ fn a_sketch_writes_a_story_that_reads_as_the_same() {
          [[faults]]\nlie = \"truth of a sync\"\nmachine = \"servers\"\n\
          [[machines]]\nname = \"p\"\nclass = \"plain\"\nspread = \"3s\"\n\
          [[steps]]\nat = \"9s\"\ndo = \"link-down\"\nmachine = \"p\"\n\
-         [[steps]]\nafter_formed = \"1s\"\ndo = \"power-off\"\nmachine = \"n2\"",
+         [[steps]]\nafter_formed = \"1s\"\ndo = \"power-off\"\nmachine = \"n2\"\n\
+         [[steps]]\nafter_formed = \"2s\"\ndo = \"freeze\"\nmachine = \"n1\"\n\
+         [[steps]]\nafter_formed = \"3s\"\ndo = \"thaw\"\nmachine = \"n1\"",
     );
     let story = Story::parse("story.toml", &text).unwrap();
     let written = crate::sketch::Sketch::of(&story, 4).to_string();

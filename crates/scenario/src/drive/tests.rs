@@ -51,6 +51,8 @@ impl World for Notes {
             Action::PowerOff => vec![(self.now, What::PoweredOff)],
             Action::LinkDown => vec![(self.now, What::LinkDown)],
             Action::LinkUp => vec![(self.now, What::LinkUp)],
+            Action::Freeze => vec![(self.now, What::Frozen)],
+            Action::Thaw => vec![(self.now, What::Thawed)],
             Action::PowerOn => vec![
                 (self.now, What::PoweredOn),
                 (

@@ -166,3 +166,32 @@ fn a_machine_that_was_never_on_has_no_turns() {
     let plain = lanes.iter().nth(1).unwrap();
     assert_eq!((plain.link(), plain.turns.len()), (None, 0));
 }
+
+#[test]
+fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
+    let mut whats = boot(0);
+    whats.extend(published());
+    whats.extend([(90, healthy()), (200, What::Frozen)]);
+    let hung = lanes(whats.clone());
+    let lane = hung.iter().next().unwrap();
+    assert!(lane.powered && !lane.expected() && !lane.is_complete());
+    let frozen = |lane: &Lane| -> Vec<_> {
+        let turns = lane.turns.iter().filter(|turn| turn.frozen);
+        turns.map(|turn| turn.at).collect()
+    };
+    assert_eq!(frozen(lane), [at(200)]);
+    // Until somebody has asked it, nobody knows.
+    whats.push((700, What::Thawed));
+    let thawed = lanes(whats.clone());
+    let lane = thawed.iter().next().unwrap();
+    assert!(lane.expected() && !lane.is_complete());
+    whats.push((720, healthy()));
+    assert_eq!(lanes(whats.clone()).iter().next().unwrap().voters, Some(1));
+    whats.extend([
+        (800, What::Frozen),
+        (900, What::PoweredOff),
+        (1_000, What::PoweredOn),
+    ]);
+    let again = lanes(whats);
+    assert!(again.iter().next().unwrap().expected(), "it boots anew");
+}

@@ -101,7 +101,11 @@ fn longest_gap(case: &Case<'_>, names: &BTreeSet<&str>, members: usize) -> Durat
         };
         let is_gone = matches!(
             observation.what,
-            What::Unhealthy { .. } | What::PoweredOff | What::LinkDown | What::ServiceExited { .. }
+            What::Unhealthy { .. }
+                | What::PoweredOff
+                | What::LinkDown
+                | What::Frozen
+                | What::ServiceExited { .. }
         );
         if let What::Healthy { .. } = observation.what {
             healthy.insert(machine);
