@@ -367,6 +367,18 @@ fn the_report_has_everything() -> Result<(), Failed> {
     let told: serde_json::Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{error}: {} {}", text(&output.stdout), text(&output.stderr)))?;
     check(told["verdict"] == "pass", "verdict pass", &told.to_string())?;
+    let lasted = |time: &serde_json::Value| time.as_u64().is_some_and(|nanos| nanos > 0);
+    let teardown = &told["torn_down"];
+    check(
+        lasted(teardown),
+        "the time of the teardown",
+        &teardown.to_string(),
+    )?;
+    let leases = &told["leases"];
+    let is_there = leases[0]["discover_to_ack"]["count"] == 3
+        && lasted(&leases[0]["discover_to_ack"]["p99"])
+        && lasted(&leases[0]["since_power_on"]["p99"]);
+    check(is_there, "how long three leases took", &leases.to_string())?;
     for file in [
         "events.jsonl",
         "capture.pcapng",

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quorate_report::human::{Artifacts, Style};
 use quorate_scenario::{Outcome, Recording, Story, Verdict};
@@ -40,6 +41,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) seed: u64,
     /// Version and origin, for people.
     pub(crate) etcd: &'a str,
+    /// How long it took to end it, in a world that has something to end.
+    pub(crate) torn_down: Option<Duration>,
 }
 
 /// Writes the artifacts, with those of the world by `add`, and prints the report.
@@ -57,6 +60,7 @@ pub(crate) fn conclude<T: From<u8>>(
         world: asked.world.to_owned(),
         seed: asked.seed,
         etcd: asked.etcd.to_owned(),
+        torn_down: asked.torn_down,
     };
     if let Some(dir) = &artifacts.dir {
         quorate_report::artifacts::write(dir, story, outcome, &artifacts, text)?;

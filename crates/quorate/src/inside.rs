@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use quorate_core::Seed;
 use quorate_host::sandbox;
@@ -174,8 +175,10 @@ pub(crate) fn tell<T: From<u8>>(
     let told = block_on(told);
     live.finish();
     let outcome = told.map_err(Trouble::World)?;
+    let ended = Instant::now();
     // Stops the switch, which completes the capture.
     drop(world);
+    let torn_down = Some(ended.elapsed());
     let asked = Asked {
         scenario: &job.scenario,
         report: job.report.as_deref(),
@@ -183,6 +186,7 @@ pub(crate) fn tell<T: From<u8>>(
         said: job.said,
         seed: job.seed,
         etcd: etcd_shown,
+        torn_down,
     };
     conclude(asked, (&story, &job.text), &outcome, |dir| {
         copy_files(dir, job, &story)

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
         said: args.format.into(),
         seed: log.header.seed,
         etcd: &format!("{major}.{minor} (model)"),
+        torn_down: None,
     };
     let concluded = conclude(asked, (&story, &log.text()), &told.outcome, |_| Ok(()));
     compare(&log, &told);

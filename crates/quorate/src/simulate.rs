@@ -54,6 +54,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         said: args.format.into(),
         seed: args.seed,
         etcd: &format!("{version} (model)"),
+        torn_down: None,
     };
     match conclude(asked, (&story, &text), &outcome, |_| Ok(())) {
         Ok(code) => code,

@@ -189,5 +189,6 @@ pub(crate) fn used() -> Artifacts {
         world: "host".to_owned(),
         seed: 7,
         etcd: "3.5.16 (cache, from debian)".to_owned(),
+        torn_down: Some(std::time::Duration::from_millis(123)),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_scenario::story::Cluster;
@@ -12,7 +13,7 @@ use quorate_scenario::{Finding, Outcome, Story, Verdict};
 
 use crate::milestones::{self, Progress, Row};
 use crate::waterfall::{self, DIM};
-use crate::{table, text};
+use crate::{leasing, table, text};
 
 /// What a reader needs to look closer, or to do it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Artifacts {
     pub seed: u64,
     /// The version of etcd and where it came from.
     pub etcd: String,
+    /// How long it took until no machine, no server and no network was left of the run.
+    pub torn_down: Option<Duration>,
 }
 
 /// What the reader's device can show.
@@ -165,6 +168,10 @@ fn chain(story: &Story, outcome: &Outcome, style: Style) -> String {
     if left_out > 0 {
         out.push_str(&summary(&rows, shown.len()));
     }
+    let leasing = leasing::draw(&leasing::leasing(story, outcome));
+    if !leasing.is_empty() {
+        let _ = write!(out, "\n{leasing}");
+    }
     let _ = writeln!(
         out,
         "\n{}{}",
@@ -206,7 +213,7 @@ fn summary(rows: &[Row<'_>], shown: usize) -> String {
     format!("the slowest {shown} of {all} machines; {stuck} never came to the end{times}\n")
 }
 
-const fn completed(row: &Row<'_>) -> Option<std::time::Duration> {
+const fn completed(row: &Row<'_>) -> Option<Duration> {
     match row.progress {
         Progress::Complete(took) => Some(took),
         Progress::NeverOn | Progress::Stuck(_) => None,
@@ -227,8 +234,10 @@ fn headline(rows: &[Row<'_>], outcome: &Outcome) -> String {
 }
 
 fn footer(artifacts: &Artifacts, style: Style) -> String {
+    let torn_down = artifacts.torn_down.map(text::duration);
+    let torn_down = torn_down.map_or_else(String::new, |took| format!(", torn down in {took}"));
     let mut out = format!(
-        "seed {}, etcd {}\n",
+        "seed {}, etcd {}{torn_down}\n",
         artifacts.seed,
         text::one_line(&artifacts.etcd)
     );

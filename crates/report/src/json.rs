@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::human::Artifacts;
 use crate::latency::{Latency, Samples, latencies};
+use crate::leasing::{Leasing, leasing};
 use crate::marks::{Mark, marks};
 use crate::milestones;
 use crate::rates::{Rates, rates};
@@ -52,6 +53,9 @@ pub struct Document {
     pub lanes: Vec<Machine>,
     /// In the order of the boot chain.
     pub latencies: Vec<Latency>,
+    /// How long machines waited for an address: all of them, and in a story with both kinds the
+    /// real and the hollow ones.
+    pub leases: Vec<Leasing>,
     pub rates: Rates,
     /// Steps and other moments, in order of time.
     pub marks: Vec<Mark>,
@@ -61,6 +65,8 @@ pub struct Document {
     pub etcd: String,
     /// The directory of the run's files.
     pub artifacts: Option<String>,
+    /// How long it took until no machine, no server and no network was left of the run.
+    pub torn_down: Option<u64>,
 }
 
 /// A verdict in one word.
@@ -183,6 +189,7 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
         duration: outcome.ended_at.as_nanos(),
         lanes: outcome.lanes.iter().map(machine).collect(),
         latencies: latencies(&Samples::new(outcome)),
+        leases: leasing(story, outcome),
         rates: rates(outcome, busy_nanos(outcome)),
         marks: marks(outcome),
         seed: artifacts.seed,
@@ -191,6 +198,9 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
             .dir
             .as_ref()
             .map(|dir| dir.to_string_lossy().into_owned()),
+        torn_down: artifacts
+            .torn_down
+            .map(|took| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod json;
 pub mod junit;
 pub mod keys;
 pub mod latency;
+pub mod leasing;
 pub mod marks;
 mod milestones;
 pub mod rates;

@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_scenario::lane::Lanes;
@@ -27,6 +28,8 @@ pub struct Recording {
     pub dir: Option<PathBuf>,
     pub formed_at: Option<Instant>,
     pub ended_at: Instant,
+    #[serde(default)]
+    pub torn_down: Option<Duration>,
     #[serde(flatten)]
     pub verdict: Verdict,
 }
@@ -64,6 +67,7 @@ impl Recording {
             dir: artifacts.dir.clone(),
             formed_at: outcome.formed_at,
             ended_at: outcome.ended_at,
+            torn_down: artifacts.torn_down,
             verdict: outcome.verdict.clone(),
         }
     }
@@ -90,6 +94,7 @@ pub fn read(dir: &Path) -> Result<Told, ReadError> {
         world: recording.world,
         seed: recording.seed,
         etcd: recording.etcd,
+        torn_down: recording.torn_down,
     };
     let outcome = Outcome {
         verdict: recording.verdict,

@@ -8,6 +8,7 @@ use quorate_scenario::Link;
 use super::plot::{bar, left};
 use super::{Page, colour, grouped};
 use crate::latency::Percentiles;
+use crate::leasing::{MEASURES, leasing};
 use crate::milestones::CHAIN;
 use crate::text;
 use crate::tracks::{Stage, WIDTH};
@@ -28,6 +29,43 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 label for="step" { "since the link before" }
                 div.times.since { (table(page, |link| samples.since_power_on.get(&link))) }
                 div.times.step { (table(page, |link| samples.step.get(&link))) }
+            }
+            (leases(page))
+        }
+    }
+}
+
+/// How long machines waited for an address.
+fn leases(page: &Page<'_>) -> Markup {
+    let all = leasing(page.story, page.outcome);
+    if all.is_empty() {
+        return Markup::default();
+    }
+    let shown = |value: u64| text::duration(Duration::from_nanos(value));
+    html! {
+        h3 { "Leases" }
+        p.lead {
+            "DISCOVER to ACK is from the first DISCOVER of a machine without a lease, retransmissions included."
+        }
+        div.scroll {
+            table.leases {
+                thead { tr {
+                    th { "wait" } th { "machines" } th.num { "leases" } th.num { "p50" }
+                    th.num { "p90" } th.num { "p99" } th.num { "p99.9" } th.num { "max" }
+                } }
+                tbody {
+                    @for (title, of) in MEASURES {
+                        @for (one, known) in all.iter().filter_map(|one| Some((one, of(one)?))) {
+                            tr {
+                                th { (title) } td { (one.machines.words()) }
+                                td.num { (grouped(known.count)) }
+                                td.num { (shown(known.p50)) } td.num { (shown(known.p90)) }
+                                td.num { (shown(known.p99)) } td.num { (shown(known.p99_9)) }
+                                td.num { (shown(known.max)) }
+                            }
+                        }
+                    }
+                }
             }
         }
     }

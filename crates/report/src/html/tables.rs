@@ -144,6 +144,7 @@ pub(super) fn footer(page: &Page<'_>) -> Markup {
                 dt { "etcd" } dd { (text::one_line(&artifacts.etcd)) }
                 dt { "seed" } dd { (artifacts.seed) }
                 dt { "length" } dd { (text::duration(page.outcome.ended_at.since(Instant::ZERO))) }
+                @if let Some(took) = artifacts.torn_down { dt { "teardown" } dd { (text::duration(took)) } }
                 dt { "again" } dd { code { "quorate run scenario.toml --world " (artifacts.world) " --seed " (artifacts.seed) } }
             }
             p { "Beside this page: " @for (index, name) in FILES.iter().enumerate() {

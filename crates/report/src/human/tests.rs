@@ -84,8 +84,12 @@ fn a_pass_ends_with_the_line_that_says_so() {
     n3        500       4.0   60   120   180  300   240        1000   2000
     median              4.0   60   120   180  300   240        1000   2000
 
+    leases                     count      p50      p90      p99      max
+    power-on to lease              3    60 ms    60 ms    60 ms    60 ms
+    DISCOVER to ACK                3    56 ms    56 ms    56 ms    56 ms
+
     first etcd exec after 540 ms, formed after 2.50 s
-    seed 7, etcd 3.5.16 (cache, from debian)
+    seed 7, etcd 3.5.16 (cache, from debian), torn down in 123 ms
     artifacts: out/run-1
 
     PASS machines form a cluster: 3 members, cluster 366158d82220db8a, formed in 2.50 s
@@ -112,8 +116,12 @@ fn a_split_begins_with_who_saw_what() {
     n3       2300       4.0   60   120   180  300   240        1000      -
     median              4.0   60   120   180  300   240        1000      -
 
+    leases                     count      p50      p90      p99      max
+    power-on to lease              3    60 ms    60 ms    60 ms    60 ms
+    DISCOVER to ACK                3    56 ms    56 ms    56 ms    56 ms
+
     first etcd exec after 540 ms, not formed after 4.50 s
-    seed 7, etcd 3.5.16 (cache, from debian)
+    seed 7, etcd 3.5.16 (cache, from debian), torn down in 123 ms
     artifacts: out/run-1
     ");
 }
@@ -140,8 +148,12 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
     n3        300       4.0    -     -     -    -     -           -      -
     median              4.0   60   120   180    -   240           -      -
 
+    leases                     count      p50      p90      p99      max
+    power-on to lease              2    60 ms    60 ms    60 ms    60 ms
+    DISCOVER to ACK                2    56 ms    56 ms    56 ms    56 ms
+
     first etcd exec after 540 ms, not formed after 30.0 s
-    seed 7, etcd 3.5.16 (cache, from debian)
+    seed 7, etcd 3.5.16 (cache, from debian), torn down in 123 ms
     artifacts: out/run-1
     ");
 }

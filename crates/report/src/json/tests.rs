@@ -100,6 +100,29 @@ fn the_keys_of_schema_1() {
           }
         }
       ],
+      "leases": [
+        {
+          "discover_to_ack": {
+            "count": 1,
+            "max": 56000000,
+            "min": 56000000,
+            "p50": 56000000,
+            "p90": 56000000,
+            "p99": 56000000,
+            "p99_9": 56000000
+          },
+          "machines": "all",
+          "since_power_on": {
+            "count": 1,
+            "max": 60000000,
+            "min": 60000000,
+            "p50": 60000000,
+            "p90": 60000000,
+            "p99": 60000000,
+            "p99_9": 60000000
+          }
+        }
+      ],
       "marks": [
         {
           "at": 2300000000,
@@ -126,6 +149,7 @@ fn the_keys_of_schema_1() {
       "schema": 1,
       "seed": 7,
       "title": "one",
+      "torn_down": 123000000,
       "verdict": "pass",
       "why": null,
       "world": "host"
