@@ -28,7 +28,7 @@ impl Contents {
         let mut encoder = zstd::Encoder::new(file, COMPRESSION)?;
         // The kernel's decoder takes no larger window than 8 MB.
         encoder.window_log(WINDOW_LOG)?;
-        encoder.multithread(threads())?;
+        encoder.multithread(crate::threads())?;
         let mut cpio = Cpio::new(encoder);
         self.system(&mut cpio)?;
         self.programs(&mut cpio)?;
@@ -91,11 +91,6 @@ impl Contents {
     }
 }
 
-fn threads() -> u32 {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(threads.min(THREADS_MAX)).unwrap_or(1)
-}
-
 const DIRS: [&str; 14] = [
     "/proc",
     "/sys",
@@ -130,4 +125,3 @@ const APPLETS: [&str; 17] = [
 /// Smaller is fetched sooner, and costs a second here, once.
 const COMPRESSION: i32 = 9;
 const WINDOW_LOG: u32 = 22;
-const THREADS_MAX: usize = 8;

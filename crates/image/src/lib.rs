@@ -1,12 +1,13 @@
-//! Makes what a machine of metal boots: a kernel, an initial RAM file system.
+//! Makes what a machine of metal boots: a kernel, an initial RAM file system, a disk.
 //!
-//! [`build`] needs no root. The kernel and busybox are Debian's packages; etcd and the program
-//! that becomes the machine's first process, `quorate` itself, are this host's.
+//! Nothing of it needs root. The kernel, busybox and the boot loaders are Debian's packages; etcd
+//! and the program that becomes the machine's first process, `quorate` itself, are this host's.
 //!
 //! Nothing in an image is particular to one machine, and there is no secret in it.
 //!
 //! - `modules`: the drivers, in the order in which they can be loaded
 //! - `initrd`: what is in the initial RAM file system; `cpio`: its format
+//! - [`disk`]: a disk that firmware boots; `partitions`: its first sector
 //! - `store`: images in the cache
 #![cfg_attr(
     test,
@@ -14,8 +15,10 @@
 )]
 
 mod cpio;
+pub mod disk;
 mod initrd;
 mod modules;
+mod partitions;
 mod store;
 
 use std::fs;
@@ -25,9 +28,11 @@ use std::path::{Path, PathBuf};
 use quorate_elf::Program;
 use quorate_obtain::Progress;
 use quorate_obtain::debian::packages::{Unpacked, Wanted, packages};
+use serde::{Deserialize, Serialize};
 
 use crate::initrd::Contents;
-pub use crate::store::Manifest;
+use crate::store::{Kind, Store};
+pub use disk::{Disk, build_disk};
 
 /// What an image is to be made of.
 #[derive(Clone, Copy)]
@@ -51,6 +56,17 @@ impl std::fmt::Debug for Request<'_> {
     }
 }
 
+/// What is known of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The kernel's: `6.1.0-50-cloud-amd64`.
+    pub release: String,
+    /// File names of Debian's packages in it.
+    pub packages: Vec<String>,
+    /// How much of a machine's memory the initial RAM file system takes.
+    pub unpacked_bytes: u64,
+}
+
 /// What a machine boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -59,6 +75,14 @@ pub struct Image {
     /// A cpio archive, compressed.
     pub initrd: PathBuf,
     pub manifest: Manifest,
+}
+
+impl Image {
+    /// How much memory a machine needs that boots this and runs a small etcd, in MiB.
+    pub fn memory_mib(&self) -> u64 {
+        let unpacked_mib = self.manifest.unpacked_bytes.div_ceil(1 << 20);
+        (unpacked_mib + SYSTEM_MIB).next_multiple_of(16)
+    }
 }
 
 /// There is no image.
@@ -106,8 +130,8 @@ pub fn build(request: &Request<'_>) -> Result<Image, ImageError> {
     .concat();
     let archives = [kernel.archive.as_str(), busybox.archive.as_str()];
     let key = store::key(&files, &archives).map_err(ImageError::files("the image's key"))?;
-    if let Some(image) = store::find(request.cache, &key) {
-        return Ok(image);
+    if let Some(found) = store::find(request.cache, Kind::Image, &key) {
+        return Ok(image(found));
     }
     let release = release(&kernel.root).map_err(ImageError::files("the kernel package"))?;
     let contents = Contents {
@@ -116,25 +140,28 @@ pub fn build(request: &Request<'_>) -> Result<Image, ImageError> {
         busybox: busybox.root.join("bin/busybox"),
         modules: kernel.root.join("lib/modules").join(&release),
     };
-    let store = store::Store::open(request.cache).map_err(ImageError::files("the cache"))?;
-    // Another process may have made it while this one waited for the lock.
-    if let Some(image) = store::find(request.cache, &key) {
-        return Ok(image);
-    }
-    request
-        .progress
-        .step(&format!("an image with Linux {release}"));
-    let made = store.make(&key, |dir| {
+    let store = Store::open(request.cache).map_err(ImageError::files("the cache"))?;
+    let made = store.make(Kind::Image, &key, |dir| {
+        let what = format!("an image with Linux {release}");
+        request.progress.step(&what);
         let kernel = kernel.root.join("boot").join(format!("vmlinuz-{release}"));
-        fs::copy(kernel, dir.join(store::KERNEL))?;
-        let unpacked_bytes = contents.write(&dir.join(store::INITRD))?;
+        fs::copy(kernel, dir.join(KERNEL))?;
+        let unpacked_bytes = contents.write(&dir.join(INITRD))?;
         Ok(Manifest {
             release: release.clone(),
             packages: archives.map(str::to_owned).to_vec(),
             unpacked_bytes,
         })
     });
-    made.map_err(ImageError::files("the image"))
+    made.map(image).map_err(ImageError::files("the image"))
+}
+
+fn image((dir, manifest): (PathBuf, Manifest)) -> Image {
+    Image {
+        kernel: dir.join(KERNEL),
+        initrd: dir.join(INITRD),
+        manifest,
+    }
 }
 
 /// A program that a machine can run.
@@ -157,6 +184,18 @@ fn release(root: &Path) -> io::Result<String> {
         _ => Err(io::Error::other("not exactly one kernel's modules")),
     }
 }
+
+/// How many threads compress.
+fn threads() -> u32 {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(threads.min(THREADS_MAX)).unwrap_or(1)
+}
+
+/// The kernel, and what etcd and the agent allocate.
+const SYSTEM_MIB: u64 = 112;
+const THREADS_MAX: usize = 8;
+const KERNEL: &str = "vmlinuz";
+const INITRD: &str = "initrd";
 
 /// Its kernel leaves modules uncompressed, as the machine's init loads them.
 const SUITE: &str = "bookworm";

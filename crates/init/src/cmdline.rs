@@ -6,10 +6,13 @@
 //! | `BOOTIF=01-MAC` | boot from the card with this address (PXE's own way to say it) |
 //! | `quorate.interface=NAME` | boot from this card; the first one otherwise |
 //! | `quorate.data=required` | wait for the data disk, and never run without one |
+//! | `quorate.install=URL` | install this disk image on the first disk, and start again |
 //! | `quorate.tell=PATH` | where the agent tells its events: a serial or virtio port |
 //! | `quorate.unit-log=PATH` | where units' output goes, etcd's among them |
 //! | `quorate.random=N` | the number that transaction identifiers and jitter come from |
 //! | `quorate.first-retry-ms=N` | how soon a DISCOVER is repeated |
+//!
+//! The firmware's OEM strings (SMBIOS type 11) are words too; the command line goes before them.
 
 /// What whoever boots the machine tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -20,6 +23,8 @@ pub struct CommandLine {
     /// The MAC address of the card to boot from, in lower case, with colons.
     pub boot_mac: Option<String>,
     pub data: Data,
+    /// The URL of a disk image.
+    pub install: Option<String>,
     pub tell: Option<String>,
     pub unit_log: Option<String>,
     pub random: Option<u64>,
@@ -73,6 +78,7 @@ impl CommandLine {
         let text = || Some(value.to_owned()).filter(|value| !value.is_empty());
         let understood = match key {
             "interface" => set(&mut self.interface, text()),
+            "install" => set(&mut self.install, text()),
             "tell" => set(&mut self.tell, text()),
             "unit-log" => set(&mut self.unit_log, text()),
             "random" => set(&mut self.random, value.parse().ok()),
@@ -94,6 +100,7 @@ impl CommandLine {
         let number = |value: Option<u64>| value.map(|value| value.to_string());
         let optional = [
             ("--seed", self.seed.clone()),
+            ("--install", self.install.clone()),
             ("--tell", self.tell.clone()),
             ("--unit-log", self.unit_log.clone()),
             ("--random", number(self.random)),
@@ -155,7 +162,7 @@ mod tests {
             "BOOT_IMAGE=vmlinuz console=ttyS0 ds=nocloud-net;s=http://10.0.0.2/seed/x/ \
              BOOTIF=01-52-54-00-AA-00-01 quorate.interface=eth1 quorate.data=required \
              quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2 quorate.random=7 \
-             quorate.first-retry-ms=500\n",
+             quorate.first-retry-ms=500 quorate.install=http://10.0.0.2/boot/disk.img.zst\n",
         );
         assert_eq!(
             line,
@@ -164,6 +171,7 @@ mod tests {
                 interface: Some("eth1".into()),
                 boot_mac: Some("52:54:00:aa:00:01".into()),
                 data: Data::Required,
+                install: Some("http://10.0.0.2/boot/disk.img.zst".into()),
                 tell: Some("/dev/ttyS1".into()),
                 unit_log: Some("/dev/ttyS2".into()),
                 random: Some(7),
@@ -177,6 +185,7 @@ mod tests {
                 "--interface",
                 "eth1",
                 "--seed=http://10.0.0.2/seed/x/",
+                "--install=http://10.0.0.2/boot/disk.img.zst",
                 "--tell=/dev/ttyS1",
                 "--unit-log=/dev/ttyS2",
                 "--random=7",

@@ -32,7 +32,8 @@ pub(crate) fn mount(data: Data) -> Result<(), InitError> {
     let at = || InitError::at(format!("mount {} at {PLACE}", device.display()));
     fs::create_dir_all(PLACE).map_err(at())?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
-    mount_file_system(&device, PLACE, "ext4", flags, c"").map_err(|error| at()(error.into()))?;
+    mount_file_system(&device, PLACE, "ext4", flags, OPTIONS)
+        .map_err(|error| at()(error.into()))?;
     for (part, place) in PARTS {
         let from = Path::new(PLACE).join(part);
         let at = || InitError::at(format!("show {} at {place}", from.display()));
@@ -69,6 +70,9 @@ pub fn ext_label(file: &File) -> io::Result<Option<String>> {
 /// On the data disk, and in the machine.
 const PARTS: [(&str, &str); 2] = [("lib", "/var/lib"), ("log", "/var/log")];
 const PLACE: &str = "/disk";
+/// The disk was made with empty inode tables. Without this the kernel writes them again, all of
+/// them, while the machine boots.
+const OPTIONS: &std::ffi::CStr = c"noinit_itable";
 const APPEARS_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

@@ -10,7 +10,8 @@
 //! - [`cmdline`](CommandLine): the words
 //! - `mounts`: the kernel's file systems
 //! - `drivers`: the modules that the image brings
-//! - `disk`: where etcd's data stays
+//! - `firmware`: words in the firmware's tables
+//! - `disk`: where etcd's data stays; [`install`]: what writes a disk image
 //! - `interface`: the network card to boot from
 //! - [`stage`]: marks on the serial console
 #![cfg_attr(
@@ -21,6 +22,8 @@
 mod cmdline;
 pub mod disk;
 mod drivers;
+mod firmware;
+pub mod install;
 mod interface;
 mod mounts;
 pub mod stage;
@@ -97,11 +100,15 @@ fn boot() -> Result<Infallible, InitError> {
     }
     stage::mark("drivers");
     let text = std::fs::read_to_string("/proc/cmdline").map_err(InitError::at("/proc/cmdline"))?;
-    let line = CommandLine::parse(&text).or_serial(&serial());
+    // The command line goes before what the firmware says: the last word of a kind counts.
+    let text = firmware::oem_words() + &text;
+    let line = CommandLine::parse(&text).or_serial(&firmware::serial());
     for word in &line.unknown {
         stage::say(&format!("not understood on the command line: {word}"));
     }
-    disk::mount(line.data)?;
+    if line.install.is_none() {
+        disk::mount(line.data)?;
+    }
     stage::mark("disk");
     let interface = interface::choose(&line)?;
     let program = std::fs::read_link("/proc/self/exe").map_err(InitError::at("/proc/self/exe"))?;
@@ -111,12 +118,6 @@ fn boot() -> Result<Infallible, InitError> {
         .args(line.node_arguments(&interface))
         .exec();
     Err(InitError::at(program.display().to_string())(error))
-}
-
-/// The serial number that the firmware gives the machine: for virtual ones, which have no other
-/// place, cloud-init reads the words there too.
-fn serial() -> String {
-    std::fs::read_to_string("/sys/class/dmi/id/product_serial").unwrap_or_default()
 }
 
 const RESTART_PAUSE: Duration = Duration::from_secs(10);

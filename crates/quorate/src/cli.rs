@@ -46,6 +46,7 @@ pub(crate) enum Verb {
     Node(NodeArgs),
     AwaitPeers(AwaitPeersArgs),
     Image(ImageArgs),
+    Install(InstallArgs),
     Etcd(EtcdArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -459,6 +460,9 @@ pub(crate) struct NodeArgs {
     /// Where the seed is, instead of where the lease says: the URL that file names are added to
     #[arg(long, value_name = "URL")]
     pub(crate) seed: Option<String>,
+    /// Take a lease and then do nothing but install this disk image on the first disk, and restart
+    #[arg(long, value_name = "URL", conflicts_with = "seed")]
+    pub(crate) install: Option<String>,
     /// Write events, one line of JSON each, to this file or device instead of standard output
     #[arg(long, value_name = "PATH")]
     pub(crate) tell: Option<PathBuf>,
@@ -482,15 +486,17 @@ pub(crate) struct ImageArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageVerb {
-    /// Make a kernel and an initial RAM file system, in the cache
+    /// Make a kernel, an initial RAM file system, and a disk that boots them, in the cache
     ///
-    /// The kernel and busybox are Debian's packages; etcd and quorate are this host's. A machine
-    /// that boots it becomes `quorate node`. Needs no root; made again only when what it is made
-    /// of has changed.
+    /// Kernel, busybox and boot loaders are Debian's packages; etcd and quorate are this host's. A
+    /// machine that boots any of it becomes `quorate node`. The disk boots by BIOS and by UEFI, and
+    /// has a second partition for data; beside it lies a compressed copy for `quorate install`.
+    /// Nothing of it is particular to one machine. Needs no root; made again only when what it is
+    /// made of has changed.
     #[command(after_help = "Examples:\n  \
         quorate image build\n  \
         quorate image build --etcd 3.5.16 --program target/release/quorate\n  \
-        quorate image build --format json | jq -r .kernel,.initrd")]
+        quorate image build --no-disk --format json | jq -r .kernel,.initrd")]
     Build(ImageBuildArgs),
 }
 
@@ -502,9 +508,34 @@ pub(crate) struct ImageBuildArgs {
     /// The quorate that machines run; this program otherwise
     #[arg(long, value_name = "PATH")]
     pub(crate) program: Option<PathBuf>,
+    /// Make no disk, only what a machine boots by network
+    #[arg(long)]
+    pub(crate) no_disk: bool,
+    /// How much room for data the disk has
+    #[arg(long, value_name = "MIB", default_value_t = quorate_image::disk::DATA_MIB,
+        conflicts_with = "no_disk")]
+    pub(crate) data_mib: u32,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// Write a disk image from the network onto a disk of this machine, over all that it holds
+///
+/// What `quorate node --install` does once it has a lease. The image is a raw disk, compressed by
+/// zstd, as `quorate image build` leaves it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    quorate install http://10.20.0.2/boot/disk.img.zst --disk /dev/vda")]
+pub(crate) struct InstallArgs {
+    /// The image
+    pub(crate) url: String,
+    /// The disk: the path of a device or file, or "first"
+    #[arg(long, value_name = "PATH|first")]
+    pub(crate) disk: PathBuf,
+    /// Mark stages on the console, and start the machine again when it is done
+    #[arg(long)]
+    pub(crate) restart: bool,
 }
 
 /// Get etcd, or see what is there

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use quorate_image::{Image, ImageError, Request, build};
+use quorate_image::{Disk, Image, ImageError, Request, build, build_disk};
 use serde_json::json;
 
 use crate::cli::{Format, ImageArgs, ImageBuildArgs, ImageVerb};
@@ -27,15 +27,19 @@ fn made(args: &ImageBuildArgs) -> Result<ExitCode, ExitCode> {
         None => std::env::current_exe().map_err(|error| fail(&error))?,
     };
     let etcd = etcd::get(args.etcd.as_deref(), None)?;
-    let image = build(&Request {
+    let request = Request {
         cache: &cache,
         etcd: &etcd.etcd,
         program: &program,
         progress: &Steps,
-    });
-    match image {
-        Ok(image) => {
-            show(&image, args.format);
+    };
+    let made = match args.no_disk {
+        true => build(&request).map(|image| (image, None)),
+        false => build_disk(&request, args.data_mib).map(|disk| (disk.image.clone(), Some(disk))),
+    };
+    match made {
+        Ok((image, disk)) => {
+            show(&image, disk.as_ref(), args.format);
             Ok(ExitCode::SUCCESS)
         }
         Err(error @ ImageError::Architecture(_)) => {
@@ -46,15 +50,23 @@ fn made(args: &ImageBuildArgs) -> Result<ExitCode, ExitCode> {
     }
 }
 
-fn show(image: &Image, format: Format) {
+fn show(image: &Image, disk: Option<&Disk>, format: Format) {
     let manifest = &image.manifest;
     match format {
         Format::Human => {
             let mib = manifest.unpacked_bytes.div_ceil(1 << 20);
-            println!("Linux {}, {mib} MiB in memory", manifest.release);
+            let least = image.memory_mib();
+            println!(
+                "Linux {}, {mib} MiB unpacked: for machines with {least} MiB of memory or more",
+                manifest.release
+            );
             println!("  kernel        {}", image.kernel.display());
             println!("  initrd        {}", image.initrd.display());
             println!("  command line  {}", quorate_image::COMMAND_LINE);
+            if let Some(disk) = disk {
+                println!("  disk          {}", disk.disk.display());
+                println!("  to install    {}", disk.compressed.display());
+            }
         }
         Format::Json => println!(
             "{:#}",
@@ -62,9 +74,13 @@ fn show(image: &Image, format: Format) {
                 "release": manifest.release,
                 "packages": manifest.packages,
                 "unpacked_bytes": manifest.unpacked_bytes,
+                "memory_mib": image.memory_mib(),
                 "kernel": image.kernel,
                 "initrd": image.initrd,
                 "command_line": quorate_image::COMMAND_LINE,
+                "disk": disk.map(|disk| &disk.disk),
+                "disk_bytes": disk.map(|disk| disk.bytes),
+                "compressed": disk.map(|disk| &disk.compressed),
             })
         ),
     }

@@ -31,6 +31,7 @@ mod etcd;
 mod exit;
 mod image;
 mod inside;
+mod install;
 mod list;
 mod live;
 mod man;
@@ -94,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Node(args) => node::run(&args),
         Verb::AwaitPeers(args) => await_peers::run(&args),
         Verb::Image(args) => image::run(&args),
+        Verb::Install(args) => install::run(&args),
         Verb::Etcd(args) => etcd::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),
@@ -101,18 +103,21 @@ pub fn main() -> ExitCode {
 }
 
 /// True when the program was started as a part of a run: as its sandbox, one of its machines,
-/// or its servers. A test program that is [`main`] then, and itself otherwise, needs no other
+/// its servers, or on a machine that boots an image with this program in it. A test program that is [`main`] then, and itself otherwise, needs no other
 /// `quorate` beside it.
 pub fn is_part_of_run() -> bool {
     let verb = std::env::args().nth(1).unwrap_or_default();
-    [
+    let is_verb = [
         quorate_host::machine::HIDDEN_VERB,
         quorate_lab::HIDDEN_VERB,
         inside::HIDDEN_VERB,
         "serve",
+        "node",
+        "install",
         quorate_boot::etcd_unit::AWAIT_VERB,
     ]
-    .contains(&verb.as_str())
+    .contains(&verb.as_str());
+    is_verb || quorate_init::is_init()
 }
 
 /// PID 1 of a machine: tells its events on standard output.

@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use quorate_agent::{Config, Datasource};
+use quorate_boot::{QuoteError, quote};
+use quorate_stage::servers::QUORATE_INSIDE;
 use rustix::process::{Pid, getpid};
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
+use serde_json::json;
 
 use crate::cli::NodeArgs;
 use crate::exit;
@@ -28,6 +31,15 @@ fn node(args: &NodeArgs) -> ExitCode {
     config.seed = args.random.unwrap_or_else(drawn);
     if let Some(url) = &args.seed {
         config.datasource = Datasource::Url(url.clone());
+    }
+    if let Some(url) = &args.install {
+        match installer(url) {
+            Ok(given) => config.datasource = given,
+            Err(error) => {
+                eprintln!("--install: {error}");
+                return exit::bad_input();
+            }
+        }
     }
     if let Some(millis) = args.first_retry_ms {
         config.first_retry_ms = millis;
@@ -49,6 +61,32 @@ fn node(args: &NodeArgs) -> ExitCode {
             exit::cannot_run()
         }
     }
+}
+
+/// The seed of a machine that does one thing: it installs what lies at `url`, again and again
+/// until that has worked, and starts anew.
+fn installer(url: &str) -> Result<Datasource, QuoteError> {
+    let unit = format!(
+        "[Unit]\n\
+         StartLimitIntervalSec=0\n\
+         [Service]\n\
+         ExecStart={QUORATE_INSIDE} install {} --disk first --restart\n\
+         Restart=on-failure\n\
+         RestartSec=1s\n",
+        quote(url)?
+    );
+    let user_data = json!({
+        "write_files": [{
+            "path": "/etc/systemd/system/install.service",
+            "permissions": "0644",
+            "content": unit,
+        }],
+        "runcmd": [["systemctl", "start", "install.service"]],
+    });
+    Ok(Datasource::Given {
+        meta_data: json!({ "instance-id": "installer" }).to_string(),
+        user_data: format!("#cloud-config\n{user_data}"),
+    })
 }
 
 /// A file, or a device that takes every byte as it is: a serial port would otherwise make of
@@ -82,3 +120,37 @@ fn end_of_machine(code: ExitCode) {
 }
 
 const RESTART_PAUSE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_installers_seed_says_one_thing_whatever_the_address() {
+        let url = "http://10.0.0.2/disk img.zst?a=$b%c\"";
+        let Datasource::Given {
+            meta_data,
+            user_data,
+        } = installer(url).unwrap()
+        else {
+            unreachable!("the seed is given");
+        };
+        let plan = quorate_node::cloud_config::read(meta_data.as_bytes(), user_data.as_bytes());
+        let plan = plan.unwrap();
+        assert_eq!(plan.left_out, Vec::<String>::new());
+        assert_eq!(plan.actions.len(), 1);
+        let unit = &plan.files[0].content;
+        let (unit, left_out) = quorate_node::unit::parse("install.service", unit, "host").unwrap();
+        assert_eq!(left_out, Vec::<String>::new());
+        let argv = [
+            QUORATE_INSIDE,
+            "install",
+            url,
+            "--disk",
+            "first",
+            "--restart",
+        ];
+        assert_eq!(unit.exec_start.argv, argv);
+        assert!(installer("http://x/\nExecStart=/bin/sh").is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! One emulated machine, and what it says on its serial ports.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use quorate_tests::checks::has;
+
+const QEMU: &str = "qemu-system-x86_64";
+
+/// For one thing to happen, on a machine that others keep busy.
+const PATIENCE: Duration = Duration::from_secs(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+pub(crate) fn is_here() -> bool {
+    has(QEMU)
+}
+
+/// How a machine is put together.
+#[derive(Clone, Debug)]
+pub(crate) struct Boot<'a> {
+    /// Kernel, initial RAM file system, command line; firmware that boots nothing itself.
+    pub(crate) direct: Option<(&'a Path, &'a Path, &'a str)>,
+    pub(crate) disk: Option<&'a Path>,
+    pub(crate) firmware: Option<&'a Firmware>,
+    /// The serial number of the machine.
+    pub(crate) serial: Option<&'a str>,
+    /// OEM strings.
+    pub(crate) words: &'a [&'a str],
+    pub(crate) memory_mib: u64,
+}
+
+impl Boot<'_> {
+    pub(crate) fn new(memory_mib: u64) -> Self {
+        Self {
+            direct: None,
+            disk: None,
+            firmware: None,
+            serial: None,
+            words: &[],
+            memory_mib,
+        }
+    }
+}
+
+/// UEFI.
+#[derive(Debug)]
+pub(crate) struct Firmware {
+    code: PathBuf,
+    variables: PathBuf,
+}
+
+impl Firmware {
+    pub(crate) fn uefi() -> Option<Self> {
+        let firmware = Self {
+            code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
+            variables: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
+        };
+        (firmware.code.exists() && firmware.variables.exists()).then_some(firmware)
+    }
+}
+
+/// A machine that has power. Loses it when dropped.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    qemu: Child,
+    dir: tempfile::TempDir,
+}
+
+/// The serial ports, in order.
+const CONSOLE: &str = "console";
+const TOLD: &str = "told";
+const UNITS: &str = "units";
+
+impl Machine {
+    pub(crate) fn boot(boot: &Boot<'_>) -> Result<Self, Failed> {
+        let dir = tempfile::tempdir()?;
+        let mut qemu = Command::new(QEMU);
+        qemu.args("-nodefaults -no-reboot -display none -M pc -cpu qemu64".split(' '))
+            .args("-accel tcg,tb-size=32 -device virtio-rng-pci".split(' '))
+            .args("-netdev user,id=n0 -device virtio-net-pci,netdev=n0,bootindex=2".split(' '))
+            .args(["-m", &boot.memory_mib.to_string()]);
+        for port in [CONSOLE, TOLD, UNITS] {
+            let file = dir.path().join(port);
+            qemu.arg("-serial").arg(format!("file:{}", file.display()));
+        }
+        if let Some((kernel, initrd, line)) = boot.direct {
+            qemu.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
+            qemu.args(["-append", line]);
+        }
+        if let Some(disk) = boot.disk {
+            let drive = "if=none,id=d0,format=raw,cache=unsafe,discard=unmap";
+            qemu.arg("-drive")
+                .arg(format!("{drive},file={}", disk.display()))
+                .args(["-device", "virtio-blk-pci,drive=d0,bootindex=1"]);
+        }
+        if let Some(firmware) = boot.firmware {
+            let variables = dir.path().join("variables");
+            fs::copy(&firmware.variables, &variables)?;
+            let flash = "if=pflash,format=raw";
+            let code = firmware.code.display();
+            qemu.arg("-drive")
+                .arg(format!("{flash},unit=0,readonly=on,file={code}"))
+                .arg("-drive")
+                .arg(format!("{flash},unit=1,file={}", variables.display()));
+        }
+        if let Some(serial) = boot.serial {
+            qemu.arg("-smbios").arg(format!("type=1,serial={serial}"));
+        }
+        for word in boot.words {
+            qemu.arg("-smbios").arg(format!("type=11,value={word}"));
+        }
+        let errors = File::create(dir.path().join("errors"))?;
+        let qemu = qemu.stdin(Stdio::null()).stderr(errors).spawn()?;
+        Ok(Self { qemu, dir })
+    }
+
+    pub(crate) fn await_console(&mut self, text: &str) -> Result<(), Failed> {
+        self.wait(text, |machine| machine.said(CONSOLE).contains(text))
+    }
+
+    /// Waits until the agent tells an event with this in it.
+    pub(crate) fn await_told(&mut self, text: &str) -> Result<(), Failed> {
+        self.wait(text, |machine| machine.said(TOLD).contains(text))
+    }
+
+    /// Waits until a unit has written this.
+    pub(crate) fn await_units(&mut self, text: &str) -> Result<(), Failed> {
+        self.wait(text, |machine| machine.said(UNITS).contains(text))
+    }
+
+    /// Whether a unit has written this by now.
+    pub(crate) fn check_units(&self, text: &str, expected: bool) -> Result<(), Failed> {
+        if self.said(UNITS).contains(text) == expected {
+            return Ok(());
+        }
+        let not = if expected { "not " } else { "" };
+        Err(format!("{text:?} was {not}said\n{}", self.story()).into())
+    }
+
+    /// Waits until the machine has switched itself off.
+    pub(crate) fn await_end(&mut self) -> Result<(), Failed> {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if let Some(status) = self.qemu.try_wait()? {
+                return if status.success() {
+                    Ok(())
+                } else {
+                    Err(format!("{status}\n{}", self.story()).into())
+                };
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Err(format!("it never ended\n{}", self.story()).into())
+    }
+
+    /// As when a cable is pulled; the disk is free afterwards.
+    pub(crate) fn cut_power(mut self) -> Result<(), Failed> {
+        self.qemu.kill()?;
+        self.qemu.wait()?;
+        Ok(())
+    }
+
+    fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), Failed> {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            // In this order: what is said last is there when the emulator has ended.
+            let ended = self.qemu.try_wait()?;
+            if done(self) {
+                return Ok(());
+            }
+            if let Some(status) = ended {
+                return Err(format!("{status} before {what:?}\n{}", self.story()).into());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Err(format!("no {what:?} within {PATIENCE:?}\n{}", self.story()).into())
+    }
+
+    /// All that has come out of a serial port.
+    fn said(&self, port: &str) -> String {
+        let bytes = fs::read(self.dir.path().join(port)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// For people who read why a test failed.
+    fn story(&self) -> String {
+        let ports = ["errors", CONSOLE, TOLD, UNITS];
+        let part = |port: &str| format!("--- {port}\n{}", self.said(port));
+        ports.map(part).join("\n")
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Nothing to do about a machine that is off already.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}

@@ -1,0 +1,209 @@
+//! What `quorate image build` makes, booted by emulated machines: from the network's kernel, from
+//! a disk by BIOS and by UEFI, through the installer; with real etcd on it.
+//!
+//! This program is the `quorate` of those machines too: their first process, their agent, their
+//! installer.
+
+mod machine;
+mod seeds;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use quorate_image::{Disk, ImageError, Request, build_disk};
+use quorate_obtain::{Silent, obtain};
+
+use crate::machine::{Boot, Firmware, Machine};
+use crate::seeds::Seeds;
+
+type Case = fn(&Disk) -> Result<(), Failed>;
+
+const CASES: [(&str, Case); 3] = [
+    ("kernel_and_initrd_boot_and_run_etcd", kernel_and_initrd),
+    (
+        "an_installed_disk_boots_and_keeps_its_data",
+        an_installed_disk,
+    ),
+    ("the_disk_boots_by_uefi", by_uefi),
+];
+
+fn main() -> ExitCode {
+    if quorate::is_part_of_run() {
+        return quorate::main();
+    }
+    let mut arguments = Arguments::from_args();
+    // An emulated machine keeps a processor busy.
+    arguments.test_threads.get_or_insert(2);
+    let trials = if arguments.list {
+        let listed = |(name, _): (&str, Case)| Trial::test(name, || Ok(()));
+        CASES.into_iter().map(listed).collect()
+    } else {
+        trials()
+    };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    let not_run = |reason: &str| {
+        let kind = format!("not run: {reason}");
+        let skip = |(name, _): (&str, Case)| {
+            let trial = Trial::test(name, || Ok(()));
+            trial.with_kind(&kind).with_ignored_flag(true)
+        };
+        CASES.into_iter().map(skip).collect()
+    };
+    if !machine::is_here() {
+        return not_run("there is no qemu-system-x86_64");
+    }
+    match disk() {
+        Ok(disk) => {
+            let trial = |(name, case): (&'static str, Case)| {
+                let disk = disk.clone();
+                let missing = (name == CASES[2].0 && Firmware::uefi().is_none())
+                    .then_some("not run: there is no OVMF");
+                let trial = Trial::test(name, move || case(&disk));
+                trial
+                    .with_ignored_flag(missing.is_some())
+                    .with_kind(missing.unwrap_or_default())
+            };
+            CASES.into_iter().map(trial).collect()
+        }
+        Err(Missing::Packages(reason)) => not_run(reason.lines().next().unwrap_or_default()),
+        Err(Missing::Broken(reason)) => {
+            let failed = |(name, _): (&str, Case)| {
+                let reason = reason.clone();
+                Trial::test(name, move || Err(reason.into()))
+            };
+            CASES.into_iter().map(failed).collect()
+        }
+    }
+}
+
+enum Missing {
+    /// What cannot be had here.
+    Packages(String),
+    /// What should have worked.
+    Broken(String),
+}
+
+fn disk() -> Result<Disk, Missing> {
+    let request = quorate_obtain::Request::new(None, None);
+    let request = request.map_err(|error| Missing::Packages(error.to_string()))?;
+    let etcd = obtain(&request, &Silent).map_err(|error| Missing::Packages(error.to_string()))?;
+    let program = std::env::current_exe().map_err(|error| Missing::Broken(error.to_string()))?;
+    let disk = build_disk(
+        &Request {
+            cache: &request.cache,
+            etcd: &etcd.etcd,
+            program: &program,
+            progress: &Silent,
+        },
+        DATA_MIB,
+    );
+    disk.map_err(|error| match error {
+        ImageError::Packages(_) => Missing::Packages(error.to_string()),
+        ImageError::Files { .. } | ImageError::Architecture(_) => {
+            Missing::Broken(error.to_string())
+        }
+    })
+}
+
+/// The machine knows the address of its seed from the command line; everything else it takes
+/// from the wire, and ends in a real etcd that serves.
+fn kernel_and_initrd(disk: &Disk) -> Result<(), Failed> {
+    let seeds = Seeds::serve(None)?;
+    let image = &disk.image;
+    let line = format!(
+        "{} ds=nocloud-net;s={} quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2",
+        quorate_image::COMMAND_LINE,
+        seeds.url("seed/")
+    );
+    let mut machine = Machine::boot(&Boot {
+        direct: Some((&image.kernel, &image.initrd, &line)),
+        ..Boot::new(image.memory_mib())
+    })?;
+    for stage in ["userspace", "drivers", "disk", "node"] {
+        machine.await_console(&format!("quorate-stage {stage} "))?;
+    }
+    machine.await_told(r#""message":"DISCOVER""#)?;
+    machine.await_told(r#""type":"leased""#)?;
+    machine.await_told(r#""type":"unit_up","unit":"etcd.service""#)?;
+    machine.await_units(ETCD_SERVES)
+}
+
+/// Nothing, then the installer, then the disk: and after the power was cut, the disk again.
+fn an_installed_disk(disk: &Disk) -> Result<(), Failed> {
+    let seeds = Seeds::serve(Some(disk.compressed.clone()))?;
+    let dir = tempfile::tempdir()?;
+    let own = dir.path().join("own.img");
+    // A little more than the image: machines' disks have sizes of their own.
+    blank(&own, disk.bytes + (64 << 20))?;
+    let image = &disk.image;
+    let install = format!(
+        "{} quorate.install={}",
+        quorate_image::COMMAND_LINE,
+        seeds.url("disk.img.zst")
+    );
+    let installer = Boot {
+        direct: Some((&image.kernel, &image.initrd, &install)),
+        disk: Some(&own),
+        ..Boot::new(image.memory_mib())
+    };
+    let mut machine = Machine::boot(&installer)?;
+    machine.await_console("quorate-stage installed ")?;
+    // It starts itself again, which ends an emulator that was told so.
+    machine.await_end()?;
+    // The firmware says what is particular to this machine: the image does not.
+    let seed = format!("ds=nocloud-net;s={}", seeds.url("seed/"));
+    let from_disk = Boot {
+        disk: Some(&own),
+        serial: Some(&seed),
+        words: &["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"],
+        ..Boot::new(image.memory_mib())
+    };
+    let mut machine = Machine::boot(&from_disk)?;
+    machine.await_units(ETCD_SERVES)?;
+    machine.check_units(ETCD_RESTARTS, false)?;
+    machine.cut_power()?;
+    let mut machine = Machine::boot(&from_disk)?;
+    machine.await_units(ETCD_SERVES)?;
+    machine.check_units(ETCD_RESTARTS, true)
+}
+
+/// The same disk, other firmware.
+fn by_uefi(disk: &Disk) -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let own = dir.path().join("own.img");
+    copy_sparse(&disk.disk, &own)?;
+    let firmware = Firmware::uefi().ok_or("there is no OVMF")?;
+    let mut machine = Machine::boot(&Boot {
+        disk: Some(&own),
+        firmware: Some(&firmware),
+        words: &["quorate.tell=/dev/ttyS1"],
+        // The firmware wants some for itself.
+        ..Boot::new(disk.image.memory_mib() + 128)
+    })?;
+    machine.await_console("quorate-stage node ")?;
+    machine.await_told(r#""message":"DISCOVER""#)
+}
+
+fn blank(path: &Path, bytes: u64) -> std::io::Result<()> {
+    std::fs::File::create(path)?.set_len(bytes)
+}
+
+/// The standard library copies holes as zeros.
+fn copy_sparse(from: &PathBuf, to: &Path) -> Result<(), Failed> {
+    let mut cp = std::process::Command::new("cp");
+    let status = cp.arg("--sparse=always").arg(from).arg(to).status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err("cp failed".into())
+    }
+}
+
+/// Room for two of the files in which etcd lays out its log.
+const DATA_MIB: u32 = 320;
+const ETCD_SERVES: &str = "ready to serve client requests";
+const ETCD_RESTARTS: &str = "restarting local member";
