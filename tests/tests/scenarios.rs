@@ -3,12 +3,15 @@
 //!
 //! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
 
-use std::collections::BTreeSet;
+#[path = "scenarios/left.rs"]
+mod left;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use left::{Host, Process};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Stories that the tests of the world `sim` tell: so many processes would starve a small host,
@@ -20,6 +23,31 @@ const FOR_SIM: [&str; 6] = [
     "rack-600",
     "stampede-5000",
     "swarm-50",
+];
+
+type Case = fn() -> Result<(), Failed>;
+
+/// How runs end.
+const LEAVES_NOTHING: [(&str, Case); 6] = [
+    ("a_run_leaves_nothing", || {
+        leaves_nothing("three-members.toml", None)
+    }),
+    ("a_killed_run_leaves_nothing", || {
+        leaves_nothing("three-members.toml", Some("KILL"))
+    }),
+    ("a_terminated_run_leaves_nothing", || {
+        leaves_nothing("three-members.toml", Some("TERM"))
+    }),
+    ("a_killed_run_with_hollow_machines_leaves_nothing", || {
+        leaves_nothing("stampede-1000.toml", Some("KILL"))
+    }),
+    ("an_interrupted_comparison_leaves_nothing", || {
+        is_interrupted(&["compare", "--runs", "100"], "last power-on to healthy")
+    }),
+    ("an_interrupted_bench_leaves_nothing", || {
+        let verb = ["bench", "--find-knee", "--group", "n", "--world", "host"];
+        is_interrupted(&verb, "formed<=5s")
+    }),
 ];
 
 /// Set for a child that shall be the command line.
@@ -53,13 +81,8 @@ fn main() -> ExitCode {
         "an_ordinary_user_needs_no_root",
         an_ordinary_user_needs_no_root,
     ));
-    trials.push(Trial::test("a_run_leaves_nothing", || leaves_nothing(None)));
-    trials.push(Trial::test("a_killed_run_leaves_nothing", || {
-        leaves_nothing(Some("KILL"))
-    }));
-    trials.push(Trial::test("a_terminated_run_leaves_nothing", || {
-        leaves_nothing(Some("TERM"))
-    }));
+    let ends = LEAVES_NOTHING.into_iter();
+    trials.extend(ends.map(|(name, end)| Trial::test(name, end)));
     trials.push(Trial::test(
         "the_report_has_everything",
         the_report_has_everything,
@@ -209,38 +232,84 @@ fn an_ordinary_user_needs_no_root() -> Result<(), Failed> {
     check(output.status.code() == Some(0), "exit code 0", &told)
 }
 
-/// After a run no process, mount, interface or file of it is left; whatever ended it.
-fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
+/// After a run no process, namespace, mount, interface or file of it is left; whatever ended it.
+fn leaves_nothing(story: &str, signal: Option<&str>) -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
     let before = Host::look()?;
-    let mut child = cli()
-        .arg("run")
+    let mut command = cli();
+    command.arg("run").arg(scenarios().join(story));
+    let (mut child, all) = alive(command, temp.path(), signal.is_some())?;
+    if let Some(signal) = signal {
+        kill(signal, &child.id().to_string())?;
+    }
+    child.wait()?;
+    all_gone(&all, &before)?;
+    // An empty directory may be left by a killed run; the next one removes it.
+    if signal == Some("KILL") {
+        cli()
+            .arg("run")
+            .arg(scenarios().join("one-machine.toml"))
+            .env("TMPDIR", temp.path())
+            .output()?;
+    }
+    no_files(temp.path())
+}
+
+/// What a terminal does on Ctrl-C, to a verb in the midst of many runs: it tells what it has.
+fn is_interrupted(verb: &[&str], tells: &str) -> Result<(), Failed> {
+    use std::os::unix::process::CommandExt as _;
+    let temp = tempfile::tempdir()?;
+    let before = Host::look()?;
+    let mut command = cli();
+    command
+        .args(verb)
         .arg(scenarios().join("three-members.toml"))
-        .env("TMPDIR", temp.path())
-        .stdout(Stdio::null())
+        .process_group(0);
+    let (child, all) = alive(command, temp.path(), true)?;
+    kill("INT", &format!("-{}", child.id()))?;
+    let output = child.wait_with_output()?;
+    let told = text(&output.stdout);
+    let code = output.status.code();
+    check(code == Some(130), "exit code 130", &format!("{code:?}"))?;
+    check(told.contains(tells), "what it has", &told)?;
+    all_gone(&all, &before)?;
+    no_files(temp.path())
+}
+
+/// A verb that runs three members, once they live, and all its processes. One that ends by
+/// itself need not be seen alive.
+fn alive(mut command: Command, temp: &Path, must: bool) -> Result<(Child, Vec<Process>), Failed> {
+    let child = command
+        .env("TMPDIR", temp)
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
     // Three etcd processes, their agents and keepers, the servers, and the sandbox.
-    let all = wait_for(Duration::from_secs(20), || {
-        let all = descendants(child.id());
-        (all.len() >= 14 || signal.is_none()).then_some(all)
+    let all = wait_for(Duration::from_secs(60), || {
+        let all = left::descendants(child.id());
+        (all.len() >= 14 || !must).then_some(all)
     });
-    let all = all.ok_or("the run never came to live")?;
-    if let Some(signal) = signal {
-        Command::new("kill")
-            .arg(format!("-{signal}"))
-            .arg(child.id().to_string())
-            .status()?;
-    }
-    child.wait()?;
-    let gone = wait_for(Duration::from_secs(5), || {
-        all.iter().all(|one| !one.lives()).then_some(())
+    Ok((child, all.ok_or("the run never came to live")?))
+}
+
+fn kill(signal: &str, whom: &str) -> Result<(), Failed> {
+    let killed = Command::new("kill")
+        .args([&format!("-{signal}"), "--", whom])
+        .status()?;
+    check(killed.success(), "a signal", "none")
+}
+
+/// Waits until none of these processes lives, and looks for what they could have left.
+fn all_gone(all: &[Process], before: &Host) -> Result<(), Failed> {
+    let gone = wait_for(Duration::from_secs(20), || {
+        let lives = all.iter().any(Process::lives);
+        (!lives && left::holders_of_namespaces(all).is_empty()).then_some(())
     });
     gone.ok_or_else(|| {
-        format!(
-            "still there: {:?}",
-            all.iter().filter(|one| one.lives()).collect::<Vec<_>>()
-        )
+        let living = all.iter().filter(|one| one.lives());
+        let living: Vec<_> = living.map(Process::shown).collect();
+        let holders = left::holders_of_namespaces(all);
+        format!("still there: {living:?}, in their namespaces: {holders:?}")
     })?;
     let after = Host::look()?;
     check(
@@ -252,17 +321,11 @@ fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
         before.interfaces == after.interfaces,
         "the same interfaces",
         &format!("{after:?}"),
-    )?;
-    // An empty directory may be left by a killed run; the next one removes it.
-    if signal == Some("KILL") {
-        run(&scenarios().join("one-machine.toml"))?;
-        cli()
-            .arg("run")
-            .arg(scenarios().join("one-machine.toml"))
-            .env("TMPDIR", temp.path())
-            .output()?;
-    }
-    let files: Vec<_> = fs::read_dir(temp.path())?.filter_map(Result::ok).collect();
+    )
+}
+
+fn no_files(temp: &Path) -> Result<(), Failed> {
+    let files: Vec<_> = fs::read_dir(temp)?.filter_map(Result::ok).collect();
     check(files.is_empty(), "no files", &format!("{files:?}"))
 }
 
@@ -276,81 +339,6 @@ fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Optio
             return None;
         }
         std::thread::yield_now();
-    }
-}
-
-/// A process, told from later ones with its number by when it started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Process {
-    pid: u32,
-    started: String,
-    name: String,
-}
-
-impl Process {
-    fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (head, tail) = stat.rsplit_once(')')?;
-        let fields: Vec<&str> = tail.split_whitespace().collect();
-        // proc(5): state is field 3, starttime field 22.
-        let is_dead = matches!(*fields.first()?, "Z" | "X");
-        let name = head.split_once('(')?.1.to_owned();
-        (!is_dead).then(|| Self {
-            pid,
-            started: fields.get(19).map_or_else(String::new, |s| (*s).to_owned()),
-            name,
-        })
-    }
-
-    fn lives(&self) -> bool {
-        Self::of(self.pid).is_some_and(|now| now == *self)
-    }
-}
-
-/// Every process below `root`, which is not among them.
-fn descendants(root: u32) -> Vec<Process> {
-    let mut found = Vec::new();
-    let mut open = vec![root];
-    while let Some(pid) = open.pop() {
-        for child in children(pid) {
-            found.extend(Process::of(child));
-            open.push(child);
-        }
-    }
-    found
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
-    };
-    tasks
-        .filter_map(Result::ok)
-        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|list| {
-            list.split_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-/// What of this host a run could leave something in.
-#[derive(Debug)]
-struct Host {
-    mounts: BTreeSet<String>,
-    interfaces: BTreeSet<String>,
-}
-
-impl Host {
-    fn look() -> Result<Self, Failed> {
-        let mounts = fs::read_to_string("/proc/self/mounts")?;
-        let interfaces = fs::read_to_string("/proc/self/net/dev")?;
-        let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
-        Ok(Self {
-            mounts: mounts.lines().map(str::to_owned).collect(),
-            interfaces: interfaces.lines().filter_map(name).collect(),
-        })
     }
 }
 

@@ -1,38 +1,29 @@
-//! `quorate bench --find-knee`: how many machines it takes until the chain breaks its target.
+//! `quorate bench --find-knee`: how many machines it takes, or how many of them a second, until
+//! the chain breaks its target.
+
+mod target;
 
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Duration;
 
-use quorate_scenario::{Lane, Link, Outcome, Verdict};
+use quorate_scenario::{Link, Outcome, Verdict};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{BenchArgs, Format};
+use crate::cli::{BenchArgs, Format, Over};
 use crate::edit::Edit;
 use crate::stop::on_signals;
 use crate::tell::{Order, RunError, Stop, tell};
 use crate::{exit, simulate};
+pub(crate) use target::Target;
 
-/// What must be reached how soon, as in `formed<=5s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    what: Measure,
-    within: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Measure {
-    /// From the last power-on until everything has formed.
-    Formed,
-    /// The slowest machine, from its power-on to this link.
-    Link(Link),
-}
-
-/// What came of one number of machines.
+/// What came of one load.
 #[derive(Clone, Debug, Serialize)]
 struct Probe {
     machines: i64,
+    /// How many of them got power in a second; `None` when that was up to the scenario.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_sec: Option<i64>,
     holds: bool,
     /// The measured time; `None` when it was not reached.
     secs: Option<f64>,
@@ -43,6 +34,44 @@ struct Probe {
     /// How long the slowest machine takes from one link to the next.
     #[serde(skip)]
     steps: Vec<(Link, f64)>,
+}
+
+impl Probe {
+    /// What is searched.
+    fn load(&self) -> i64 {
+        self.per_sec.unwrap_or(self.machines)
+    }
+}
+
+impl Over {
+    /// `12 machines`, `12 machines a second`
+    fn shown(self, load: i64) -> String {
+        let rate = match self {
+            Self::Machines => "",
+            Self::Rate => " a second",
+        };
+        let plural = if load == 1 { "" } else { "s" };
+        format!("{load} machine{plural}{rate}")
+    }
+
+    /// The scenario with so much of it, and how many machines that are.
+    fn apply(self, edit: &mut Edit, group: &str, load: i64, ramp: Duration) -> i64 {
+        match self {
+            Self::Machines => {
+                edit.set_count(group, load);
+                load
+            }
+            Self::Rate => {
+                let machines = (load as f64 * ramp.as_secs_f64()).round().max(1.0) as i64;
+                edit.set_count(group, machines);
+                edit.set_every(
+                    group,
+                    Duration::from_secs(1) / u32::try_from(load).unwrap_or(1),
+                );
+                machines
+            }
+        }
+    }
 }
 
 pub(crate) fn run(args: &BenchArgs) -> ExitCode {
@@ -57,10 +86,13 @@ pub(crate) fn run(args: &BenchArgs) -> ExitCode {
     }
     let found = Edit::new(&text).and_then(|mut edit| {
         let group = args.group.clone().or_else(|| edit.plain_group())?;
-        let count = edit.group_count(&group)?;
-        Some((edit, group, count))
+        let first = match args.over {
+            Over::Machines => edit.group_count(&group)?,
+            Over::Rate => edit.group_rate(&group)?,
+        };
+        Some((edit, group, first))
     });
-    let Some((mut edit, group, count)) = found else {
+    let Some((mut edit, group, first)) = found else {
         eprintln!(
             "no group of machines can grow: name one that the scenario has (--group NAME), or add a group of class = \"plain\""
         );
@@ -70,31 +102,34 @@ pub(crate) fn run(args: &BenchArgs) -> ExitCode {
         edit.widen_subnet();
     }
     let mut probes = Vec::new();
-    let searched = search(count, args.max, |machines| {
+    let searched = search(first, args.max, |load| {
         let mut edit = edit.clone();
-        edit.set_count(&group, machines);
-        let probe = probe(args, &edit, machines, &stop)?;
+        let machines = args.over.apply(&mut edit, &group, load, args.ramp);
+        let per_sec = (args.over == Over::Rate).then_some(load);
+        let probe = probe(args, &edit, (machines, per_sec), &stop)?;
         let shown = probe
             .secs
             .map_or_else(|| "never".to_owned(), |secs| format!("{secs:.2} s"));
         let holds = if probe.holds { "holds" } else { "BREAKS" };
-        eprintln!("{machines:6} {group}: {} {shown}, {holds}", args.target.0);
+        let (over, target) = (args.over.shown(load), &args.target.0);
+        eprintln!("{group}: {over}: {target} {shown}, {holds}");
         let holds = probe.holds;
         probes.push(probe);
         Ok(holds)
     });
-    probes.sort_by_key(|probe| probe.machines);
+    probes.sort_by_key(Probe::load);
     match args.format {
-        Format::Human => print!("{}", report(&story.title, &group, &args.target.0, &probes)),
+        Format::Human => print!("{}", report(&story.title, &group, args, &probes)),
         Format::Json => {
             let knee = json!({
                 "title": story.title,
                 "group": group,
+                "over": args.over,
                 "target": args.target.0,
-                "holds_at": last_good(&probes).map(|probe| probe.machines),
-                "breaks_at": first_bad(&probes).map(|probe| probe.machines),
-                "link": weakest(&probes).map(|(link, _)| link),
-                "why": weakest(&probes).map(|(_, why)| why),
+                "holds_at": last_good(&probes).map(Probe::load),
+                "breaks_at": first_bad(&probes).map(Probe::load),
+                "link": weakest(&probes, args).map(|(link, _)| link),
+                "why": weakest(&probes, args).map(|(_, why)| why),
                 "probes": probes,
             });
             println!("{knee:#}");
@@ -134,7 +169,12 @@ fn search<E>(
     Ok(())
 }
 
-fn probe(args: &BenchArgs, edit: &Edit, machines: i64, stop: &Stop) -> Result<Probe, RunError> {
+fn probe(
+    args: &BenchArgs,
+    edit: &Edit,
+    (machines, per_sec): (i64, Option<i64>),
+    stop: &Stop,
+) -> Result<Probe, RunError> {
     let order = Order {
         name: args.scenario.display().to_string(),
         text: edit.text(),
@@ -148,6 +188,7 @@ fn probe(args: &BenchArgs, edit: &Edit, machines: i64, stop: &Stop) -> Result<Pr
     let first = outcome.verdict.findings().first();
     Ok(Probe {
         machines,
+        per_sec,
         holds: outcome.verdict == Verdict::Pass
             && took.is_some_and(|took| took <= args.target.1.within),
         secs: took.map(|took| took.as_secs_f64()),
@@ -155,47 +196,6 @@ fn probe(args: &BenchArgs, edit: &Edit, machines: i64, stop: &Stop) -> Result<Pr
         broken: first.map(|finding| finding.link),
         steps: steps(&outcome),
     })
-}
-
-impl Target {
-    fn measure(&self, outcome: &Outcome) -> Option<Duration> {
-        let on = |lane: &Lane| lane.reached.get(&Link::Power).copied();
-        match self.what {
-            Measure::Formed => {
-                let last = outcome.lanes.iter().filter_map(on).max()?;
-                Some(outcome.formed_at?.since(last))
-            }
-            Measure::Link(link) => {
-                let took = |lane: &Lane| Some(lane.reached.get(&link)?.since(on(lane)?));
-                let chain = |lane: &&Lane| lane.class.chain().contains(&link);
-                let all: Option<Vec<Duration>> =
-                    outcome.lanes.iter().filter(chain).map(took).collect();
-                all?.into_iter().max()
-            }
-        }
-    }
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let help = || {
-            format!(
-                "{text:?} is no target: write formed, leased, named or srv, then <= and a time, as in \"formed<=5s\""
-            )
-        };
-        let (what, within) = text.split_once("<=").ok_or_else(help)?;
-        let what = match what.trim() {
-            "formed" => Measure::Formed,
-            "leased" => Measure::Link(Link::Ack),
-            "named" => Measure::Link(Link::Name),
-            "srv" => Measure::Link(Link::Srv),
-            _ => return Err(help()),
-        };
-        let within = humantime::parse_duration(within.trim()).map_err(|_| help())?;
-        Ok(Self { what, within })
-    }
 }
 
 /// For each link the time that the slowest machine spends on it.
@@ -228,66 +228,71 @@ fn first_bad(probes: &[Probe]) -> Option<&Probe> {
 }
 
 fn last_good(probes: &[Probe]) -> Option<&Probe> {
-    let bad = first_bad(probes).map_or(i64::MAX, |probe| probe.machines);
+    let bad = first_bad(probes).map_or(i64::MAX, Probe::load);
     probes
         .iter()
-        .rfind(|probe| probe.holds && probe.machines < bad)
+        .rfind(|probe| probe.holds && probe.load() < bad)
 }
 
 /// The link that broke, or that took most of the time that was added.
-fn weakest(probes: &[Probe]) -> Option<(Link, String)> {
+fn weakest(probes: &[Probe], args: &BenchArgs) -> Option<(Link, String)> {
     let (bad, least) = (first_bad(probes)?, probes.first()?);
     if let (Some(link), Some(what)) = (bad.broken, &bad.finding) {
         return Some((link, format!("broke: {what}")));
     }
-    let grown = bad.steps.iter().map(|(link, secs)| {
+    // What comes after the link that the target is about has no part in it.
+    let part = bad
+        .steps
+        .iter()
+        .filter(|(link, _)| args.target.1.counts(*link));
+    let grown = part.map(|(link, secs)| {
         let before = least.steps.iter().find(|(known, _)| known == link);
         let before = before.map_or(0.0, |(_, secs)| *secs);
         (*link, before, *secs)
     });
     let (link, before, secs) = grown.max_by(|a, b| (a.2 - a.1).total_cmp(&(b.2 - b.1)))?;
-    let (few, many) = (least.machines, bad.machines);
-    Some((
-        link,
-        format!(
-            "slowed: {} with {few} machines, {} with {many}",
-            shown(Some(before)),
-            shown(Some(secs))
-        ),
-    ))
+    let (few, many) = (args.over.shown(least.load()), bad.load());
+    let (before, secs) = (shown(before), shown(secs));
+    let why = format!("slowed: {before} with {few}, {secs} with {many}");
+    Some((link, why))
 }
 
-fn report(title: &str, group: &str, target: &str, probes: &[Probe]) -> String {
-    let mut out = format!("{title}\n\n{group:>8}  {target}\n");
+fn report(title: &str, group: &str, args: &BenchArgs, probes: &[Probe]) -> String {
+    let (over, target) = (args.over, &args.target.0);
+    let unit = match over {
+        Over::Machines => group.to_owned(),
+        Over::Rate => format!("{group}/s"),
+    };
+    let mut out = format!("{title}\n\n{unit:>8}  {target}\n");
     for probe in probes {
         let secs = probe
             .secs
             .map_or_else(|| "never".to_owned(), |secs| format!("{secs:.2} s"));
         let holds = if probe.holds { "holds" } else { "breaks" };
-        out.push_str(&format!("{:8}  {secs:>8}  {holds}\n", probe.machines));
+        out.push_str(&format!("{:8}  {secs:>8}  {holds}\n", probe.load()));
     }
     let end = match (last_good(probes), first_bad(probes)) {
         (_, None) => "the target held as far as it was searched".to_owned(),
-        (None, Some(bad)) => format!("the target breaks with {} already", bad.machines),
+        (None, Some(bad)) => {
+            format!("the target breaks with {} already", over.shown(bad.load()))
+        }
         (Some(good), Some(bad)) => {
-            format!(
-                "the knee: it holds with {}, and breaks with {}",
-                good.machines, bad.machines
-            )
+            let (good, bad) = (over.shown(good.load()), bad.load());
+            format!("the knee: it holds with {good}, and breaks with {bad}")
         }
     };
     out.push_str(&format!("\n{end}\n"));
-    if let Some((link, why)) = weakest(probes) {
+    if let Some((link, why)) = weakest(probes, args) {
         out.push_str(&format!("first link: {link} {why}\n"));
     }
     out
 }
 
-fn shown(secs: Option<f64>) -> String {
-    match secs {
-        None => "never".to_owned(),
-        Some(secs) if secs < 1.0 => format!("{:.1} ms", secs * 1e3),
-        Some(secs) => format!("{secs:.2} s"),
+fn shown(secs: f64) -> String {
+    if secs < 1.0 {
+        format!("{:.1} ms", secs * 1e3)
+    } else {
+        format!("{secs:.2} s")
     }
 }
 
@@ -325,16 +330,21 @@ mod tests {
     }
 
     #[test]
-    fn a_target_has_a_measure_and_a_time() {
-        let target: Target = "formed<=5s".parse().unwrap();
-        assert_eq!(
-            (target.what, target.within),
-            (Measure::Formed, Duration::from_secs(5))
-        );
-        assert_eq!(
-            "leased <= 200ms".parse::<Target>().unwrap().what,
-            Measure::Link(Link::Ack)
-        );
-        assert!("fast".parse::<Target>().unwrap_err().contains("formed<=5s"));
+    fn a_rate_is_a_ramp_of_some_length() {
+        let text = "title = \"t\"\n[etcd]\n[[machines]]\nname = \"n\"\nclass = \"etcd\"\n\
+            [[machines]]\nname = \"w\"\ncount = 4\nclass = \"plain\"\nevery = \"100ms\"\n";
+        let mut edit = Edit::new(text).unwrap();
+        assert_eq!(edit.group_rate("w"), Some(10));
+        let machines = Over::Rate.apply(&mut edit, "w", 300, Duration::from_secs(2));
+        assert_eq!(machines, 600);
+        edit.widen_subnet();
+        let story = quorate_scenario::Story::parse("ramp", &edit.text()).unwrap();
+        let on = |index: usize| story.machines[index].power_on(quorate_core::Seed::new(1));
+        assert_eq!(story.machines.len(), 601);
+        let last = on(600) - on(1);
+        assert!(last > Duration::from_millis(1_990) && last < Duration::from_secs(2));
+        // All at once is no rate; a ramp begins somewhere.
+        assert_eq!(Edit::new(text).unwrap().group_rate("n"), Some(1));
+        assert_eq!(Over::Rate.shown(1), "1 machine a second");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::Serialize;
 
 use crate::bench::Target;
 
@@ -267,20 +268,27 @@ impl Discovery {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate bench scenarios/ramp.toml --find-knee --world sim --target 'leased<=200ms'\n  \
+    quorate bench scenarios/ramp.toml --find-knee --over rate --target 'named<=200ms'\n  \
     quorate bench scenarios/ramp.toml --find-knee --group worker --target 'formed<=5s' --max 64")]
 pub(crate) struct BenchArgs {
     /// The scenario file
     pub(crate) scenario: PathBuf,
-    /// Search the number of machines at which the target breaks: doubling, then halving
+    /// Search the load at which the target breaks: doubling, then halving
     #[arg(long, required = true)]
     pub(crate) find_knee: bool,
+    /// What the load is made of
+    #[arg(long, value_enum, default_value_t = Over::Machines)]
+    pub(crate) over: Over,
+    /// How long machines go on getting power when their rate is searched: "2s"
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub(crate) ramp: Duration,
     /// What must be reached how soon: formed, leased, named or srv, <= and a time
     #[arg(long, value_name = "WHAT<=TIME", default_value = "formed<=5s", value_parser = target)]
     pub(crate) target: (String, Target),
     /// The group of machines that grows; by default the last one of class plain
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
-    /// Search no further than this number
+    /// Search no further than this number of machines, or of machines a second
     #[arg(long, default_value_t = 4096)]
     pub(crate) max: i64,
     /// Where the machines are real
@@ -295,6 +303,16 @@ pub(crate) struct BenchArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// What grows until the target breaks
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Over {
+    /// The number of machines
+    Machines,
+    /// How many machines get power in a second, one after the other
+    Rate,
 }
 
 fn target(text: &str) -> Result<(String, Target), String> {

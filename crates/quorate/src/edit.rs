@@ -72,6 +72,25 @@ impl Edit {
         }
     }
 
+    /// How many machines of the group of this name get power in a second, at least one.
+    pub(crate) fn group_rate(&mut self, name: &str) -> Option<i64> {
+        let every = duration(self.group(name)?, "every").as_secs_f64();
+        Some(if every > 0.0 {
+            (1.0 / every).round().max(1.0) as i64
+        } else {
+            1
+        })
+    }
+
+    /// So much later than the one before it each machine of the group of this name gets power,
+    /// and at no drawn time.
+    pub(crate) fn set_every(&mut self, name: &str, every: Duration) {
+        if let Some(group) = self.group(name) {
+            group.remove("spread");
+            group.insert("every".to_owned(), format!("{}ns", every.as_nanos()).into());
+        }
+    }
+
     /// The name of the group that can grow without another cluster: the last plain one.
     pub(crate) fn plain_group(&mut self) -> Option<String> {
         let plain = |group: &&Value| group.get("class").and_then(Value::as_str) == Some("plain");
