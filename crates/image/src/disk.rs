@@ -59,20 +59,23 @@ pub fn build_disk(request: &Request<'_>, data_mib: u32) -> Result<Disk, ImageErr
     let others = [archives.join("\n"), data_mib.to_string()];
     let key = store::key(&files, &others.each_ref().map(String::as_str));
     let key = key.map_err(ImageError::files("the disk's key"))?;
-    let make = |dir: &Path| {
+    let make = |dir: &Path, tools: &Tools<'_>| {
         request.progress.step("a disk that boots it");
         let plan = Plan::new(&image, data_mib)?;
-        let tools = Tools::new(&unpacked, request.progress)?;
-        plan.write(&dir.join(DISK), &tools)?;
+        plan.write(&dir.join(DISK), tools)?;
         request.progress.step("a copy for the installer");
         compress(&dir.join(DISK), &dir.join(COMPRESSED))?;
         let bytes = plan.bytes();
         Ok(Manifest { bytes })
     };
-    let found = store::find(request.cache, Kind::Disk, &key).map_or_else(
-        || Store::open(request.cache)?.make(Kind::Disk, &key, make),
-        Ok,
-    );
+    let found = match store::find(request.cache, Kind::Disk, &key) {
+        Some(found) => Ok(found),
+        None => {
+            let tools = Tools::new(&unpacked, request.progress)?;
+            let store = Store::open(request.cache).map_err(ImageError::files("the cache"))?;
+            store.make(Kind::Disk, &key, |dir| make(dir, &tools))
+        }
+    };
     let (dir, Manifest { bytes }) = found.map_err(ImageError::files("the disk"))?;
     Ok(Disk {
         disk: dir.join(DISK),
@@ -203,7 +206,7 @@ struct Tools<'a> {
 }
 
 impl<'a> Tools<'a> {
-    fn new(unpacked: &[Unpacked], progress: &'a dyn Progress) -> io::Result<Self> {
+    fn new(unpacked: &[Unpacked], progress: &'a dyn Progress) -> Result<Self, ImageError> {
         let [syslinux, common, mtools, boot] = unpacked else {
             unreachable!("one answer for each package");
         };
@@ -213,10 +216,12 @@ impl<'a> Tools<'a> {
         dirs.extend(std::env::split_paths(&host));
         // Where Debian has mkfs, which is not on everybody's path.
         dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
-        let path = std::env::join_paths(dirs).map_err(io::Error::other)?;
-        let mkfs = find_in("mkfs.ext4", &path).ok_or_else(|| {
-            io::Error::other("there is no mkfs.ext4 here: install the package e2fsprogs")
-        })?;
+        let path = std::env::join_paths(dirs)
+            .map_err(io::Error::other)
+            .map_err(ImageError::files(
+                "the cache's path cannot be a part of $PATH",
+            ))?;
+        let mkfs = find_in("mkfs.ext4", &path).ok_or(ImageError::NoMkfs)?;
         Ok(Self {
             path,
             boot_code: common.root.join("usr/lib/syslinux/mbr/mbr.bin"),
@@ -301,6 +306,7 @@ mod tests {
                 release: "6.1".into(),
                 packages: Vec::new(),
                 unpacked_bytes: 0,
+                initrd_bytes,
             },
         }
     }

@@ -65,6 +65,8 @@ pub struct Manifest {
     pub packages: Vec<String>,
     /// How much of a machine's memory the initial RAM file system takes.
     pub unpacked_bytes: u64,
+    /// How long the file is from which it is unpacked.
+    pub initrd_bytes: u64,
 }
 
 /// What a machine boots.
@@ -78,10 +80,16 @@ pub struct Image {
 }
 
 impl Image {
-    /// How much memory a machine needs that boots this and runs a small etcd, in MiB.
+    /// How much memory a machine needs that boots this and runs a small etcd, in MiB: while the
+    /// kernel unpacks, it holds the archive too. Later etcd has that room.
     pub fn memory_mib(&self) -> u64 {
-        let unpacked_mib = self.manifest.unpacked_bytes.div_ceil(1 << 20);
-        (unpacked_mib + SYSTEM_MIB).next_multiple_of(16)
+        let Manifest {
+            unpacked_bytes,
+            initrd_bytes,
+            ..
+        } = self.manifest;
+        let files_mib = (unpacked_bytes + initrd_bytes).div_ceil(1 << 20);
+        (files_mib + KERNEL_MIB).next_multiple_of(16)
     }
 }
 
@@ -96,6 +104,8 @@ pub enum ImageError {
         #[source]
         source: io::Error,
     },
+    #[error("there is no mkfs.ext4 here: install the package e2fsprogs")]
+    NoMkfs,
     #[error("images are for x86-64: {} is not", .0.display())]
     Architecture(PathBuf),
 }
@@ -110,7 +120,7 @@ impl ImageError {
 /// Words of the kernel's command line that every machine of this image wants: the console is the
 /// first serial port; the root file system in memory takes as much as it needs; a machine whose
 /// first process ends starts again.
-pub const COMMAND_LINE: &str = "console=ttyS0 rootfstype=ramfs panic=10 quiet";
+pub const COMMAND_LINE: &str = "console=tty0 console=ttyS0 rootfstype=ramfs panic=10 quiet";
 
 /// Makes the image, or finds it in the cache, made of the same.
 ///
@@ -146,8 +156,10 @@ pub fn build(request: &Request<'_>) -> Result<Image, ImageError> {
         request.progress.step(&what);
         let kernel = kernel.root.join("boot").join(format!("vmlinuz-{release}"));
         fs::copy(kernel, dir.join(KERNEL))?;
-        let unpacked_bytes = contents.write(&dir.join(INITRD))?;
+        let initrd = dir.join(INITRD);
+        let unpacked_bytes = contents.write(&initrd)?;
         Ok(Manifest {
+            initrd_bytes: fs::metadata(initrd)?.len(),
             release: release.clone(),
             packages: archives.map(str::to_owned).to_vec(),
             unpacked_bytes,
@@ -191,8 +203,8 @@ fn threads() -> u32 {
     u32::try_from(threads.min(THREADS_MAX)).unwrap_or(1)
 }
 
-/// The kernel, and what etcd and the agent allocate.
-const SYSTEM_MIB: u64 = 112;
+/// The kernel itself, and what it needs to unpack anything.
+const KERNEL_MIB: u64 = 88;
 const THREADS_MAX: usize = 8;
 const KERNEL: &str = "vmlinuz";
 const INITRD: &str = "initrd";
