@@ -1,18 +1,19 @@
 //! The initial RAM file system: all that a machine has besides its kernel.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use quorate_elf::{Program, strip};
 use quorate_stage::servers::{ETCD_INSIDE, QUORATE_INSIDE};
 
+use crate::Kernel;
 use crate::cpio::Cpio;
-use crate::modules;
 
 /// What it is made of.
 #[derive(Debug)]
 pub(crate) struct Contents {
+    pub(crate) kernel: Kernel,
     pub(crate) etcd: Program,
     pub(crate) quorate: Program,
     /// Debian's static busybox, for people who look around on a machine.
@@ -79,12 +80,11 @@ impl Contents {
 
     fn drivers(&self, cpio: &mut Cpio<impl Write>) -> io::Result<()> {
         let mut list = String::new();
-        for module in modules::ordered(&self.modules, &modules::DRIVERS)? {
-            let name = module.file_name().unwrap_or_default().to_string_lossy();
-            let inside = format!("/lib/modules/{name}");
-            let bytes = fs::read(self.modules.join(&module))?;
-            cpio.file(&inside, 0o644, bytes.len() as u64, &bytes[..])?;
-            list += &format!("{inside}\n");
+        for (file, module) in self.kernel.modules(&self.modules, "/lib/modules")? {
+            let file = File::open(self.modules.join(file))?;
+            let length = file.metadata()?.len();
+            cpio.file(&module.path, 0o644, length, file)?;
+            list += &format!("{}\n", module.line());
         }
         let length = list.len() as u64;
         cpio.file(quorate_init::MODULES, 0o644, length, list.as_bytes())

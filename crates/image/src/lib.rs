@@ -5,7 +5,7 @@
 //!
 //! Nothing in an image is particular to one machine, and there is no secret in it.
 //!
-//! - `modules`: the drivers, in the order in which they can be loaded
+//! - `modules`: the drivers, and what each says of itself
 //! - `initrd`: what is in the initial RAM file system; `cpio`: its format
 //! - [`disk`]: a disk that firmware boots; `partitions`: its first sector
 //! - `store`: images in the cache
@@ -34,11 +34,33 @@ use crate::initrd::Contents;
 use crate::store::{Kind, Store};
 pub use disk::{Disk, build_disk};
 
+/// Which of Debian's kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Kernel {
+    /// For virtual machines: small, and soon there.
+    #[default]
+    Cloud,
+    /// With drivers for usual network cards and disk controllers.
+    Generic,
+}
+
+impl Kernel {
+    const fn package(self) -> Wanted {
+        let of = match self {
+            Self::Cloud => "linux-image-cloud-amd64",
+            Self::Generic => "linux-image-amd64",
+        };
+        let prefix = "linux-image-";
+        Wanted::Dependency { of, prefix }
+    }
+}
+
 /// What an image is to be made of.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// Where packages and images are kept ([`quorate_obtain::cache::default_dir`]).
     pub cache: &'a Path,
+    pub kernel: Kernel,
     /// The etcd that machines run, a program of this host.
     pub etcd: &'a Path,
     /// The `quorate` that machines run, a program of this host.
@@ -50,6 +72,7 @@ impl std::fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Request")
             .field("cache", &self.cache)
+            .field("kernel", &self.kernel)
             .field("etcd", &self.etcd)
             .field("program", &self.program)
             .finish_non_exhaustive()
@@ -72,7 +95,7 @@ pub struct Manifest {
 /// What a machine boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Debian's cloud kernel.
+    /// Debian's kernel.
     pub kernel: PathBuf,
     /// A cpio archive, compressed.
     pub initrd: PathBuf,
@@ -127,7 +150,8 @@ pub const COMMAND_LINE: &str = "console=tty0 console=ttyS0 rootfstype=ramfs pani
 /// # Errors
 /// When a package cannot be had, or a file cannot be read or written.
 pub fn build(request: &Request<'_>) -> Result<Image, ImageError> {
-    let unpacked = packages(request.cache, SUITE, &PACKAGES, request.progress);
+    let wanted = [request.kernel.package(), Wanted::Package("busybox-static")];
+    let unpacked = packages(request.cache, SUITE, &wanted, request.progress);
     let [kernel, busybox] = <[Unpacked; 2]>::try_from(unpacked.map_err(ImageError::Packages)?)
         .expect("one answer for each package");
     let etcd = program(request.etcd)?;
@@ -145,6 +169,7 @@ pub fn build(request: &Request<'_>) -> Result<Image, ImageError> {
     }
     let release = release(&kernel.root).map_err(ImageError::files("the kernel package"))?;
     let contents = Contents {
+        kernel: request.kernel,
         etcd,
         quorate,
         busybox: busybox.root.join("bin/busybox"),
@@ -211,10 +236,3 @@ const INITRD: &str = "initrd";
 
 /// Its kernel leaves modules uncompressed, as the machine's init loads them.
 const SUITE: &str = "bookworm";
-const PACKAGES: [Wanted; 2] = [
-    Wanted::Dependency {
-        of: "linux-image-cloud-amd64",
-        prefix: "linux-image-",
-    },
-    Wanted::Package("busybox-static"),
-];

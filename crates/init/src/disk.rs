@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use rustix::mount::{MountFlags, mount as mount_file_system, mount_bind};
 
+use crate::drivers::Drivers;
+use crate::install::first_disk;
 use crate::{DATA_LABEL, Data, InitError, stage};
 
 /// Mounts the data disk. Without one the machine's data stays in memory, if that will do.
-pub(crate) fn mount(data: Data) -> Result<(), InitError> {
+pub(crate) fn mount(data: Data, drivers: &mut Drivers) -> Result<(), InitError> {
     let since = Instant::now();
     let device = loop {
         if let Some(device) = find() {
@@ -28,6 +30,7 @@ pub(crate) fn mount(data: Data) -> Result<(), InitError> {
         }
         // Nothing tells this process: there is no udev here.
         std::thread::sleep(LOOK_AGAIN);
+        drivers.settle();
     };
     let at = || InitError::at(format!("mount {} at {PLACE}", device.display()));
     fs::create_dir_all(PLACE).map_err(at())?;
@@ -40,6 +43,19 @@ pub(crate) fn mount(data: Data) -> Result<(), InitError> {
         fs::create_dir_all(&from).map_err(at())?;
         fs::create_dir_all(place).map_err(at())?;
         mount_bind(&from, place).map_err(|error| at()(error.into()))?;
+    }
+    Ok(())
+}
+
+/// Waits for a disk to install on, whatever is on it.
+pub(crate) fn await_blank(drivers: &mut Drivers) -> Result<(), InitError> {
+    let since = Instant::now();
+    while first_disk().is_err() {
+        if since.elapsed() > APPEARS_WITHIN {
+            return Err(InitError::NoBlank(APPEARS_WITHIN));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+        drivers.settle();
     }
     Ok(())
 }

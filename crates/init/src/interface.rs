@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::drivers::Drivers;
 use crate::{CommandLine, InitError};
 
 /// Waits for the card that the command line names, or for any.
-pub(crate) fn choose(line: &CommandLine) -> Result<String, InitError> {
+pub(crate) fn choose(line: &CommandLine, drivers: &mut Drivers) -> Result<String, InitError> {
     let since = Instant::now();
     loop {
         if let Some(name) = find(Path::new("/sys/class/net"), line) {
@@ -18,6 +19,7 @@ pub(crate) fn choose(line: &CommandLine) -> Result<String, InitError> {
         }
         // Nothing tells this process: there is no udev here.
         std::thread::sleep(LOOK_AGAIN);
+        drivers.settle();
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! - [`cmdline`](CommandLine): the words
 //! - `mounts`: the kernel's file systems
-//! - `drivers`: the modules that the image brings
+//! - [`drivers`]: the modules that the image brings
 //! - `firmware`: words in the firmware's tables
 //! - `disk`: where etcd's data stays; [`install`]: what writes a disk image
 //! - `interface`: the network card to boot from
@@ -21,7 +21,7 @@
 
 mod cmdline;
 pub mod disk;
-mod drivers;
+pub mod drivers;
 mod firmware;
 pub mod install;
 mod interface;
@@ -36,11 +36,12 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use cmdline::{CommandLine, Data};
+use drivers::Drivers;
 
 /// What the kernel starts.
 pub const INIT: &str = "/init";
 
-/// The kernel modules of the image: absolute paths, one a line, each after all that it needs.
+/// The kernel modules of the image, a [`drivers::Module`] a line.
 pub const MODULES: &str = "/etc/quorate/modules";
 
 /// The label of the ext4 file system that a machine keeps its data on.
@@ -57,6 +58,8 @@ pub enum InitError {
     },
     #[error("no network card appeared within {0:?}")]
     NoInterface(Duration),
+    #[error("no disk appeared within {0:?}")]
+    NoBlank(Duration),
     #[error("no file system of the label {DATA_LABEL} appeared within {0:?}")]
     NoDisk(Duration),
 }
@@ -95,9 +98,8 @@ pub fn restart(pause: Duration) -> ! {
 fn boot() -> Result<Infallible, InitError> {
     mounts::mount_all()?;
     stage::mark("userspace");
-    for trouble in drivers::load(Path::new(MODULES)) {
-        stage::say(&trouble);
-    }
+    let mut drivers = Drivers::read(Path::new(MODULES));
+    drivers.settle();
     stage::mark("drivers");
     let text = std::fs::read_to_string("/proc/cmdline").map_err(InitError::at("/proc/cmdline"))?;
     // The command line goes before what the firmware says: the last word of a kind counts.
@@ -106,11 +108,12 @@ fn boot() -> Result<Infallible, InitError> {
     for word in &line.unknown {
         stage::say(&format!("not understood on the command line: {word}"));
     }
-    if line.install.is_none() {
-        disk::mount(line.data)?;
+    match line.install {
+        Some(_) => disk::await_blank(&mut drivers)?,
+        None => disk::mount(line.data, &mut drivers)?,
     }
     stage::mark("disk");
-    let interface = interface::choose(&line)?;
+    let interface = interface::choose(&line, &mut drivers)?;
     let program = std::fs::read_link("/proc/self/exe").map_err(InitError::at("/proc/self/exe"))?;
     stage::mark("node");
     let error = Command::new(&program)

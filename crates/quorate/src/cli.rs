@@ -520,6 +520,9 @@ pub(crate) enum ImageVerb {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageBuildArgs {
+    /// Which of Debian's kernels
+    #[arg(long, value_enum, default_value_t = ImageKernel::Cloud)]
+    pub(crate) kernel: ImageKernel,
     /// The etcd that machines run: a version ("3.5", "3.5.16") or the path of a program
     #[arg(long, value_name = "VERSION|PATH")]
     pub(crate) etcd: Option<String>,
@@ -536,6 +539,15 @@ pub(crate) struct ImageBuildArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// Which kernel an image has
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImageKernel {
+    /// For virtual machines: small, and soon there
+    Cloud,
+    /// With drivers for usual network cards and disk controllers
+    Generic,
 }
 
 /// Write a disk image from the network onto a disk of this machine, over all that it holds

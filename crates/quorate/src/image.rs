@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use quorate_image::{Disk, Image, ImageError, Request, build, build_disk};
+use quorate_image::{Disk, Image, ImageError, Kernel, Request, build, build_disk};
 use serde_json::json;
 
-use crate::cli::{Format, ImageArgs, ImageBuildArgs, ImageVerb};
+use crate::cli::{Format, ImageArgs, ImageBuildArgs, ImageKernel, ImageVerb};
 use crate::etcd::{self, Steps};
 use crate::exit;
 
@@ -29,6 +29,10 @@ fn made(args: &ImageBuildArgs) -> Result<ExitCode, ExitCode> {
     let etcd = etcd::get(args.etcd.as_deref(), None)?;
     let request = Request {
         cache: &cache,
+        kernel: match args.kernel {
+            ImageKernel::Cloud => Kernel::Cloud,
+            ImageKernel::Generic => Kernel::Generic,
+        },
         etcd: &etcd.etcd,
         program: &program,
         progress: &Steps,

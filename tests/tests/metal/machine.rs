@@ -25,6 +25,7 @@ pub(crate) struct Boot<'a> {
     pub(crate) direct: Option<(&'a Path, &'a Path, &'a str)>,
     pub(crate) disk: Option<&'a Path>,
     pub(crate) firmware: Option<&'a Firmware>,
+    pub(crate) hardware: Hardware,
     /// The serial number of the machine.
     pub(crate) serial: Option<&'a str>,
     /// OEM strings.
@@ -38,9 +39,42 @@ impl Boot<'_> {
             direct: None,
             disk: None,
             firmware: None,
+            hardware: Hardware::Virtual,
             serial: None,
             words: &[],
             memory_mib,
+        }
+    }
+}
+
+/// What the network card and the disk are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hardware {
+    /// Virtio.
+    Virtual,
+    /// As in a server: Intel's card, a SATA disk.
+    Server,
+}
+
+impl Hardware {
+    const fn board(self) -> &'static str {
+        match self {
+            Self::Virtual => "pc",
+            Self::Server => "q35",
+        }
+    }
+
+    const fn card(self) -> &'static str {
+        match self {
+            Self::Virtual => "virtio-net-pci",
+            Self::Server => "e1000e",
+        }
+    }
+
+    const fn drive(self) -> &'static str {
+        match self {
+            Self::Virtual => "virtio-blk-pci",
+            Self::Server => "ide-hd",
         }
     }
 }
@@ -78,9 +112,11 @@ impl Machine {
     pub(crate) fn boot(boot: &Boot<'_>) -> Result<Self, Failed> {
         let dir = tempfile::tempdir()?;
         let mut qemu = Command::new(QEMU);
-        qemu.args("-nodefaults -no-reboot -display none -M pc -cpu qemu64".split(' '))
+        let hardware = boot.hardware;
+        qemu.args("-nodefaults -no-reboot -display none -cpu qemu64".split(' '))
             .args("-accel tcg,tb-size=32 -device virtio-rng-pci".split(' '))
-            .args("-netdev user,id=n0 -device virtio-net-pci,netdev=n0,bootindex=2".split(' '))
+            .args(["-M", hardware.board(), "-netdev", "user,id=n0", "-device"])
+            .arg(format!("{},netdev=n0,bootindex=2", hardware.card()))
             .args(["-m", &boot.memory_mib.to_string()]);
         for port in [CONSOLE, TOLD, UNITS] {
             let file = dir.path().join(port);
@@ -94,7 +130,8 @@ impl Machine {
             let drive = "if=none,id=d0,format=raw,cache=unsafe,discard=unmap";
             qemu.arg("-drive")
                 .arg(format!("{drive},file={}", disk.display()))
-                .args(["-device", "virtio-blk-pci,drive=d0,bootindex=1"]);
+                .arg("-device")
+                .arg(format!("{},drive=d0,bootindex=1", hardware.drive()));
         }
         if let Some(firmware) = boot.firmware {
             let variables = dir.path().join("variables");

@@ -11,21 +11,45 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use quorate_image::{Disk, ImageError, Request, build_disk};
+use quorate_image::{Disk, ImageError, Kernel, Request, build_disk};
 use quorate_obtain::{Silent, obtain};
 
-use crate::machine::{Boot, Firmware, Machine};
+use crate::machine::{Boot, Firmware, Hardware, Machine};
 use crate::seeds::Seeds;
 
-type Case = fn(&Disk) -> Result<(), Failed>;
+struct Case {
+    name: &'static str,
+    kernel: Kernel,
+    /// Why it cannot run here, beside what all need.
+    lacks: fn() -> Option<&'static str>,
+    run: fn(&Disk) -> Result<(), Failed>,
+}
 
-const CASES: [(&str, Case); 3] = [
-    ("kernel_and_initrd_boot_and_run_etcd", kernel_and_initrd),
-    (
-        "an_installed_disk_boots_and_keeps_its_data",
-        an_installed_disk,
-    ),
-    ("the_disk_boots_by_uefi", by_uefi),
+const CASES: [Case; 4] = [
+    Case {
+        name: "kernel_and_initrd_boot_and_run_etcd",
+        kernel: Kernel::Cloud,
+        lacks: || None,
+        run: kernel_and_initrd,
+    },
+    Case {
+        name: "an_installed_disk_boots_and_keeps_its_data",
+        kernel: Kernel::Cloud,
+        lacks: || None,
+        run: an_installed_disk,
+    },
+    Case {
+        name: "the_disk_boots_by_uefi",
+        kernel: Kernel::Cloud,
+        lacks: || Firmware::uefi().is_none().then_some("there is no OVMF"),
+        run: by_uefi,
+    },
+    Case {
+        name: "a_generic_kernel_finds_other_hardware",
+        kernel: Kernel::Generic,
+        lacks: || None,
+        run: other_hardware,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -36,8 +60,7 @@ fn main() -> ExitCode {
     // An emulated machine keeps a processor busy.
     arguments.test_threads.get_or_insert(2);
     let trials = if arguments.list {
-        let listed = |(name, _): (&str, Case)| Trial::test(name, || Ok(()));
-        CASES.into_iter().map(listed).collect()
+        CASES.map(|case| Trial::test(case.name, || Ok(()))).into()
     } else {
         trials()
     };
@@ -45,41 +68,37 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    let not_run = |reason: &str| {
-        let kind = format!("not run: {reason}");
-        let skip = |(name, _): (&str, Case)| {
-            let trial = Trial::test(name, || Ok(()));
-            trial.with_kind(&kind).with_ignored_flag(true)
+    let qemu = machine::is_here();
+    let made = |kernel| qemu.then(|| disk(kernel));
+    let (cloud, generic) = (made(Kernel::Cloud), made(Kernel::Generic));
+    let trial = |case: Case| {
+        let disk = match case.kernel {
+            Kernel::Cloud => cloud.clone(),
+            Kernel::Generic => generic.clone(),
         };
-        CASES.into_iter().map(skip).collect()
+        let lacks = match (&disk, (case.lacks)()) {
+            (None, _) => Some("there is no qemu-system-x86_64".to_owned()),
+            (Some(Err(Missing::Packages(reason))), _) => {
+                Some(reason.lines().next().unwrap_or_default().to_owned())
+            }
+            (Some(_), lacks) => lacks.map(str::to_owned),
+        };
+        let trial = Trial::test(case.name, move || match disk {
+            Some(Ok(disk)) => (case.run)(&disk),
+            Some(Err(Missing::Broken(reason) | Missing::Packages(reason))) => Err(reason.into()),
+            None => Ok(()),
+        });
+        match lacks {
+            Some(reason) => trial
+                .with_kind(format!("not run: {reason}"))
+                .with_ignored_flag(true),
+            None => trial,
+        }
     };
-    if !machine::is_here() {
-        return not_run("there is no qemu-system-x86_64");
-    }
-    match disk() {
-        Ok(disk) => {
-            let trial = |(name, case): (&'static str, Case)| {
-                let disk = disk.clone();
-                let missing = (name == CASES[2].0 && Firmware::uefi().is_none())
-                    .then_some("not run: there is no OVMF");
-                let trial = Trial::test(name, move || case(&disk));
-                trial
-                    .with_ignored_flag(missing.is_some())
-                    .with_kind(missing.unwrap_or_default())
-            };
-            CASES.into_iter().map(trial).collect()
-        }
-        Err(Missing::Packages(reason)) => not_run(reason.lines().next().unwrap_or_default()),
-        Err(Missing::Broken(reason)) => {
-            let failed = |(name, _): (&str, Case)| {
-                let reason = reason.clone();
-                Trial::test(name, move || Err(reason.into()))
-            };
-            CASES.into_iter().map(failed).collect()
-        }
-    }
+    CASES.into_iter().map(trial).collect()
 }
 
+#[derive(Clone)]
 enum Missing {
     /// What cannot be had here.
     Packages(String),
@@ -87,7 +106,7 @@ enum Missing {
     Broken(String),
 }
 
-fn disk() -> Result<Disk, Missing> {
+fn disk(kernel: Kernel) -> Result<Disk, Missing> {
     let request = quorate_obtain::Request::new(None, None);
     let request = request.map_err(|error| Missing::Packages(error.to_string()))?;
     let etcd = obtain(&request, &Silent).map_err(|error| Missing::Packages(error.to_string()))?;
@@ -95,6 +114,7 @@ fn disk() -> Result<Disk, Missing> {
     let disk = build_disk(
         &Request {
             cache: &request.cache,
+            kernel,
             etcd: &etcd.etcd,
             program: &program,
             progress: &Silent,
@@ -186,6 +206,23 @@ fn by_uefi(disk: &Disk) -> Result<(), Failed> {
     })?;
     machine.await_console("quorate-stage node ")?;
     machine.await_told(r#""message":"DISCOVER""#)
+}
+
+/// A board, a network card and a disk controller as in real servers: the drivers are found by
+/// what the devices say that they are.
+fn other_hardware(disk: &Disk) -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let own = dir.path().join("own.img");
+    copy_sparse(&disk.disk, &own)?;
+    let mut machine = Machine::boot(&Boot {
+        disk: Some(&own),
+        hardware: Hardware::Server,
+        words: &["quorate.tell=/dev/ttyS1"],
+        ..Boot::new(disk.image.memory_mib())
+    })?;
+    // The data disk was found, or it would not come so far.
+    machine.await_console("quorate-stage node ")?;
+    machine.await_told(r#""type":"leased""#)
 }
 
 fn blank(path: &Path, bytes: u64) -> std::io::Result<()> {
