@@ -16,11 +16,12 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Stories that the tests of the world `sim` tell: so many processes would starve a small host,
 /// above all in a debug build. Those with hollow machines pass in a release build (README).
-const FOR_SIM: [&str; 6] = [
+const FOR_SIM: [&str; 7] = [
     "datacenter-10k",
     "datacenter-100k",
     "rack-300",
     "rack-600",
+    "stampede-10000",
     "stampede-5000",
     "swarm-50",
 ];

@@ -32,6 +32,26 @@ fn on_host(told: Result<Outcome, RunError>) -> Option<Outcome> {
     }
 }
 
+/// The same for the world `container`.
+#[expect(clippy::print_stderr, reason = "a test that did not run says so")]
+fn on_engine(told: Result<Outcome, RunError>) -> Option<Outcome> {
+    match told {
+        Ok(outcome) => Some(outcome),
+        Err(RunError::CannotRun(why))
+            if why.contains("the world `container` cannot run here")
+                || why.contains("no Docker engine answers") =>
+        {
+            eprintln!("not run: {why}");
+            None
+        }
+        Err(RunError::Etcd(why)) => {
+            eprintln!("not run: no etcd: {why}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// Held by whoever has a run in the world `host`.
 static HOST: Mutex<()> = Mutex::new(());
 
@@ -64,6 +84,20 @@ fn a_scenario_file_runs_with_real_etcd_in_a_plain_test() {
     assert!(outcome.formed_at.is_some());
     assert_eq!(outcome.evidence.members[0].voters, ["solo"]);
     assert!(outcome.lanes.iter().all(|lane| lane.voters == Some(1)));
+}
+
+#[test]
+fn containers_are_one_word_away() {
+    let _alone = HOST.lock().unwrap_or_else(PoisonError::into_inner);
+    let run = Scenario::builder("one machine, a container")
+        .machines(Group::etcd("solo"))
+        .world(World::Container)
+        .run();
+    let Some(outcome) = on_engine(block_on(run)) else {
+        return;
+    };
+    assert_eq!(outcome.verdict, Verdict::Pass);
+    assert_eq!(outcome.evidence.members[0].voters, ["solo"]);
 }
 
 #[test]

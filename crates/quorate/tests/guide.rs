@@ -64,6 +64,36 @@ fn the_scenarios_of_the_guide_are_right() {
     assert_eq!(count, 2);
 }
 
+/// Every block of Rust is part of a file that is compiled and run.
+#[test]
+fn the_rust_of_the_guide_is_compiled() {
+    let files = ["tests/our_rack.rs", "examples/first_cluster.rs"];
+    let compiled = files.map(|file| {
+        let path = root().join("crates/quorate").join(file);
+        std::fs::read_to_string(path).unwrap()
+    });
+    let text = guide("rust.md");
+    let blocks = text.split("```rust\n").skip(1);
+    let blocks: Vec<_> = blocks
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    for block in &blocks {
+        assert!(
+            compiled.iter().any(|file| file.contains(block)),
+            "in no compiled file:\n{block}"
+        );
+    }
+    assert_eq!(blocks.len(), 2);
+    for example in std::fs::read_dir(root().join("crates/quorate/examples")).unwrap() {
+        let path = example.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            text.contains(&format!("| `{name}` |")),
+            "{name} is not named"
+        );
+    }
+}
+
 /// Every file that the guide names is written by a run.
 #[test]
 fn the_files_of_a_report_are_those_of_the_guide() {

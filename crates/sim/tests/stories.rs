@@ -10,7 +10,7 @@ use quorate_scenario::{Link, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 /// What the world `host` says of each story.
-const STORIES: [(&str, Option<Link>); 23] = [
+const STORIES: [(&str, Option<Link>); 24] = [
     ("avalanche", None),
     ("containers-30", None),
     ("discovery-service-power-loss", Some(Link::Etcd)),
@@ -29,6 +29,7 @@ const STORIES: [(&str, Option<Link>); 23] = [
     ("ramp", None),
     ("rolling-restart", None),
     ("staggered-power-on", None),
+    ("staggered-racks", None),
     ("stampede-1000", None),
     ("stampede-5000", None),
     ("swarm-50", None),
@@ -38,7 +39,7 @@ const STORIES: [(&str, Option<Link>); 23] = [
 
 /// Too many machines for a debug build; `cargo bench -p quorate-tests --bench simulator` tells
 /// such stories.
-const FOR_BENCHES: [&str; 2] = ["datacenter-100k", "datacenter-10k"];
+const FOR_BENCHES: [&str; 3] = ["datacenter-100k", "datacenter-10k", "stampede-10000"];
 
 /// What the world `host` reports first of gradual-records, with real etcd 3.5.16.
 const SPLIT: &str = "the cluster split into 3: b214b580e6756e99 on n1 (saw n1); \

@@ -1,0 +1,141 @@
+//! The ways to find peers, in turns, as `quorate compare` tells them.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::runs::{NOT_HERE, cli, median, root, row, watch};
+use crate::{Paper, Trouble, load};
+
+/// DNS minus static, paired: the median is at most half a second.
+pub(crate) fn three_members(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble> {
+    let file = root().join("scenarios/three-members.toml");
+    paper.line(&format!(
+        "\ncompare three-members: static, etcd, dns, {rounds} rounds; load {}",
+        load()
+    ))?;
+    let Some(told) = compare(&file, "static,etcd,dns", rounds, paper)? else {
+        return Ok(true);
+    };
+    let passed = ways(&told, paper)?;
+    let times = |way: &str| healthy(&told, way);
+    let pairs = times("dns").into_iter().zip(times("static"));
+    let differences: Vec<f64> = pairs
+        .filter_map(|(dns, fixed)| Some(dns? - fixed?))
+        .collect();
+    let Some((line, met)) = row(
+        "dns minus static, paired",
+        differences,
+        Some(PAIRED_MAX_SECS),
+    ) else {
+        return Ok(false);
+    };
+    paper.line(&line)?;
+    Ok(met && passed)
+}
+
+/// Twenty clusters at once: the median of DNS is at most a quarter above that of static.
+pub(crate) fn twenty_clusters(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("twenty-clusters.toml");
+    std::fs::write(&file, TWENTY_CLUSTERS)?;
+    paper.line(&format!(
+        "\ncompare twenty clusters of three: static, dns, {rounds} rounds; load {}",
+        load()
+    ))?;
+    let Some(told) = compare(&file, "static,dns", rounds, paper)? else {
+        return Ok(true);
+    };
+    let passed = ways(&told, paper)?;
+    let middle = |way: &str| {
+        let mut times: Vec<f64> = healthy(&told, way).into_iter().flatten().collect();
+        times.sort_by(f64::total_cmp);
+        median(&times)
+    };
+    let (Some(dns), Some(fixed)) = (middle("dns"), middle("static")) else {
+        return Ok(false);
+    };
+    let (ratio, met) = (dns / fixed, dns <= fixed * RATIO_MAX);
+    let word = if met { "met" } else { "MISSED" };
+    paper.line(&format!(
+        "  dns / static, medians      {ratio:.2}  at most {RATIO_MAX}: {word}"
+    ))?;
+    Ok(met && passed)
+}
+
+/// What the verb tells; `None` where it cannot run.
+fn compare(
+    file: &Path,
+    ways: &str,
+    rounds: usize,
+    paper: &mut Paper,
+) -> Result<Option<Value>, Trouble> {
+    let child = cli()?
+        .arg("compare")
+        .arg(file)
+        .args(["--discovery", ways, "--runs", &rounds.to_string()])
+        .args(["--world", "host", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let (code, _, out, said) = watch(child)?;
+    match (code, serde_json::from_slice(&out)) {
+        // One: some run did not pass, which its row tells.
+        (Some(0 | 1), Ok(told)) => Ok(Some(told)),
+        (Some(NOT_HERE), _) => {
+            paper.line(&format!("  not run: {said}"))?;
+            Ok(None)
+        }
+        (code, _) => Err(format!("compare ended with {code:?}: {said}").into()),
+    }
+}
+
+/// A line for each way; true when all runs passed.
+fn ways(told: &Value, paper: &mut Paper) -> Result<bool, Trouble> {
+    let mut passed = true;
+    for way in told["ways"].as_array().into_iter().flatten() {
+        let name = way["discovery"].as_str().unwrap_or_default();
+        let times = healthy(told, name).into_iter().flatten().collect();
+        if let Some((line, _)) = row(&format!("{name}, healthy"), times, None) {
+            paper.line(&line)?;
+        }
+        if let Some(failure) = way["first_failure"].as_str() {
+            passed = false;
+            let (of, runs) = (&way["passed"], &way["runs"]);
+            paper.line(&format!("  {name}: {of} of {runs} passed: {failure}"))?;
+        }
+    }
+    Ok(passed)
+}
+
+/// From the last power-on to health, in seconds; `None` for a run that did not pass.
+fn healthy(told: &Value, discovery: &str) -> Vec<Option<f64>> {
+    let ways = told["ways"].as_array().into_iter().flatten();
+    let way = ways.into_iter().find(|way| way["discovery"] == discovery);
+    let times = way.and_then(|way| way["healthy_secs"].as_array());
+    let times = times.into_iter().flatten();
+    times.map(Value::as_f64).collect()
+}
+
+/// The members of rack-300 alone.
+const TWENTY_CLUSTERS: &str = r#"
+title = "twenty clusters of three at once"
+
+[etcd]
+clusters = 20
+members = 3
+heartbeat = "300ms"
+election = "3s"
+
+[expect]
+formed_within = "60s"
+
+[[machines]]
+name = "n"
+count = 60
+class = "etcd"
+"#;
+
+const PAIRED_MAX_SECS: f64 = 0.5;
+const RATIO_MAX: f64 = 1.25;

@@ -1,0 +1,38 @@
+//! Three machines that know only their MAC addresses become one etcd cluster.
+//!
+//!     cargo run -p quorate --example first_cluster             # real etcd, in namespaces
+//!     cargo run -p quorate --example first_cluster -- sim      # virtual time; needs nothing
+#![allow(clippy::print_stdout, reason = "this is a command line")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use quorate::{Group, Outcome, RunError, Scenario, World};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let is_sim = std::env::args().any(|word| word == "sim");
+    let world = if is_sim { World::Sim } else { World::Host };
+    let outcome = tell(world).await?;
+    for lane in outcome.lanes.iter() {
+        let address = outcome.evidence.leases.iter();
+        let address = address.filter(|lease| lease.hostname.as_ref() == Some(&lane.machine));
+        for lease in address {
+            println!("{} has {}, from {}", lane.machine, lease.addr, lease.mac);
+        }
+    }
+    for finding in outcome.verdict.findings() {
+        println!("{}: {}", finding.link, finding.what);
+    }
+    println!("formed at {:?}", outcome.formed_at);
+    Ok(())
+}
+
+/// Dropping the future ends the run, and nothing is left of it.
+pub(crate) async fn tell(world: World) -> Result<Outcome, RunError> {
+    Scenario::builder("three machines find each other")
+        .machines(Group::etcd("n").count(3).spread(Duration::from_secs(1)))
+        .world(world)
+        .run()
+        .await
+}
