@@ -14,10 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, StreamId, Ticket,
+    Datagram, Deadline, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random, Seed,
+    StreamId, Ticket,
 };
 use quorate_dns::{RData, RecordType, text};
 use quorate_etcd::{PeerUrl, service_name};
@@ -107,6 +109,7 @@ pub struct Awaiting {
     owner: String,
     resolver: Resolver,
     random: Random,
+    pauses: Pauses,
     state: State,
     began: Instant,
     /// Since when whole sets have lacked this member.
@@ -142,12 +145,18 @@ impl Awaiting {
             resolver: Resolver::new(config.servers.clone(), seed.child("queries").random()),
             random: seed.child("pauses").random(),
             config,
+            pauses: Pauses::default(),
             state: State::Idle,
             began: Instant::ZERO,
             unlisted_since: None,
             told: None,
             queue: Queue::default(),
         }
+    }
+
+    /// From now on `prompter` is asked how long to wait between rounds.
+    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
+        self.pauses.follow(prompter);
     }
 
     fn begin_round(&mut self, now: Instant) {
@@ -300,7 +309,9 @@ impl Awaiting {
         self.resolver.forget();
         let whole = (now.since(self.began) / 8).clamp(PAUSE_MIN, PAUSE_MAX);
         let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
-        let until = now + whole * 3 / 4 + Duration::from_nanos(self.random.below(spread));
+        let drawn = whole * 3 / 4 + Duration::from_nanos(self.random.below(spread));
+        let what = format_args!("the wait for peers goes on");
+        let until = now + self.pauses.pause(what, drawn);
         self.state = State::Pause { until };
         self.tell(reason);
     }

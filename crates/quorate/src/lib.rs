@@ -26,6 +26,7 @@ mod compare;
 mod completions;
 mod conclude;
 mod contain;
+mod draw;
 mod edit;
 mod etcd;
 mod exit;
@@ -83,7 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(&args, cli.verbose > 0),
         Verb::Compare(args) => compare::run(&args),
         Verb::Bench(args) => bench::run(&args),
-        Verb::Sweep(args) => sweep::run(&args),
+        Verb::Sweep(args) => sweep::run(&args, cli.verbose > 0),
         Verb::Replay(args) => replay::run(&args),
         Verb::Orders(args) => orders::run(&args),
         Verb::Shrink(args) => shrink::run(&args),

@@ -8,6 +8,7 @@ use quorate_sim::{Log, Told};
 
 use crate::cli::ReplayArgs;
 use crate::conclude::{Asked, conclude};
+use crate::draw::Draw;
 use crate::{exit, simulate};
 
 pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
@@ -22,10 +23,14 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
             return exit::bad_input();
         }
     };
-    let told = match quorate_sim::replay(&story, log.options(), &log.decisions) {
+    let options = log.options();
+    let draw = Draw::of(&story, &options);
+    eprint!("{draw}");
+    let mut told = match quorate_sim::replay(&story, options, &log.decisions) {
         Ok(told) => told,
         Err(error) => return simulate::broken(&error),
     };
+    draw.note(&mut told.outcome);
     let (major, minor) = log.header.etcd;
     let asked = Asked {
         world: "sim",

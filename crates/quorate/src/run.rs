@@ -52,6 +52,10 @@ fn in_sandbox(args: &RunArgs, verbose: bool) -> ExitCode {
 
 fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
     let (story, text) = simulate::load(&args.scenario)?;
+    let (story, text) = simulate::drawn(&story, text, args.seed);
+    if let Some(sizes) = &story.sizes {
+        eprintln!("seed {} draws {sizes}", args.seed);
+    }
     if !story.network.racks.is_empty() {
         eprintln!("unsupported here: racks behind relays\n  use --world sim");
         return Err(exit::cannot_run());

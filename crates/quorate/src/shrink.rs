@@ -12,6 +12,7 @@ use quorate_sim::{Options, Swarm};
 use serde_json::json;
 
 use crate::cli::{Format, ShrinkArgs};
+use crate::draw::Draw;
 use crate::{exit, replay, simulate};
 
 /// A failing run.
@@ -63,12 +64,14 @@ fn load(args: &ShrinkArgs) -> Result<Source, ExitCode> {
     }
     let (mut story, _) = simulate::load(&args.source)?;
     story.etcd.gate &= !args.no_gate;
+    let story = story.drawn(args.seed).into_owned();
     let options = simulate::options(args.etcd.as_deref(), &story, args.seed);
     let (mut options, _) = options.map_err(|error| {
         eprintln!("{error}");
         exit::bad_input()
     })?;
     options.swarm = args.faults.then(|| Swarm::draw(args.seed, &story));
+    eprint!("{}", Draw::of(&story, &options));
     Ok(Source {
         story,
         options,

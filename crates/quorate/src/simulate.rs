@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quorate_obtain::VersionReq;
+use quorate_scenario::sketch::Sketch;
 use quorate_scenario::{Story, WorldError};
 use quorate_sim::{Log, Options, Swarm, Told};
 
 use crate::cli::RunArgs;
 use crate::conclude::{Asked, conclude};
+use crate::draw::Draw;
 use crate::exit;
 
 /// Tells the scenario on virtual time.
@@ -18,6 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         Err(code) => return code,
     };
     story.etcd.gate &= !args.no_gate;
+    let (story, text) = drawn(&story, text, args.seed);
     let (mut options, version) = match options(args.etcd.as_deref(), &story, args.seed) {
         Ok(options) => options,
         Err(error) => {
@@ -25,14 +28,9 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             return exit::bad_input();
         }
     };
-    if args.faults {
-        let swarm = Swarm::draw(args.seed, &story);
-        eprintln!("seed {} draws {} faults:", args.seed, swarm.faults.len());
-        for fault in &swarm.faults {
-            eprintln!("  {fault}");
-        }
-        options.swarm = Some(swarm);
-    }
+    options.swarm = args.faults.then(|| Swarm::draw(args.seed, &story));
+    let draw = Draw::of(&story, &options);
+    eprint!("{draw}");
     let outcome = match &args.record {
         None => quorate_sim::run(&story, options),
         Some(file) => {
@@ -43,10 +41,11 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
             }
         }
     };
-    let outcome = match outcome {
+    let mut outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return broken(&error),
     };
+    draw.note(&mut outcome);
     let asked = Asked {
         scenario: &args.scenario,
         report: args.report.as_deref(),
@@ -104,6 +103,17 @@ pub(crate) fn load(path: &Path) -> Result<(Story, String), ExitCode> {
     })?;
     exit::warn(&story);
     Ok((story, text))
+}
+
+/// The story of this seed, and a text that tells it under every seed: its own when nothing of it
+/// is drawn.
+pub(crate) fn drawn(story: &Story, text: String, seed: u64) -> (Story, String) {
+    let story = story.drawn(seed).into_owned();
+    let text = match &story.sizes {
+        Some(sizes) => format!("# Seed {seed}: {sizes}\n{}", Sketch::of(&story, seed)),
+        None => text,
+    };
+    (story, text)
 }
 
 /// A calm world with the etcd that `--etcd` names, else the story.

@@ -12,9 +12,10 @@ use quorate_sim::{Difference, Failure, Options, Swarm};
 use serde_json::json;
 
 use crate::cli::{Format, SweepArgs};
+use crate::draw::Draw;
 use crate::{exit, simulate};
 
-pub(crate) fn run(args: &SweepArgs) -> ExitCode {
+pub(crate) fn run(args: &SweepArgs, verbose: bool) -> ExitCode {
     let (mut story, text) = match simulate::load(&args.scenario) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -32,17 +33,44 @@ pub(crate) fn run(args: &SweepArgs) -> ExitCode {
     if args.twice {
         return twice(args, (&story, &options), &seeds, began);
     }
-    let sweep = |part| quorate_sim::sweep(&story, &options, part, !args.calm);
+    let sweep = |part: Range<u64>| {
+        if verbose {
+            let draws = part
+                .clone()
+                .map(|seed| draw(args, (&story, &options), seed));
+            let draws: Vec<String> = draws.map(|draw| told(&draw, args.format)).collect();
+            eprint!("{}", draws.concat());
+        }
+        quorate_sim::sweep(&story, &options, part, !args.calm)
+    };
     match on_every_processor(&seeds, sweep).map(quorate_sim::merge) {
         Ok(failures) => {
             let secs = began.elapsed().as_secs_f64();
-            tell(args, &seeds, &failures, secs);
+            tell(args, (&story, &options), &seeds, (&failures, secs));
             if let Err(code) = keep(args, (&story, &text), &options, &failures) {
                 return code;
             }
             ExitCode::from(u8::from(!failures.is_empty()))
         }
         Err(error) => simulate::broken(&error),
+    }
+}
+
+/// What this seed draws.
+fn draw(args: &SweepArgs, (story, options): (&Story, &Options), seed: u64) -> Draw {
+    let options = Options {
+        seed,
+        swarm: (!args.calm).then(|| Swarm::draw(seed, story)),
+        ..options.clone()
+    };
+    Draw::of(&story.drawn(seed), &options)
+}
+
+/// On standard error: lines for people, or one of JSON.
+fn told(draw: &Draw, format: Format) -> String {
+    match format {
+        Format::Human => draw.to_string(),
+        Format::Json => format!("{}\n", json!({ "draw": draw })),
     }
 }
 
@@ -62,10 +90,9 @@ fn keep(
         let Some(&seed) = failure.seeds.first() else {
             continue;
         };
-        let swarm = (!args.calm).then(|| Swarm::draw(seed, story));
         let options = Options {
             seed,
-            swarm,
+            swarm: (!args.calm).then(|| Swarm::draw(seed, story)),
             ..options.clone()
         };
         let file = dir.join(format!("{}-seed-{seed}.jsonl", failure.link));
@@ -90,7 +117,7 @@ fn twice(
             swarm,
             ..options.clone()
         };
-        quorate_sim::run(story, options)
+        quorate_sim::run(&story.drawn(seed), options)
     };
     let mut differences = match on_every_processor(seeds, |part| quorate_sim::twice(part, tell)) {
         Ok(differences) => differences,
@@ -168,7 +195,12 @@ fn on_every_processor<T: Send>(
     found.into_inner().expect("no holder of this lock panics")
 }
 
-fn tell(args: &SweepArgs, seeds: &Range<u64>, failures: &[Failure], secs: f64) {
+fn tell(
+    args: &SweepArgs,
+    drawn: (&Story, &Options),
+    seeds: &Range<u64>,
+    (failures, secs): (&[Failure], f64),
+) {
     let count = seeds.end - seeds.start;
     if args.format == Format::Json {
         let rows: Vec<_> = failures
@@ -178,6 +210,7 @@ fn tell(args: &SweepArgs, seeds: &Range<u64>, failures: &[Failure], secs: f64) {
                     "link": failure.link,
                     "seeds": failure.seeds,
                     "finding": failure.finding,
+                    "draw": failure.seeds.first().map(|seed| draw(args, drawn, *seed)),
                 })
             })
             .collect();

@@ -118,7 +118,7 @@ pub(crate) fn tell(order: &Order, stop: &Stop) -> Result<Outcome, RunError> {
     }
     match order.world {
         World::Host | World::Container => in_sandbox(order, &story, stop),
-        World::Sim => in_sim(order, &story),
+        World::Sim => in_sim(order, &story.drawn(order.seed)),
     }
 }
 

@@ -425,6 +425,37 @@ fn a_sweep_keeps_a_log_of_each_kind_of_failure() {
     assert!(stderr(&again).contains("the verdict is the recorded one"));
 }
 
+/// Run, log, replay and sweep say the same of one seed, before anything else.
+#[test]
+fn a_draw_is_told_first_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("run.jsonl").display().to_string();
+    let story = format!("{}/swarm-50.toml", scenarios());
+    let drawn = ["--world", "sim", "--faults", "--seed", "3"];
+    let told = ["--record", &log, "--format", "json"];
+    let run = quorate(&[&["run", &story], &drawn[..], &told].concat());
+    assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
+    let first = stderr(&run).lines().next().unwrap_or_default().to_owned();
+    assert!(first.starts_with("seed 3 draws "), "{first}");
+    assert!(first.contains(" machines: clusters of "), "{first}");
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(report["notes"][0], first);
+    let again = quorate(&["replay", &log, "--format", "json"]);
+    assert!(stderr(&again).starts_with(&first), "{}", stderr(&again));
+    let repeated: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(repeated["notes"], report["notes"]);
+    let one = ["--from", "3", "--seeds", "1"];
+    let swept = quorate(&[&["-v", "sweep", &story, "--format", "json"], &one[..]].concat());
+    assert_eq!(swept.status.code(), Some(0), "{}", stderr(&swept));
+    let line = stderr(&swept).lines().next().unwrap_or_default().to_owned();
+    let draw: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(draw["draw"]["seed"], 3, "{line}");
+    let machines = draw["draw"]["sizes"]["machines"].to_string();
+    assert!(first.contains(&format!(" {machines} machines")), "{line}");
+    let faults = draw["draw"]["faults"].as_array().unwrap().len();
+    assert_eq!(report["notes"][1], format!("seed 3 draws {faults} faults:"));
+}
+
 #[test]
 fn a_failing_run_is_made_small_and_fails_the_same_way() {
     let dir = tempfile::tempdir().unwrap();

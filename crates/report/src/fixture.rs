@@ -50,7 +50,7 @@ impl Run {
         let addr = [10, 77, 0, 10 + (index % 240) as u8].into();
         let name = self.story.machines[index].name.clone();
         let (cluster_id, member_id) = (self.expected.clusters[0].cluster_id, self.member_id(index));
-        let voters = self.story.etcd.members;
+        let voters = self.story.clusters[0].size();
         let message = "DISCOVER".to_owned();
         let leased = What::Leased {
             addr,

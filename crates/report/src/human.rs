@@ -112,7 +112,7 @@ pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
 
 fn passed(story: &Story, outcome: &Outcome, style: Style) -> String {
     let mut facts = Vec::new();
-    let size = text::count(story.etcd.members, "member");
+    let size = text::members(story);
     let identity = outcome.lanes.members().find_map(|lane| lane.identity);
     match (story.clusters.as_slice(), identity) {
         ([_], Some((cluster, _))) => facts.extend([size, format!("cluster {cluster}")]),
@@ -189,7 +189,7 @@ fn clusters(story: &Story, outcome: &Outcome) -> String {
     }
     let whole = |cluster: &&Cluster| {
         let mut lanes = outcome.lanes.of(cluster);
-        lanes.all(|lane| lane.voters == Some(story.etcd.members))
+        lanes.all(|lane| lane.voters == Some(cluster.size()))
     };
     let whole = story.clusters.iter().filter(whole).count();
     format!(", {whole} of {all} clusters are whole")

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use quorate_core::Instant;
 use quorate_scenario::story::{self, Class};
-use quorate_scenario::{Finding, Lane, Link, Outcome, Story, Verdict};
+use quorate_scenario::{Finding, Lane, Link, Outcome, Story, Verdict, What};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ use crate::tracks::busy_nanos;
 
 /// The version of the keys and their meaning.
 pub const SCHEMA: u32 = 1;
+/// A world that notes more than this has more of the same to say; events.jsonl has all of it.
+const NOTES_MAX: usize = 200;
 
 /// A run and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +61,10 @@ pub struct Document {
     pub rates: Rates,
     /// Steps and other moments, in order of time.
     pub marks: Vec<Mark>,
+    /// What the world has noted, in order. The draw of the seed comes first: sizes, and what goes
+    /// wrong beside the story.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Of the run's random draws.
     pub seed: u64,
     /// Version and origin of etcd, for people.
@@ -86,7 +92,7 @@ pub enum Word {
 pub struct Cluster {
     /// The one ID of all members that have one; `null` when there are several.
     pub id: Option<String>,
-    /// Voters wanted in each cluster.
+    /// Voters wanted in the largest cluster.
     pub size: usize,
     /// What each member answered at the end.
     pub members: Vec<Member>,
@@ -176,13 +182,13 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
         findings: outcome.verdict.findings().to_vec(),
         cluster: Cluster {
             id: common_id(outcome.lanes.members()),
-            size: story.etcd.members,
+            size: story.cluster_sizes().1,
             members: members(outcome),
         },
         clusters: story
             .clusters
             .iter()
-            .map(|one| one_cluster(story, one, outcome))
+            .map(|one| one_cluster(one, outcome))
             .collect(),
         first_exec_at: first_exec_at.map(Instant::as_nanos),
         formed_at: outcome.formed_at.map(Instant::as_nanos),
@@ -192,6 +198,7 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
         leases: leasing(story, outcome),
         rates: rates(outcome, busy_nanos(outcome)),
         marks: marks(outcome),
+        notes: notes(outcome),
         seed: artifacts.seed,
         etcd: artifacts.etcd.clone(),
         artifacts: artifacts
@@ -204,11 +211,21 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
     }
 }
 
-fn one_cluster(story: &Story, cluster: &story::Cluster, outcome: &Outcome) -> OneCluster {
+fn notes(outcome: &Outcome) -> Vec<String> {
+    let notes = outcome.observations.iter().filter_map(|observation| {
+        let What::Note { text } = &observation.what else {
+            return None;
+        };
+        Some(text.clone())
+    });
+    notes.take(NOTES_MAX).collect()
+}
+
+fn one_cluster(cluster: &story::Cluster, outcome: &Outcome) -> OneCluster {
     let machines = outcome.lanes.of(cluster).map(|lane| lane.machine.clone());
     OneCluster {
         name: cluster.name.clone(),
-        size: story.etcd.members,
+        size: cluster.size(),
         id: common_id(outcome.lanes.of(cluster)),
         machines: machines.collect(),
     }

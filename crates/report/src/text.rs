@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use quorate_scenario::Story;
+
 /// `text` without line breaks and other control characters: what machines and servers said of
 /// themselves must not move the reader's cursor.
 pub(crate) fn one_line(text: &str) -> String {
@@ -47,6 +49,15 @@ pub(crate) fn millis(duration: Duration) -> String {
 pub(crate) fn count(n: usize, one: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{n} {one}{plural}")
+}
+
+/// `3 members`, or `1 to 5 members` when clusters differ.
+pub(crate) fn members(story: &Story) -> String {
+    let (least, most) = story.cluster_sizes();
+    if least == most {
+        return count(most, "member");
+    }
+    format!("{least} to {}", count(most, "member"))
 }
 
 #[cfg(test)]

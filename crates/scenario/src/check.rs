@@ -4,6 +4,7 @@ mod etcd;
 mod fault;
 mod racks;
 mod steps;
+mod swarm;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -114,13 +115,22 @@ impl Check {
     }
 
     fn story(&mut self, raw: raw::Story) -> Story {
-        let mut network = self.network(&raw.network, raw.racks.is_some());
+        let drawn_racks = raw
+            .swarm
+            .as_ref()
+            .and_then(|swarm| swarm.get_ref().racks.as_ref());
+        let has_racks =
+            raw.racks.is_some() || drawn_racks.is_some_and(|racks| racks.get_ref().min > 0);
+        let mut network = self.network(&raw.network, has_racks);
         let is_flat = raw.racks.is_none();
         let mut machines = self.machines(&raw.machines, is_flat.then_some(&network));
         if let Some(racks) = &raw.racks {
             self.racks(racks, &mut network, &mut machines);
         }
-        let (etcd, clusters) = self.etcd(raw.etcd, &mut machines);
+        let swarm = raw.swarm.as_ref();
+        let swarm = swarm.and_then(|swarm| Some((swarm.span(), self.ranges(&raw, swarm)?)));
+        let is_drawn = raw.swarm.is_some();
+        let (etcd, clusters) = self.etcd(raw.etcd, &mut machines, is_drawn);
         let steps = self.steps(&raw.steps, &raw.machines, &machines);
         let (faults, decisions) = self.faults(&raw.faults, &machines);
         let lease = self.duration(&raw.dhcp.lease);
@@ -132,7 +142,7 @@ impl Check {
                 &help,
             );
         }
-        Story {
+        let mut story = Story {
             title: raw.title,
             network,
             lease_secs: u32::try_from(lease.as_secs()).unwrap_or(u32::MAX),
@@ -147,8 +157,14 @@ impl Check {
                 renewals: raw.expect.renewals,
                 quorum_gap: self.optional_duration(raw.expect.quorum_gap.as_ref()),
             },
+            ranges: None,
+            sizes: None,
             warnings: std::mem::take(&mut self.warnings),
+        };
+        if let Some((span, ranges)) = swarm {
+            self.swarm(&mut story, span, ranges);
         }
+        story
     }
 
     fn network(&mut self, raw: &raw::Network, has_racks: bool) -> Network {
@@ -176,6 +192,7 @@ impl Check {
             prefix_len,
             domain,
             racks: Vec::new(),
+            racking: None,
         }
     }
 
@@ -331,6 +348,16 @@ fn parse_prefix(text: &str, shortest: u8) -> Result<(Ipv4Addr, u8), String> {
         ));
     }
     Ok((addr, len))
+}
+
+/// Whom else it can concern, when no machine has a name yet.
+fn there_are<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = names.take(8).collect();
+    if known.is_empty() {
+        return "[swarm] draws the machines anew for every seed: name the servers, or all machines"
+            .to_owned();
+    }
+    format!("there are: {}", known.join(", "))
 }
 
 const DOMAIN_LEN_MAX: usize = 200;

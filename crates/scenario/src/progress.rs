@@ -11,7 +11,6 @@ use crate::story::Story;
 /// Counts of machines that do what they should.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    members: usize,
     lanes: Vec<Standing>,
     clusters: Vec<Tally>,
     /// Machines that should have a name and have none.
@@ -66,7 +65,6 @@ impl Progress {
     /// Nothing has happened yet.
     pub(crate) fn new(story: &Story) -> Self {
         Self {
-            members: story.etcd.members,
             lanes: vec![Standing::default(); story.machines.len()],
             clusters: vec![Tally::default(); story.clusters.len()],
             nameless: 0,
@@ -79,7 +77,7 @@ impl Progress {
     pub(crate) fn moved(&mut self, index: usize, lanes: &Lanes, expected: &Expected) {
         let lane = &lanes[index];
         let before = self.lanes[index];
-        let after = self.standing(lane, expected);
+        let after = Self::standing(lane, expected);
         if before == after {
             return;
         }
@@ -108,10 +106,12 @@ impl Progress {
         self.split += usize::from(tally.split());
     }
 
-    fn standing(&self, lane: &Lane, expected: &Expected) -> Standing {
-        let predicted = lane
-            .cluster
-            .map(|cluster| expected.clusters[cluster].cluster_id);
+    fn standing(lane: &Lane, expected: &Expected) -> Standing {
+        let cluster = lane.cluster.map(|cluster| &expected.clusters[cluster]);
+        let (predicted, size) = (
+            cluster.map(|cluster| cluster.cluster_id),
+            cluster.map(|cluster| cluster.peers.len()),
+        );
         let mind = match lane.identity {
             None => Mind::Open,
             Some((id, _)) if Some(id) == predicted => Mind::Right,
@@ -120,7 +120,7 @@ impl Progress {
         Standing {
             expected: lane.expected(),
             named: lane.reached.contains_key(&Link::Name) && lane.holds(Link::Ack),
-            voter: mind == Mind::Right && lane.voters == Some(self.members),
+            voter: mind == Mind::Right && lane.voters == size,
             mind,
         }
     }

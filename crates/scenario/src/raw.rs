@@ -4,6 +4,7 @@
 //! `quorate schema` prints the JSON Schema of [`Story`].
 
 pub mod fault;
+pub mod swarm;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,7 +25,12 @@ pub struct Story {
     #[schemars(with = "Option<Racks>")]
     pub racks: Option<Spanned<Racks>>,
     pub etcd: Etcd,
-    /// Groups of machines; a group of `count` machines is numbered from 1.
+    /// Instead of `machines`: what every seed draws for itself. Default: nothing is drawn.
+    #[schemars(with = "Option<swarm::Swarm>")]
+    pub swarm: Option<Spanned<swarm::Swarm>>,
+    /// Groups of machines; a group of `count` machines is numbered from 1. Needed without
+    /// `[swarm]`.
+    #[serde(default)]
     #[schemars(with = "Vec<Machines>")]
     pub machines: Vec<Spanned<Machines>>,
     /// What happens to machines while the story runs. Default: none.
@@ -65,9 +71,23 @@ impl Default for Network {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Racks {
-    /// How many machines a rack holds. They fill the racks in the order of the file.
+    /// How many machines a rack holds.
     #[schemars(with = "usize")]
     pub machines: Spanned<usize>,
+    /// How machines are put into racks. Default: in-order.
+    #[serde(default)]
+    pub fill: Fill,
+}
+
+/// Which machine is in which rack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// In the order of the file: a rack is full before the next one begins.
+    #[default]
+    InOrder,
+    /// In the order of the file, one for each rack in turns, as members of one cluster should be.
+    InTurn,
 }
 
 /// How addresses are leased.
@@ -96,10 +116,10 @@ pub struct Etcd {
     #[serde(default = "one")]
     #[schemars(with = "usize")]
     pub clusters: Spanned<usize>,
-    /// How many members each cluster shall have. Default: all machines of class `etcd`, divided
-    /// among the clusters.
-    #[schemars(with = "Option<usize>")]
-    pub members: Option<Spanned<usize>>,
+    /// How many members each cluster shall have, as one number, or as a list with a number for
+    /// each cluster. Default: all machines of class `etcd`, divided among the clusters.
+    #[schemars(with = "Option<Members>")]
+    pub members: Option<Spanned<Members>>,
     /// The etcd version, "3.5" or "3.5.16". Default: the newest 3.5; `--etcd` overrides it.
     #[schemars(with = "Option<String>")]
     pub version: Option<Spanned<String>>,
@@ -130,6 +150,16 @@ pub struct Etcd {
     /// `--election-timeout`. Default: etcd's own 1 s.
     #[schemars(with = "Option<String>")]
     pub election: Option<Spanned<String>>,
+}
+
+/// How many members clusters have.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Members {
+    /// All of them equally many.
+    Each(usize),
+    /// The first so many, the second so many, …
+    List(Vec<usize>),
 }
 
 /// How the members of a cluster find each other.

@@ -13,7 +13,8 @@ use quorate_core::Seed;
 use crate::decision::{Decision, Fate};
 use crate::fault::{Fault, Whom};
 use crate::story::{
-    Action, Class, Deed, Discovery, Etcd, Expect, Machine, Moment, Network, Scheme, Story,
+    Action, Class, Deed, Discovery, Etcd, Expect, Fill, Machine, Moment, Network, Racking, Scheme,
+    Story,
 };
 
 /// A story, to be changed piece by piece. `Display` writes the file.
@@ -21,6 +22,8 @@ use crate::story::{
 pub struct Sketch {
     pub title: String,
     pub network: Network,
+    /// `None` puts all machines on one segment.
+    pub racking: Option<Racking>,
     pub lease_secs: u32,
     pub etcd: Etcd,
     pub clusters: Vec<Squad>,
@@ -45,6 +48,7 @@ pub struct Squad {
 pub struct Device {
     pub name: String,
     pub power_on: Duration,
+    pub hollow: bool,
 }
 
 /// One step.
@@ -64,6 +68,7 @@ impl Sketch {
         let device = |machine: &Machine| Device {
             name: machine.name.clone(),
             power_on: machine.power_on(seed),
+            hollow: machine.hollow,
         };
         let squads = story.clusters.iter().map(|cluster| Squad {
             srv_name: cluster.srv_name.clone(),
@@ -82,6 +87,7 @@ impl Sketch {
         Self {
             title: story.title.clone(),
             network: story.network.clone(),
+            racking: story.network.racking,
             lease_secs: story.lease_secs,
             etcd: story.etcd.clone(),
             clusters: squads.collect(),
@@ -133,7 +139,8 @@ impl Sketch {
 impl fmt::Display for Sketch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "title = {}", text(&self.title))?;
-        let (prefix, prefix_len) = if self.network.racks.is_empty() {
+        let is_as_before = self.network.racking.is_some() == self.racking.is_some();
+        let (prefix, prefix_len) = if is_as_before {
             (self.network.prefix, self.network.prefix_len)
         } else {
             FLAT
@@ -141,6 +148,13 @@ impl fmt::Display for Sketch {
         write!(f, "\n[network]\nsubnet = \"{prefix}/{prefix_len}\"\n")?;
         writeln!(f, "domain = \"{}\"", self.network.domain)?;
         write!(f, "\n[dhcp]\nlease = \"{}s\"\n", self.lease_secs)?;
+        if let Some(Racking { each, fill }) = self.racking {
+            let fill = match fill {
+                Fill::InOrder => "in-order",
+                Fill::InTurn => "in-turn",
+            };
+            write!(f, "\n[racks]\nmachines = {each}\nfill = \"{fill}\"\n")?;
+        }
         self.write_etcd(f)?;
         write!(
             f,
@@ -161,6 +175,9 @@ impl fmt::Display for Sketch {
             )?;
             if !device.power_on.is_zero() {
                 writeln!(f, "power_on = \"{}\"", time(device.power_on))?;
+            }
+            if device.hollow {
+                writeln!(f, "hollow = true")?;
             }
         }
         for step in &self.steps {
@@ -199,11 +216,20 @@ impl Sketch {
     fn write_etcd(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let etcd = &self.etcd;
         f.write_str("\n[etcd]\n")?;
-        if let [_, _, ..] = self.clusters.as_slice() {
-            writeln!(f, "clusters = {}", self.clusters.len())?;
+        let sizes: Vec<usize> = self
+            .clusters
+            .iter()
+            .map(|squad| squad.members.len())
+            .collect();
+        let size = sizes.first().copied().unwrap_or(0);
+        match sizes.as_slice() {
+            [_] => writeln!(f, "members = {size}")?,
+            several if several.iter().all(|other| *other == size) => {
+                writeln!(f, "clusters = {}\nmembers = {size}", several.len())?;
+            }
+            _ => writeln!(f, "members = {sizes:?}")?,
         }
-        let members = self.clusters.first().map_or(0, |squad| squad.members.len());
-        writeln!(f, "members = {members}\ngate = {}", etcd.gate)?;
+        writeln!(f, "gate = {}", etcd.gate)?;
         writeln!(f, "await = {}", etcd.await_peers)?;
         let discovery = match etcd.discovery {
             Discovery::Static => "static",

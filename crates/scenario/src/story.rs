@@ -7,7 +7,8 @@ use quorate_core::{MacAddr, Seed};
 
 use crate::decision::Decision;
 use crate::fault::Fault;
-pub use crate::raw::{Action, Class, Discovery, Scheme};
+pub use crate::raw::{Action, Class, Discovery, Fill, Scheme};
+use crate::sizes::{Ranges, Sizes};
 
 /// A validated scenario. Made by [`Story::parse`](crate::check).
 #[derive(Clone, Debug)]
@@ -28,6 +29,11 @@ pub struct Story {
     pub decisions: Vec<Decision>,
     pub formed_within: Duration,
     pub expect: Expect,
+    /// What every seed draws for itself: see [`Story::drawn`]. Until then the machines are those
+    /// of the fullest draw.
+    pub ranges: Option<Ranges>,
+    /// What a seed drew.
+    pub sizes: Option<Sizes>,
     /// What the story asks for and will hardly get.
     pub warnings: Vec<Warning>,
 }
@@ -50,6 +56,16 @@ pub struct Network {
     pub domain: String,
     /// In the order of [`Rack::number`]; without any, all machines are on the servers' segment.
     pub racks: Vec<Rack>,
+    /// How machines came into them.
+    pub racking: Option<Racking>,
+}
+
+/// How machines are put into racks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Racking {
+    /// How many a rack holds.
+    pub each: usize,
+    pub fill: Fill,
 }
 
 /// Some machines behind a router, which is their DHCP relay agent too.
@@ -113,10 +129,11 @@ impl Network {
         }
     }
 
-    /// Cuts racks for `machines` of them, `each` in one, out of the prefix; `None` when it is
-    /// too small.
-    pub(crate) fn cut_racks(&mut self, machines: usize, each: usize) -> Option<()> {
-        let count = machines.div_ceil(each);
+    /// Cuts racks for `machines` out of the prefix, and tells each machine its own; `None` when
+    /// the prefix is too small.
+    pub(crate) fn cut_racks(&mut self, machines: &mut [Machine], racking: Racking) -> Option<()> {
+        let each = racking.each;
+        let count = machines.len().div_ceil(each);
         // The servers' segment has an uplink of every rack, a rack its router and its machines.
         let servers_len = block_len(count + POOL_OFFSET as usize);
         let prefix_len = block_len(each + 1);
@@ -135,6 +152,13 @@ impl Network {
             })
         };
         self.racks = (0..count).map(rack).collect::<Option<_>>()?;
+        self.racking = Some(racking);
+        for (index, machine) in machines.iter_mut().enumerate() {
+            machine.rack = Some(match racking.fill {
+                Fill::InOrder => index / each,
+                Fill::InTurn => index % count,
+            });
+        }
         Some(())
     }
 }
@@ -148,8 +172,6 @@ fn block_len(hosts: usize) -> u8 {
 /// What all clusters of the story have in common.
 #[derive(Clone, Debug)]
 pub struct Etcd {
-    /// Of each cluster.
-    pub members: usize,
     /// As written; `None` leaves the choice to the runner.
     pub version: Option<String>,
     pub discovery: Discovery,
@@ -288,7 +310,44 @@ impl Moment {
     }
 }
 
+impl Cluster {
+    /// How many voters it shall have.
+    pub const fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The clusters of these sizes, made of the machines `there` in order; `stem` is what the
+    /// names of their SRV sets have in common.
+    pub(crate) fn of(sizes: &[usize], there: &[usize], stem: Option<&str>) -> Vec<Self> {
+        let mut rest = there;
+        let count = sizes.len();
+        let mut cluster = |(number, size): (usize, &usize)| {
+            let (members, others) = rest.split_at((*size).min(rest.len()));
+            rest = others;
+            let name = format!("c{}", number + 1);
+            let srv_name = match stem {
+                Some(stem) if count > 1 => Some(format!("{stem}-{name}")),
+                Some(stem) => Some(stem.to_owned()),
+                // The names of one domain's clusters must differ; the one of one cluster is empty.
+                None => (count > 1).then(|| name.clone()),
+            };
+            Self {
+                name,
+                srv_name,
+                members: members.to_vec(),
+            }
+        };
+        sizes.iter().enumerate().map(&mut cluster).collect()
+    }
+}
+
 impl Story {
+    /// How many members the smallest and the largest cluster have; none is 0.
+    pub fn cluster_sizes(&self) -> (usize, usize) {
+        let sizes = || self.clusters.iter().map(Cluster::size);
+        (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0))
+    }
+
     /// The machines that become members of this cluster, in order.
     pub fn members_of(&self, cluster: &Cluster) -> impl Iterator<Item = &Machine> {
         cluster.members.iter().map(|index| &self.machines[*index])

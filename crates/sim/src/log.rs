@@ -16,7 +16,8 @@
 
 use std::fmt;
 
-use quorate_scenario::{Decision, Fault, Finding, Story, StoryError};
+use quorate_scenario::sketch::Sketch;
+use quorate_scenario::{Decision, Fault, Finding, Sizes, Story, StoryError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -48,6 +49,9 @@ pub struct Header {
     pub gate: bool,
     /// Trouble beside the story; `None` when there was none, and the end was not waited for.
     pub faults: Option<Vec<Fault>>,
+    /// What was drawn of the scenario before it was written down here with fixed sizes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<Sizes>,
     /// The scenario's text, line by line.
     pub text: Vec<String>,
 }
@@ -85,10 +89,16 @@ enum Line {
 
 impl Log {
     /// The log of `told`, which came of `story` under `options`; `scenario` is the file's name
-    /// and its text.
+    /// and its text. A story of which sizes were drawn is written down as it was told.
     pub fn new(scenario: (&str, &str), story: &Story, options: &Options, told: &Told) -> Self {
         let (name, text) = scenario;
         let faults = options.swarm.clone().map(|swarm| swarm.faults);
+        let drawn = story.drawn(options.seed);
+        let fixed = drawn.sizes.as_ref().map(|sizes| {
+            let sketch = Sketch::of(&drawn, options.seed);
+            format!("# As seed {} draws {name}: {sizes}\n{sketch}", options.seed)
+        });
+        let text = fixed.as_deref().unwrap_or(text);
         Self {
             header: Header {
                 format: FORMAT,
@@ -98,6 +108,7 @@ impl Log {
                 etcd: options.etcd_version,
                 gate: story.etcd.gate,
                 faults,
+                sizes: drawn.sizes.clone(),
                 text: text.lines().map(str::to_owned).collect(),
             },
             decisions: told.decisions.clone(),
@@ -150,6 +161,7 @@ impl Log {
     pub fn story(&self) -> Result<Story, StoryError> {
         let mut story = Story::parse(&self.header.scenario, &self.text())?;
         story.etcd.gate = self.header.gate;
+        story.sizes = self.header.sizes.clone();
         Ok(story)
     }
 

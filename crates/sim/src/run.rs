@@ -11,7 +11,7 @@ use quorate_scenario::{Decision, Observation, Occasion, Outcome, Story, What, Wo
 use crate::tape::Tape;
 use crate::world::{Options, SimWorld};
 
-/// Tells `story` in a world of its own.
+/// Tells `story` in a world of its own, with the sizes of the seed if it draws any.
 ///
 /// # Errors
 /// When the world, not the story, fails.
@@ -60,7 +60,7 @@ pub fn replay(story: &Story, options: Options, decisions: &[Decision]) -> Result
 }
 
 fn by_tape(story: &Story, options: Options, tape: &Tape) -> Result<Told, WorldError> {
-    let mut story = story.clone();
+    let mut story = story.drawn(options.seed).into_owned();
     let seed = Seed::new(options.seed);
     for machine in &mut story.machines {
         let drawn = machine.power_on(seed);
@@ -81,6 +81,7 @@ fn tell(
     tape: Option<&Tape>,
     planted: Planted,
 ) -> Result<Outcome, WorldError> {
+    let story = &*story.drawn(options.seed);
     if !story.faults.is_empty() {
         let swarm = options.swarm.get_or_insert_default();
         swarm.faults.extend(story.faults.iter().cloned());

@@ -61,6 +61,7 @@ pub fn shrink(
     decisions: Option<&[Decision]>,
     go_on: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Shrunk, ShrinkError> {
+    let story = &*story.drawn(options.seed);
     let told = match decisions {
         Some(decisions) => replay(story, options.clone(), decisions)?,
         None => record(story, options.clone())?,
@@ -191,9 +192,10 @@ impl Search<'_> {
         let before = self.best.to_string();
         self.leave_out(|sketch| &mut sketch.plain, 0);
         self.leave_out(|sketch| &mut sketch.clusters, 1);
-        if self.best.clusters.len() == 1 {
-            self.leave_out(|sketch| &mut sketch.clusters[0].members, 1);
+        for index in 0..self.best.clusters.len() {
+            self.leave_out(|sketch| &mut sketch.clusters[index].members, 1);
         }
+        self.level();
         self.leave_out(|sketch| &mut sketch.faults, 0);
         self.leave_out(|sketch| &mut sketch.decisions, 0);
         self.leave_out(|sketch| &mut sketch.steps, 0);
@@ -223,6 +225,19 @@ impl Search<'_> {
                 }
             }
             size /= 2;
+        }
+    }
+
+    /// One segment for all, machines that are what they seem to be.
+    fn level(&mut self) {
+        let mut flat = self.best.clone();
+        flat.racking = None;
+        let mut plain = flat.clone();
+        plain.devices_mut().for_each(|device| device.hollow = false);
+        for sketch in [flat, plain] {
+            if sketch.to_string() != self.best.to_string() {
+                self.try_out(sketch);
+            }
         }
     }
 

@@ -18,8 +18,9 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// The faults of this seed for the machines of `story`.
+    /// The faults of this seed for the machines of `story`, as the seed draws them.
     pub fn draw(seed: u64, story: &Story) -> Self {
+        let story = story.drawn(seed);
         let power = Seed::new(seed);
         let machines = story.machines.iter();
         let last_on = machines.map(|machine| machine.power_on(power)).max();
@@ -104,7 +105,7 @@ impl Draw {
             Trouble::Jitter => self.up_to(50_000),
             Trouble::ClockSkew => self.skew_secs(),
             // From a clock that stands still to one that runs three times as fast.
-            Trouble::ClockDrift => self.up_to(3_000_000) - 1_000_000,
+            Trouble::ClockDrift => self.drift_ppm(),
             Trouble::DiskLies
             | Trouble::Mute
             | Trouble::Deaf
@@ -126,6 +127,14 @@ impl Draw {
         // A server that starts at a time when a lease had ended has to believe it. Clients renew
         // when half of it is over, so that all errors together stay below the other half.
         secs.min(i64::from(self.lease_secs) / 2 / (AT_MOST_EACH.cast_signed() + 1))
+    }
+
+    /// All that clocks gain together stays within what skews leave of half a lease.
+    fn drift_ppm(&mut self) -> i64 {
+        let drawn = self.up_to(3_000_000) - 1_000_000;
+        let gain_secs = f64::from(self.lease_secs) / 8.0 / AT_MOST_EACH as f64;
+        let ppm = gain_secs / (self.trouble + AWAY_MAX).as_secs_f64() * 1e6;
+        drawn.min(ppm as i64)
     }
 
     fn up_to(&mut self, most: i64) -> i64 {

@@ -33,13 +33,14 @@ pub fn sweep(
 ) -> Result<Vec<Failure>, WorldError> {
     let mut failures = Vec::new();
     for seed in seeds {
-        let swarm = faults.then(|| Swarm::draw(seed, story));
+        let story = story.drawn(seed);
+        let swarm = faults.then(|| Swarm::draw(seed, &story));
         let options = Options {
             seed,
             swarm,
             ..options.clone()
         };
-        let outcome = run(story, options)
+        let outcome = run(&story, options)
             .map_err(|error| WorldError::Broken(format!("seed {seed}: {error}")))?;
         failures.extend(outcome.verdict.findings().first().map(|finding| Failure {
             link: finding.link,

@@ -52,10 +52,14 @@ impl SimWorld {
         let machine = &mut self.machines[index];
         let seed = machine.seed.child(&format!("wait {} {pid}", machine.life));
         let port = PORT_MIN + u16::try_from(seed.random().below(PORTS)).unwrap_or(0);
+        let (scheme, mut engine) = (config.own.scheme, Awaiting::new(config, seed));
+        if let Some(tape) = &machine.tape {
+            engine.follow(tape.prompter(&machine.role.name));
+        }
         let waiting = Waiting {
             unit,
-            scheme: config.own.scheme,
-            engine: Awaiting::new(config, seed),
+            scheme,
+            engine,
             port,
             deadline: None,
         };

@@ -4,7 +4,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
-use quorate_scenario::{Decision, Outcome, Story};
+use quorate_scenario::{Decision, Outcome, Story, What};
 use quorate_sim::{Log, Options, Swarm, record, replay, run};
 
 const TEXT: &str = r#"
@@ -114,4 +114,66 @@ fn a_log_fails_the_same_way_when_everything_is_drawn_otherwise() {
     }
     assert!(failed >= 5 && same == failed, "{same} of {failed}");
     assert!(same_by_chance < failed, "the decisions decide nothing");
+}
+
+/// When each etcd had bootstrapped: behind a wait whose pauses are drawn.
+fn starts(outcome: &Outcome) -> Vec<(Option<String>, quorate_core::Instant)> {
+    let seen = outcome.observations.iter();
+    seen.filter(|seen| matches!(seen.what, What::Identified { .. }))
+        .map(|seen| (seen.machine.clone(), seen.at))
+        .collect()
+}
+
+/// The pauses of the wait for peers are decisions, too: another version starts every etcd when
+/// this one did.
+#[test]
+fn a_wait_for_peers_is_as_long_when_everything_is_drawn_otherwise() {
+    let text = TEXT.replace("gate = false", "gate = true");
+    let story = Story::parse("waits", &text).unwrap();
+    let is_pause = |decision: &&Decision| decision.occasion.what == "the wait for peers goes on";
+    for seed in 0..5 {
+        let calm = Options::calm((3, 5), seed);
+        let told = record(&story, calm.clone()).unwrap();
+        assert!(told.decisions.iter().filter(is_pause).count() > 5);
+        let otherwise = Options {
+            seed: seed + 1_000_000,
+            ..calm
+        };
+        let again = replay(&story, otherwise.clone(), &told.decisions).unwrap();
+        assert_eq!(starts(&again.outcome), starts(&told.outcome), "seed {seed}");
+        let without: Vec<Decision> = told
+            .decisions
+            .iter()
+            .filter(|d| !is_pause(d))
+            .cloned()
+            .collect();
+        let drifted = replay(&story, otherwise, &without).unwrap();
+        assert_ne!(
+            starts(&drifted.outcome),
+            starts(&told.outcome),
+            "the pauses decide nothing"
+        );
+    }
+}
+
+/// A log of a story whose sizes are drawn holds the story as it was told.
+#[test]
+fn a_log_of_a_drawn_story_needs_no_draw() {
+    let text = "title = \"drawn\"\n[etcd]\ngate = false\n[expect]\nformed_within = \"2m\"\n\
+        [swarm]\nmachines = { min = 3, max = 12 }\nracks = { min = 0, max = 3 }\n\
+        plain = { min = 0, max = 4 }\nhollow = true\nleases = [\"1m\", \"1h\"]\n";
+    let drawing = Story::parse("drawn", text).unwrap();
+    for seed in 0..15 {
+        let options = options(&drawing, seed);
+        let told = record(&drawing, options.clone()).unwrap();
+        let written = Log::new(("drawn", text), &drawing, &options, &told).to_string();
+        let log = Log::parse(&written).unwrap();
+        let story = log.story().unwrap();
+        assert_eq!(story.ranges, None);
+        assert_eq!(story.sizes, drawing.drawn(seed).sizes);
+        let again = replay(&story, log.options(), &log.decisions).unwrap();
+        assert_same(&told.outcome, &again.outcome, seed);
+        assert_eq!(again.unmet, []);
+        assert_eq!(Log::new(("drawn", ""), &story, &options, &again), log);
+    }
 }

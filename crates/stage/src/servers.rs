@@ -44,7 +44,7 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
             json!({
                 "name": "etcd",
                 "class": class_name(story, cluster),
-                "members": etcd.members,
+                "members": cluster.size(),
                 "gate": etcd.gate,
                 "set": set,
                 "srv_name": cluster.srv_name,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_scenario::lane::Lanes;
+use quorate_scenario::story::Cluster;
 use quorate_scenario::{Lane, Link, Observation, Story, What};
 
 /// All that is drawn.
@@ -189,7 +190,8 @@ impl Board {
 pub(super) struct Lines {
     pub(super) text: Vec<String>,
     addrs: Vec<Option<Ipv4Addr>>,
-    members: usize,
+    /// Of each cluster.
+    members: Vec<usize>,
     name_width: usize,
 }
 
@@ -200,7 +202,7 @@ impl Lines {
         let mut lines = Self {
             text: Vec::new(),
             addrs: vec![None; story.machines.len()],
-            members: story.etcd.members,
+            members: story.clusters.iter().map(Cluster::size).collect(),
             name_width: names.max().unwrap_or(0),
         };
         lines.text = lanes.iter().map(|lane| lines.of_lane(lane, None)).collect();
@@ -219,7 +221,8 @@ impl Lines {
                     let _ = write!(text, " {addr}");
                 }
                 (Link::Voter, _, Some(voters)) => {
-                    let _ = write!(text, " {voters}/{}", self.members);
+                    let size = lane.cluster.map_or(0, |cluster| self.members[cluster]);
+                    let _ = write!(text, " {voters}/{size}");
                 }
                 (_, _, _) => {}
             }

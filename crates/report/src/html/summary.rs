@@ -64,7 +64,7 @@ fn sentence(page: &Page<'_>) -> String {
                 text::one_line(why)
             )
         }
-        Verdict::Pass | Verdict::Fail { .. } if page.story.etcd.members == 0 => {
+        Verdict::Pass | Verdict::Fail { .. } if page.story.cluster_sizes().1 == 0 => {
             format!("{machines}.")
         }
         Verdict::Pass | Verdict::Fail { .. } if page.story.clusters.len() > 1 => {
@@ -75,7 +75,7 @@ fn sentence(page: &Page<'_>) -> String {
             format!("{} clusters formed{formed}; {machines}.", whole(page))
         }
         Verdict::Pass | Verdict::Fail { .. } => {
-            let members = text::count(page.story.etcd.members, "member");
+            let members = text::members(page.story);
             format!("{machines}; the cluster of {members} {cluster}.")
         }
     }
@@ -86,7 +86,7 @@ fn whole(page: &Page<'_>) -> String {
     let all = &page.story.clusters;
     let whole = all.iter().filter(|cluster| {
         let mut lanes = page.outcome.lanes.of(cluster);
-        lanes.all(|lane| lane.voters == Some(page.story.etcd.members))
+        lanes.all(|lane| lane.voters == Some(cluster.size()))
     });
     format!("{} of {}", whole.count(), all.len())
 }
@@ -113,7 +113,7 @@ fn tiles(page: &Page<'_>) -> Vec<(&'static str, String, String)> {
     }
     let identity = page.outcome.lanes.members().find_map(|lane| lane.identity);
     if page.story.clusters.len() > 1 {
-        let members = text::count(page.story.etcd.members, "member");
+        let members = text::members(page.story);
         tiles.push(("clusters formed", whole(page), format!("of {members} each")));
     } else if let (Some((cluster, _)), Verdict::Pass) = (identity, &page.outcome.verdict) {
         tiles.push(("cluster ID", cluster.to_string(), "as predicted".to_owned()));

@@ -1,5 +1,7 @@
 //! The section `[etcd]`: which machines form which cluster, and how.
 
+use std::ops::Range;
+
 use toml::Spanned;
 
 use super::{Check, is_label};
@@ -12,19 +14,25 @@ impl Check {
         &mut self,
         raw: raw::Etcd,
         machines: &mut [Machine],
+        is_drawn: bool,
     ) -> (Etcd, Vec<Cluster>) {
         let members_there: Vec<usize> = (0..machines.len())
             .filter(|&index| machines[index].class == Class::Etcd)
             .collect();
-        if members_there.is_empty() && self.problems.is_empty() {
+        if members_there.is_empty() && self.problems.is_empty() && !is_drawn {
             self.problem(
                 0..0,
                 "no machine has the class \"etcd\"".to_owned(),
                 "add [[machines]] with class = \"etcd\"",
             );
         }
-        let members = self.members(&raw, members_there.len());
-        let clusters = clusters(&raw, members, &members_there);
+        let sizes = if is_drawn {
+            Vec::new()
+        } else {
+            self.sizes(&raw, members_there.len())
+        };
+        let stem = raw.srv_name.as_ref().map(|name| name.get_ref().as_str());
+        let clusters = Cluster::of(&sizes, &members_there, stem);
         for (number, cluster) in clusters.iter().enumerate() {
             for &index in &cluster.members {
                 machines[index].cluster = Some(number);
@@ -54,7 +62,6 @@ impl Check {
             );
         }
         let etcd = Etcd {
-            members,
             version: raw.version.map(Spanned::into_inner),
             discovery: raw.discovery,
             gate: raw.gate,
@@ -68,7 +75,7 @@ impl Check {
     }
 
     /// How many members each cluster has, when `there` machines have the class.
-    fn members(&mut self, raw: &raw::Etcd, there: usize) -> usize {
+    fn sizes(&mut self, raw: &raw::Etcd, there: usize) -> Vec<usize> {
         let clusters = *raw.clusters.get_ref();
         if clusters == 0 {
             self.problem(
@@ -76,21 +83,27 @@ impl Check {
                 "no cluster is no story".to_owned(),
                 "write at least 1, or leave `clusters` out",
             );
-            return there;
+            return vec![there];
         }
-        let members = raw
-            .members
-            .as_ref()
-            .map_or(there / clusters, |members| *members.get_ref());
+        let written = raw.members.as_ref();
+        if let Some((list, raw::Members::List(sizes))) = written.map(|list| (list, list.get_ref()))
+        {
+            return self.listed(sizes, list.span(), &raw.clusters, there);
+        }
+        let each = written.and_then(|each| match each.get_ref() {
+            raw::Members::Each(each) => Some(*each),
+            raw::Members::List(_) => None,
+        });
+        let members = each.unwrap_or(there / clusters);
         if members.checked_mul(clusters) != Some(there) {
-            let (span, help) = match &raw.members {
+            let (span, help) = match written {
                 Some(written) => (written.span(), "make them equal, or leave `members` out"),
                 None => (
                     raw.clusters.span(),
-                    "give every cluster equally many members",
+                    "give every cluster equally many members, or `members` as a list",
                 ),
             };
-            let message = match (&raw.members, clusters) {
+            let message = match (written, clusters) {
                 (Some(_), 1) => format!(
                     "the cluster shall have {members} members, but {there} machines have class \"etcd\""
                 ),
@@ -102,12 +115,45 @@ impl Check {
                 ),
             };
             self.problem(span, message, help);
-            return there;
+            return vec![there];
         }
+        self.warn_of(members);
+        vec![members; clusters]
+    }
+
+    /// The same, when there is a number for each.
+    fn listed(
+        &mut self,
+        sizes: &[usize],
+        span: Range<usize>,
+        clusters: &Spanned<usize>,
+        there: usize,
+    ) -> Vec<usize> {
+        let (count, wanted) = (sizes.len(), *clusters.get_ref());
+        let is_written = !clusters.span().is_empty();
+        if sizes.is_empty() || sizes.contains(&0) {
+            let help = "write how many members each cluster has, as in [3, 5, 1]";
+            self.problem(span, "a cluster without members".to_owned(), help);
+        } else if is_written && count != wanted {
+            let message = format!("{wanted} clusters, and the members of {count}");
+            self.problem(span, message, "leave `clusters` out");
+        } else if sizes.iter().sum::<usize>() != there {
+            let all: usize = sizes.iter().sum();
+            let message = format!(
+                "the clusters shall have {all} members, but {there} machines have class \"etcd\""
+            );
+            self.problem(span, message, "make them equal");
+        } else {
+            self.warn_of(sizes.iter().copied().max().unwrap_or(0));
+            return sizes.to_vec();
+        }
+        vec![there]
+    }
+
+    fn warn_of(&mut self, members: usize) {
         if members > VOTERS_MAX {
             self.warnings.push(too_many_voters(members));
         }
-        members
     }
 
     /// The token, which with `discovery = "etcd"` is a part of a URL.
@@ -142,28 +188,6 @@ impl Check {
             self.problem(name.span(), message, &help);
         }
     }
-}
-
-/// Fills the clusters with machines, in order.
-fn clusters(raw: &raw::Etcd, members: usize, there: &[usize]) -> Vec<Cluster> {
-    let stem = raw.srv_name.as_ref().map(|name| name.get_ref().as_str());
-    let chunks: Vec<&[usize]> = there.chunks(members.max(1)).collect();
-    let count = chunks.len();
-    let cluster = |(number, members): (usize, &[usize])| {
-        let name = format!("c{}", number + 1);
-        let srv_name = match stem {
-            Some(stem) if count > 1 => Some(format!("{stem}-{name}")),
-            Some(stem) => Some(stem.to_owned()),
-            // The names of one domain's clusters must differ; the one of one cluster is empty.
-            None => (count > 1).then(|| name.clone()),
-        };
-        Cluster {
-            name,
-            srv_name,
-            members: members.to_vec(),
-        }
-    };
-    chunks.into_iter().enumerate().map(cluster).collect()
 }
 
 fn too_many_voters(members: usize) -> Warning {

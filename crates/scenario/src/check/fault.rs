@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::Check;
+use super::{Check, there_are};
 use crate::decision::{Arrival, CLUSTERS, Decision, Fate, Occasion, SERVERS};
 use crate::fault::{Fault, Group, Trouble, Unit, Whom};
 use crate::raw;
@@ -24,8 +24,15 @@ impl Check {
         for written in raw {
             let (span, raw) = (written.span(), written.get_ref());
             match (raw.what, single(raw).as_slice()) {
-                (Some(what), []) => faults.extend(self.lasting(what, raw, span, &names)),
-                (None, [single]) => decisions.extend(self.single(*single, raw, span, &names)),
+                (Some(what), []) => {
+                    self.strays("what", &LASTING, raw, &span);
+                    faults.extend(self.lasting(what, raw, span, &names));
+                }
+                (None, [single]) => {
+                    let (key, its) = single.0.keys();
+                    self.strays(key, its, raw, &span);
+                    decisions.extend(self.single(*single, raw, span, &names));
+                }
                 (Some(_) | None, _) => self.problem(
                     span,
                     "what goes wrong here?".to_owned(),
@@ -34,6 +41,17 @@ impl Check {
             }
         }
         (faults, decisions)
+    }
+
+    /// Keys that say nothing about this kind of fault: whoever wrote them meant another one.
+    fn strays(&mut self, key: &str, its: &[&str], raw: &raw::fault::Fault, span: &Range<usize>) {
+        for stray in written(raw) {
+            if !its.contains(&stray) {
+                let message = format!("`{stray}` says nothing about `{key}`");
+                let help = format!("beside `{key}` there can be {}", its.join(", "));
+                self.problem(span.clone(), message, &help);
+            }
+        }
     }
 
     fn lasting(
@@ -103,9 +121,8 @@ impl Check {
     }
 
     fn unknown(&mut self, name: &str, span: Range<usize>, names: &BTreeSet<&str>) {
-        let known = names.iter().take(8).copied().collect::<Vec<_>>().join(", ");
         let message = format!("no machine is called {name:?}");
-        self.problem(span, message, &format!("there are: {known}"));
+        self.problem(span, message, &there_are(names.iter().copied()));
     }
 
     fn amount(&mut self, what: Trouble, amount: Option<&Spanned<i64>>, span: Range<usize>) -> i64 {
@@ -165,7 +182,7 @@ impl Check {
             Verb::Lie => Fate::Lie,
             Verb::Delay => Fate::Arrives(Arrival {
                 after: need(self, "by", raw.by.as_ref())?,
-                twice: raw.twice,
+                twice: raw.twice.unwrap_or_default(),
                 flipped_bit: raw.bit,
             }),
             Verb::Time => Fate::Takes(need(self, "takes", raw.takes.as_ref())?),
@@ -193,6 +210,39 @@ enum Verb {
     Lie,
 }
 
+impl Verb {
+    /// The key that it is written with, and those that can stand beside it.
+    const fn keys(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Lose => ("lose", &["machine", "nth"]),
+            Self::Delay => ("delay", &["by", "twice", "bit", "machine", "nth"]),
+            Self::Time => ("time", &["takes", "machine", "nth"]),
+            Self::Choose => ("choose", &["chosen", "machine", "nth"]),
+            Self::Lie => ("lie", &["machine", "nth"]),
+        }
+    }
+}
+
+/// Every key that is there, but for those that say what kind of fault it is.
+fn written(raw: &raw::fault::Fault) -> impl Iterator<Item = &'static str> {
+    let keys = [
+        ("whom", raw.whom.is_some()),
+        ("from", raw.from.is_some()),
+        ("lasts", raw.lasts.is_some()),
+        ("until", raw.until.is_some()),
+        ("amount", raw.amount.is_some()),
+        ("by", raw.by.is_some()),
+        ("twice", raw.twice.is_some()),
+        ("bit", raw.bit.is_some()),
+        ("takes", raw.takes.is_some()),
+        ("chosen", raw.chosen.is_some()),
+        ("machine", raw.machine.is_some()),
+        ("nth", raw.nth.is_some()),
+    ];
+    keys.into_iter()
+        .filter_map(|(key, is_there)| is_there.then_some(key))
+}
+
 fn single(raw: &raw::fault::Fault) -> Vec<(Verb, &str)> {
     let verbs = [
         (Verb::Lose, &raw.lose),
@@ -216,4 +266,6 @@ const fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
+/// What can stand beside `what`.
+const LASTING: [&str; 5] = ["whom", "from", "lasts", "until", "amount"];
 const MILLION: i64 = 1_000_000;

@@ -4,7 +4,7 @@ use toml::Spanned;
 
 use super::Check;
 use crate::raw;
-use crate::story::{Machine, Network};
+use crate::story::{Machine, Network, Racking};
 
 impl Check {
     /// Cuts the racks out of the network; each machine learns its own.
@@ -21,7 +21,11 @@ impl Check {
             self.problem(written.span(), message, &format!("write 1 to {EACH_MAX}"));
             return;
         }
-        if network.cut_racks(machines.len(), each).is_none() {
+        let racking = Racking {
+            each,
+            fill: raw.get_ref().fill,
+        };
+        if network.cut_racks(machines, racking).is_none() {
             let message = format!(
                 "racks for {} machines do not fit into {}/{}",
                 machines.len(),
@@ -33,10 +37,6 @@ impl Check {
                 message,
                 "give [network] a shorter prefix, as in \"10.0.0.0/8\"",
             );
-            return;
-        }
-        for (index, machine) in machines.iter_mut().enumerate() {
-            machine.rack = Some(index / each);
         }
     }
 }

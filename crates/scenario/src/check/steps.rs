@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::Check;
+use super::{Check, there_are};
 use crate::raw;
 use crate::story::{Action, Deed, Machine, Moment, Step};
 
@@ -82,12 +82,11 @@ impl Check {
         };
         if found.is_none() {
             let message = format!("no machine is called {:?}", written.get_ref());
-            let known: Vec<&str> = if step.machine.is_some() {
-                names.machines.keys().take(8).copied().collect()
+            let help = if step.machine.is_some() {
+                there_are(names.machines.keys().copied())
             } else {
-                names.groups.keys().take(8).copied().collect()
+                there_are(names.groups.keys().copied())
             };
-            let help = format!("there are: {}", known.join(", "));
             self.problem(written.span(), message, &help);
         }
         found

@@ -29,7 +29,7 @@ fn a_minimal_story_has_every_default() {
     let story = Story::parse("story.toml", MINIMAL).unwrap();
     assert_eq!(story.network.server(), Ipv4Addr::new(10, 77, 0, 2));
     assert_eq!(story.network.pool().1, Ipv4Addr::new(10, 77, 0, 254));
-    assert_eq!(story.etcd.members, 3);
+    assert_eq!(story.cluster_sizes(), (3, 3));
     assert!(story.etcd.gate);
     assert_eq!(story.lease_secs, 3600);
     let names: Vec<_> = story
@@ -189,7 +189,7 @@ fn clusters_are_filled_in_file_order_and_each_has_its_own_srv_name() {
             "c2 _etcd-server-c2._tcp.lab.test: b1 b2 b3",
         ]
     );
-    assert_eq!(story.etcd.members, 3);
+    assert_eq!(story.cluster_sizes(), (3, 3));
     let of: Vec<_> = story.machines.iter().map(|m| m.cluster).collect();
     assert_eq!(
         of,
@@ -375,6 +375,42 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
     assert!(of("loss", "servers", "").starts_with("how much loss?"));
     assert!(problem("what = \"mute\"\nwhom = \"servers\"").starts_with("for how long?"));
     assert!(problem("from = \"1s\"").starts_with("what goes wrong here?"));
+    let stray = |text: &str| {
+        let told = problem(text);
+        told.split(" @ ").next().unwrap_or_default().to_owned()
+    };
+    for (text, told) in [
+        (
+            "lose = \"DHCP ACK\"\nby = \"1s\"",
+            "`by` says nothing about `lose`",
+        ),
+        (
+            "lose = \"DHCP ACK\"\ntwice = false",
+            "`twice` says nothing about `lose`",
+        ),
+        (
+            "lie = \"truth of a sync\"\nlasts = \"1s\"",
+            "`lasts` says nothing about `lie`",
+        ),
+        (
+            "time = \"etcd has started\"\ntakes = \"1s\"\nbit = 3",
+            "`bit` says nothing about `time`",
+        ),
+        (
+            "delay = \"DHCP ACK\"\nby = \"1s\"\ntakes = \"1s\"",
+            "`takes` says nothing about `delay`",
+        ),
+        (
+            "choose = \"a leader\"\nchosen = \"n1\"\namount = 3",
+            "`amount` says nothing about `choose`",
+        ),
+    ] {
+        assert_eq!(stray(&format!("{text}\nmachine = \"n1\"")), told);
+    }
+    assert_eq!(
+        stray("what = \"mute\"\nwhom = \"servers\"\nlasts = \"1s\"\nnth = 2"),
+        "`nth` says nothing about `what`"
+    );
     assert!(problem("lose = \"DHCP OFFER\"").starts_with("whose is it?"));
     assert!(problem("delay = \"DHCP OFFER\"\nmachine = \"n1\"").starts_with("how long?"));
     let unknown = "lose = \"DHCP OFFER\"\nmachine = \"n9\"";

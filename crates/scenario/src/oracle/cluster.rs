@@ -132,16 +132,16 @@ pub(super) fn members_keep_their_ids(group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// Every member that is on is a voter and knows a leader.
-pub(super) fn every_member_is_healthy(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn every_member_is_healthy(group: &Group<'_>) -> Vec<Finding> {
     let lanes = group.lanes.iter();
     lanes
         .filter(|lane| lane.expected() && lane.reached.contains_key(&Link::Seed))
-        .filter_map(|lane| unhealthy(case, group, lane))
+        .filter_map(|lane| unhealthy(group, lane))
         .collect()
 }
 
-fn unhealthy(case: &Case<'_>, group: &Group<'_>, lane: &Lane) -> Option<Finding> {
-    let want = case.story.etcd.members;
+fn unhealthy(group: &Group<'_>, lane: &Lane) -> Option<Finding> {
+    let want = group.size();
     let finding = |link, what: String, cause: String, fix: &str| Finding {
         link,
         machine: Some(lane.machine.clone()),
@@ -173,18 +173,18 @@ fn unhealthy(case: &Case<'_>, group: &Group<'_>, lane: &Lane) -> Option<Finding>
         None => Some(finding(
             Link::Quorum,
             "has the right cluster ID and does not answer as a member with a leader".to_owned(),
-            quorum_cause(case, group),
+            quorum_cause(group),
             "bring the missing members up; read this member's etcd log",
         )),
     }
 }
 
-fn quorum_cause(case: &Case<'_>, group: &Group<'_>) -> String {
+fn quorum_cause(group: &Group<'_>) -> String {
     let lanes = group.lanes.iter();
     let up = lanes
         .filter(|lane| lane.expected() && lane.identity.is_some())
         .count();
-    let want = case.story.etcd.members;
+    let want = group.size();
     let quorum = want / 2 + 1;
     if up < quorum {
         format!("{up} of {want} members are up, and a quorum is {quorum}")
@@ -239,9 +239,7 @@ pub(super) fn writes_arrive(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> 
 /// A cluster that is whole but was never written to has not been proved.
 fn unwritten(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
     let up: Vec<&&Lane> = group.lanes.iter().filter(|lane| lane.expected()).collect();
-    let healthy = up
-        .iter()
-        .all(|lane| lane.voters == Some(case.story.etcd.members));
+    let healthy = up.iter().all(|lane| lane.voters == Some(group.size()));
     let pairs = up.len() * up.len().saturating_sub(1).max(1);
     let tried = group.writes.len();
     if !healthy || tried >= pairs {

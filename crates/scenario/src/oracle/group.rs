@@ -22,6 +22,11 @@ pub(super) struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// How many voters it shall have.
+    pub(super) fn size(&self) -> usize {
+        self.expected.peers.len()
+    }
+
     /// `the cluster`, or `cluster c7` when there are others.
     pub(super) fn called(&self) -> String {
         self.name.map_or_else(

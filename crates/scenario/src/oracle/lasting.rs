@@ -61,7 +61,6 @@ pub(super) fn quorum_is_kept(case: &Case<'_>) -> Vec<Finding> {
     let Some(most) = case.story.expect.quorum_gap else {
         return Vec::new();
     };
-    let members = case.story.etcd.members;
     let mut findings = Vec::new();
     for cluster in &case.story.clusters {
         let names: BTreeSet<&str> = case
@@ -69,7 +68,7 @@ pub(super) fn quorum_is_kept(case: &Case<'_>) -> Vec<Finding> {
             .members_of(cluster)
             .map(|machine| machine.name.as_str())
             .collect();
-        let gap = longest_gap(case, &names, members);
+        let gap = longest_gap(case, &names, cluster.size());
         if gap > most {
             findings.push(Finding {
                 link: Link::Quorum,

@@ -52,11 +52,11 @@ pub fn judge(
     findings.extend(srv::never_before_its_address(&case));
     for group in group::all(&case) {
         findings.extend(srv::complete(&case, &group));
-        findings.extend(registry::complete(&case, &group));
+        findings.extend(registry::complete(&group));
         let split = cluster::split(&case, &group);
         if split.is_empty() {
             findings.extend(cluster::members_keep_their_ids(&group));
-            findings.extend(cluster::every_member_is_healthy(&case, &group));
+            findings.extend(cluster::every_member_is_healthy(&group));
             findings.extend(cluster::member_lists_agree(&group));
             findings.extend(cluster::writes_arrive(&case, &group));
         }

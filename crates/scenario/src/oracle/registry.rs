@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::Case;
 use super::group::{Group, not_the_cohort};
 use crate::link::Link;
 use crate::verdict::Finding;
 
 /// Every member that has a name is written down with the URL that it advertises, and nobody
 /// else is: the first to come are the cluster, whoever they are.
-pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+pub(super) fn complete(group: &Group<'_>) -> Vec<Finding> {
     let Some(url) = &group.expected.registry else {
         return Vec::new();
     };
     let named = |lane: &&&crate::Lane| lane.reached.contains_key(&Link::Name);
-    if group.lanes.iter().filter(named).count() < case.story.etcd.members {
+    if group.lanes.iter().filter(named).count() < group.size() {
         // An earlier link is broken.
         return Vec::new();
     }

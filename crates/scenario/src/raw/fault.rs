@@ -37,8 +37,8 @@ pub struct Fault {
     /// How late the frame of `delay` is. Default: none.
     #[schemars(with = "Option<String>")]
     pub by: Option<Spanned<String>>,
-    /// The frame of `delay` arrives twice.
-    pub twice: bool,
+    /// The frame of `delay` arrives twice. Default: false.
+    pub twice: Option<bool>,
     /// This bit of the frame of `delay` flips, counted from its front. Default: none.
     pub bit: Option<u64>,
     /// Something that `takes` so long, as in "etcd has started". Default: none.
