@@ -36,14 +36,15 @@ fn main() -> ExitCode {
 }
 
 fn measure(splits: usize) -> Result<(), Box<dyn std::error::Error>> {
-    let mut story = Story::parse("swarm-50.toml", SCENARIO)?;
-    story.etcd.gate = false;
+    let mut drawing = Story::parse("swarm-50.toml", SCENARIO)?;
+    drawing.etcd.gate = false;
     let (mut seen, mut small) = (BTreeSet::new(), 0);
     println!("  seed  faults  machines  faults  runs    secs  again  split");
     for seed in 1.. {
         if seen.len() == splits {
             break;
         }
+        let story = drawing.drawn(seed).into_owned();
         let options = Options {
             swarm: Some(Swarm::draw(seed, &story)),
             ..Options::calm((3, 5), seed)
