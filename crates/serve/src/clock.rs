@@ -1,9 +1,14 @@
 //! The two clocks that engines are told.
 
+use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_core::{Instant, Now, Wall};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+use tokio::net::unix::pipe;
 
 /// Reads the monotonic and the wall clock. The world of a daemon begins at boot, so that the
 /// instants of several daemons on one machine compare.
@@ -17,4 +22,62 @@ pub(crate) fn now() -> Now {
         Instant::from_nanos(nanos),
         Wall::from_unix_secs(wall.as_secs()),
     )
+}
+
+/// Rings when somebody sets the wall clock: a server that has nothing else to do must hear of it,
+/// since what it has written down has dates.
+#[derive(Debug)]
+pub(crate) struct Bell(pipe::Receiver);
+
+impl Bell {
+    /// # Errors
+    /// When the kernel gives no such timer.
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
+        let never = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec {
+                tv_sec: i64::MAX >> 32,
+                tv_nsec: 0,
+            },
+        };
+        // timerfd_create(2): an absolute timer of the wall clock is cancelled by a jump of it.
+        let jumps = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        timerfd_settime(&timer, jumps, &never)?;
+        // A timer is read like a pipe, and tokio has no safe type of its own for it.
+        pipe::Receiver::from_owned_fd_unchecked(timer).map(Self)
+    }
+
+    /// Waits for the next time.
+    pub(crate) async fn rings(&self) {
+        loop {
+            if self.0.readable().await.is_err() {
+                return std::future::pending().await;
+            }
+            match self.0.try_read(&mut [0; 8]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // ECANCELED is the answer to be expected; the timer goes on.
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// Nobody sets the clock of the host that tests run on; what can be seen is that the kernel
+    /// takes the timer and that it is silent.
+    #[tokio::test]
+    async fn a_bell_does_not_ring_by_itself() {
+        let bell = Bell::new().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(pin!(bell.rings()).poll(&mut context), Poll::Pending);
+    }
 }

@@ -105,6 +105,8 @@ struct Daemon {
     told: mpsc::UnboundedReceiver<Event>,
     asks: mpsc::Receiver<Ask>,
     streams: Replies,
+    /// `None` where the kernel has none; deadlines and messages show the clock, too, if later.
+    clock_set: Option<clock::Bell>,
     buffer: Vec<u8>,
 }
 
@@ -181,6 +183,7 @@ impl Daemon {
             told,
             asks,
             streams: Replies::new(),
+            clock_set: clock::Bell::new().ok(),
             buffer: vec![0; MESSAGE_OCTETS_MAX],
         })
     }
@@ -210,6 +213,12 @@ impl Daemon {
                 None => std::future::pending().await,
             }
         };
+        let clock_set = async {
+            match &self.clock_set {
+                Some(bell) => bell.rings().await,
+                None => std::future::pending().await,
+            }
+        };
         let dns = async {
             match &mut self.dns {
                 Some((_, requests)) => requests.recv().await,
@@ -224,6 +233,7 @@ impl Daemon {
             Some((id, payload)) = self.streams.receiver.recv() => Wake::Stream(id, payload),
             Some(event) = self.told.recv() => Wake::Told(event),
             Some(ask) = self.asks.recv() => Wake::Ask(ask),
+            () = clock_set => Wake::Work,
             () = timer => Wake::Work,
         }
     }

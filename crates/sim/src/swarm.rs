@@ -117,16 +117,18 @@ impl Draw {
         }
     }
 
-    /// Drawn evenly among magnitudes: small errors are as likely as large ones.
+    /// Drawn evenly among magnitudes: small errors are as likely as large ones. Servers that
+    /// start at a time when a lease had ended have to believe it, whether their clock has just
+    /// jumped ahead or back to the truth. Clients renew when half of a lease is over, so that all
+    /// errors together stay below the other half.
     fn skew_secs(&mut self) -> i64 {
         let bound = 1 << self.random.below(u64::from(SKEW_SECS_MAX.ilog2()) + 1);
-        let secs = (bound + self.up_to(bound)).min(SKEW_SECS_MAX);
+        let most = i64::from(self.lease_secs) / 2 / (AT_MOST_EACH.cast_signed() + 1);
+        let secs = (bound + self.up_to(bound)).min(SKEW_SECS_MAX).min(most);
         if self.random.below(2) == 1 {
             return -secs;
         }
-        // A server that starts at a time when a lease had ended has to believe it. Clients renew
-        // when half of it is over, so that all errors together stay below the other half.
-        secs.min(i64::from(self.lease_secs) / 2 / (AT_MOST_EACH.cast_signed() + 1))
+        secs
     }
 
     /// All that clocks gain together stays within what skews leave of half a lease.

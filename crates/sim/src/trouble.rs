@@ -223,7 +223,12 @@ impl SimWorld {
     fn renew_clock(&mut self, host: Host) {
         let clock = self.troubles.clock(host);
         match host {
-            Host::Servers => self.clock = clock,
+            Host::Servers => {
+                self.clock = clock;
+                // The kernel tells a daemon when somebody sets the clock.
+                self.servers.tick(self.clocks());
+                self.settle_servers();
+            }
             Host::Machine(index) => self.machines[index].clock = clock,
         }
     }

@@ -271,3 +271,51 @@ fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate_unless_machines_wait() 
     }
     assert!(splits > 0);
 }
+
+/// Three machines renew while the clock of the servers is wrong, and what was written down says
+/// so. It is put right while nothing else happens; then the servers crash. Had nobody told them of
+/// the clock, they would find every lease at its end, and take the names away.
+#[test]
+fn servers_that_are_idle_hear_that_their_clock_was_set() {
+    let text = r#"
+        title = "the clock is wrong while everybody renews"
+        [dhcp]
+        lease = "60s"
+        [etcd]
+        members = 3
+        [[machines]]
+        name = "n"
+        count = 3
+        class = "etcd"
+        [[faults]]
+        what = "clock-skew"
+        whom = "servers"
+        from = "29s"
+        lasts = "3s"
+        amount = -200
+        [[faults]]
+        what = "crash"
+        whom = "servers"
+        from = "34s"
+        lasts = "10ms"
+    "#;
+    let story = Story::parse("idle", text).unwrap();
+    for seed in 0..3 {
+        let options = Options { seed, ..options() };
+        let outcome = run(&story, options).unwrap();
+        let renewed = outcome.observations.iter().filter(|seen| {
+            let during = Duration::from_secs(29)..Duration::from_secs(32);
+            matches!(
+                seen.what,
+                quorate_scenario::What::Leased { renewed: true, .. }
+            ) && during.contains(&seen.at.since(Instant::ZERO))
+        });
+        assert_eq!(renewed.count(), 3, "seed {seed}");
+        assert_eq!(outcome.verdict.findings(), [], "seed {seed}");
+        let lost = outcome.observations.iter().find(|seen| {
+            matches!(&seen.what, quorate_scenario::What::ZoneChanged { removed, .. }
+                if removed.iter().any(|record| record.contains(" IN A ")))
+        });
+        assert_eq!(lost, None, "seed {seed}");
+    }
+}
