@@ -130,6 +130,7 @@ fn the_keys_of_schema_1() {
           "machine": null
         }
       ],
+      "notes": [],
       "rates": {
         "bin": 20000000,
         "series": [
@@ -193,7 +194,7 @@ fn members_that_disagree_have_no_common_cluster() {
     let mut run = Run::well(2, 0);
     let mut steps = run.boot(1);
     for (_, what) in &mut steps {
-        if let quorate_scenario::What::Healthy { cluster_id, .. } = what {
+        if let What::Healthy { cluster_id, .. } = what {
             *cluster_id = quorate_etcd::ClusterId(7);
         }
     }
