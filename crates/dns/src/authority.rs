@@ -38,7 +38,7 @@ use crate::rrset::Rrset;
 use crate::serial::Serial;
 use crate::tsig::{self, Refusal};
 use crate::update::{self, Rejection};
-use crate::zone::{Diff, Zone};
+use crate::zone::{Diff, Touched, Zone};
 use crate::zones::Zones;
 
 /// UPDATEs that may wait for the disk; more get SERVFAIL.
@@ -105,6 +105,8 @@ struct Pending {
 struct Change {
     zone: Name,
     diff: Diff,
+    /// What the diff made of head.
+    touched: Touched,
     key: Option<Name>,
 }
 
@@ -236,9 +238,14 @@ impl Authority {
         let change = outcome.ok().filter(|(_, diff)| !diff.is_empty());
         let (ticket, change) = match change {
             Some((origin, diff)) => {
-                let ticket = self.advance_head(&origin, &diff);
-                let zone = origin;
-                (Some(ticket), Some(Change { zone, diff, key }))
+                let (ticket, touched) = self.advance_head(&origin, &diff);
+                let change = Change {
+                    zone: origin,
+                    diff,
+                    touched,
+                    key,
+                };
+                (Some(ticket), Some(change))
             }
             None if is_overloaded => (None, None),
             None => (self.pending.back().map(|last| last.ticket), None),
@@ -272,16 +279,16 @@ impl Authority {
         Ok((zone.origin().clone(), diff))
     }
 
-    fn advance_head(&mut self, origin: &Name, diff: &Diff) -> Ticket {
+    fn advance_head(&mut self, origin: &Name, diff: &Diff) -> (Ticket, Touched) {
         let zone = self
             .head
             .get_mut(origin)
             .expect("a diff is of a zone in head");
         let serial_from = zone.serial();
-        zone.apply(diff);
+        let touched = zone.apply(diff);
         let serial_to = zone.serial();
         let journal = Journal::new(origin.clone(), serial_from, serial_to, diff.clone());
-        self.queue.write(journal)
+        (self.queue.write(journal), touched)
     }
 
     fn publish(&mut self, change: Change) {
@@ -295,7 +302,7 @@ impl Authority {
             first.added.pop_if(|last| !is_soa(last));
             zone.apply(&first);
         } else {
-            zone.apply(&change.diff);
+            zone.follow(change.touched);
         }
         self.queue.event(Event::UpdateApplied {
             serial: zone.serial(),

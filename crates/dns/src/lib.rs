@@ -18,6 +18,7 @@ mod config;
 #[cfg(test)]
 mod fixture;
 mod journal;
+mod key;
 pub mod policy;
 mod reply;
 mod request;

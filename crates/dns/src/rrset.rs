@@ -1,7 +1,5 @@
 //! One RRset: data of one owner and type, under one TTL.
 
-use std::collections::BTreeMap;
-
 use hickory_proto::rr::{Name, RData, Record};
 
 use crate::wire;
@@ -9,13 +7,21 @@ use crate::wire;
 /// The data of one owner and type.
 ///
 /// Kept by canonical RDATA (RFC 4034 §6.2), so that equality is that of RFC 2136 §1.1.1 (names
-/// in any case), the order on the wire never depends on history, and adding to a set of
-/// thousands does not walk it. One TTL serves the whole set (RFC 2181 §5.2): adding a record,
+/// in any case), the order on the wire never depends on history, and a record is found in a set
+/// of thousands by halving it. One TTL serves the whole set (RFC 2181 §5.2): adding a record,
 /// even one that is there already, gives the whole set the new record's TTL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rrset {
     ttl_secs: u32,
-    data: BTreeMap<Vec<u8>, RData>,
+    /// A list, because nearly every set has one record: a tree has room for eleven.
+    data: Vec<Datum>,
+}
+
+/// One record's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Datum {
+    canonical: Box<[u8]>,
+    data: RData,
 }
 
 impl Rrset {
@@ -36,7 +42,7 @@ impl Rrset {
 
     /// The data in canonical order.
     pub fn data(&self) -> impl Iterator<Item = &RData> {
-        self.data.values()
+        self.data.iter().map(|datum| &datum.data)
     }
 
     /// The set as records of `owner`, with the owner spelled as given.
@@ -50,26 +56,41 @@ impl Rrset {
             return;
         };
         self.ttl_secs = ttl_secs;
-        self.data.entry(canonical).or_insert(data);
+        if let Err(place) = self.place(&canonical) {
+            let canonical = canonical.into_boxed_slice();
+            self.data.reserve_exact(usize::from(self.data.is_empty()));
+            self.data.insert(place, Datum { canonical, data });
+        }
     }
 
     pub(crate) fn remove(&mut self, data: &RData) {
-        if let Some(canonical) = wire::canonical_rdata(data) {
-            self.data.remove(&canonical);
+        let canonical = wire::canonical_rdata(data);
+        if let Some(Ok(place)) = canonical.map(|canonical| self.place(&canonical)) {
+            self.data.remove(place);
         }
     }
 
     /// True when both hold the same data; TTLs do not matter (RFC 2136 §2.4.2).
     pub(crate) fn has_same_data(&self, other: &Self) -> bool {
-        self.data.keys().eq(other.data.keys())
+        self.keys().eq(other.keys())
     }
 
     /// The data that `self` has and `other` has not.
     pub(crate) fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a RData> {
         self.data
             .iter()
-            .filter(|(canonical, _)| !other.data.contains_key(*canonical))
-            .map(|(_, data)| data)
+            .filter(|datum| other.place(&datum.canonical).is_err())
+            .map(|datum| &datum.data)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.data.iter().map(|datum| &*datum.canonical)
+    }
+
+    /// Where the data with this canonical form is, or where it would be.
+    fn place(&self, canonical: &[u8]) -> Result<usize, usize> {
+        self.data
+            .binary_search_by(|datum| (*datum.canonical).cmp(canonical))
     }
 }
 

@@ -139,6 +139,9 @@ impl EmitAndCount for Opaque<'_> {
 ///
 /// None when hickory cannot carry the data (a character-string too long, say).
 pub(crate) fn canonical_rdata(data: &RData) -> Option<Vec<u8>> {
+    if let RData::A(addr) = data {
+        return Some(addr.octets().to_vec());
+    }
     let mut bytes = Vec::new();
     let mut encoder = BinEncoder::new(&mut bytes);
     encoder.set_canonical_form(true);
@@ -164,6 +167,9 @@ pub(crate) fn read_rdata(kind: RecordType, octets: &[u8]) -> Option<RData> {
 /// True when hickory gives back the data that it was given, so that a zone, a journal and an
 /// answer can hold it.
 pub(crate) fn carries(data: &RData) -> bool {
+    if let RData::A(_) = data {
+        return true;
+    }
     !data.is_update()
         && canonical_rdata(data).is_some()
         && plain_rdata(data).is_some_and(|octets| {

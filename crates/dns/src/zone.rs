@@ -1,11 +1,13 @@
 //! One zone in memory: names, their RRsets, and how a name is found in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{Name, RData, Record, RecordData, RecordType};
 
+use crate::key::Key;
 use crate::rrset::Rrset;
 use crate::serial::Serial;
 
@@ -30,11 +32,26 @@ impl Diff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     origin: Name,
+    apex: Key,
     is_bootstrap: bool,
-    /// By lowercased name; [`Name`]'s order is canonical (RFC 4034 §6.1), so the descendants
-    /// of a name follow it directly.
-    names: BTreeMap<Name, Node>,
+    /// The order of keys is canonical (RFC 4034 §6.1), so the descendants of a name follow it
+    /// directly. Versions of a zone share what did not change from one to the other.
+    names: BTreeMap<Key, Arc<Owner>>,
+    /// Names below the apex that own NS records.
+    cuts: BTreeSet<Key>,
 }
+
+/// A name and what it owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owner {
+    /// Lowercased.
+    name: Name,
+    node: Node,
+}
+
+/// Some names as they are in the next version of a zone; `None` for those that own nothing.
+#[derive(Debug)]
+pub(crate) struct Touched(Vec<(Key, Option<Arc<Owner>>)>);
 
 /// What a zone knows of a name (RFC 1034 §4.3.2, RFC 4592).
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +73,10 @@ impl Zone {
     pub(crate) fn new(origin: &Name, is_bootstrap: bool, records: Vec<Record>) -> Self {
         let mut zone = Self {
             origin: origin.to_lowercase(),
+            apex: Key::of(origin),
             is_bootstrap,
             names: BTreeMap::new(),
+            cuts: BTreeSet::new(),
         };
         for record in records {
             zone.insert(record);
@@ -87,8 +106,9 @@ impl Zone {
 
     /// The SOA and its TTL.
     pub fn soa(&self) -> (&SOA, u32) {
-        let set = self
-            .rrset(&self.origin, RecordType::SOA)
+        let apex = self.owned(&self.apex);
+        let set = apex
+            .and_then(|node| node.get(&RecordType::SOA))
             .expect("a zone has an SOA");
         let soa = set.data().find_map(SOA::try_borrow);
         (soa.expect("an SOA set holds one SOA"), set.ttl_secs())
@@ -100,42 +120,47 @@ impl Zone {
 
     /// The RRset that `name` itself owns; wildcards and aliases do not matter here.
     pub fn rrset(&self, name: &Name, kind: RecordType) -> Option<&Rrset> {
-        self.names.get(name)?.get(&kind)
+        self.node(name)?.get(&kind)
     }
 
     /// Everything that `name` itself owns.
     pub fn node(&self, name: &Name) -> Option<&Node> {
-        self.names.get(name)
+        self.owned(&Key::of(name))
+    }
+
+    fn owned(&self, key: &Key) -> Option<&Node> {
+        self.names.get(key).map(|owner| &owner.node)
     }
 
     /// Looks a name up as a query does. The name must lie in the zone.
     pub fn find(&self, name: &Name) -> Found<'_> {
-        if let Some(delegated) = self.delegation(name) {
+        let key = Key::of(name);
+        if let Some(delegated) = self.delegation(&key) {
             return delegated;
         }
-        if let Some(node) = self.names.get(name) {
+        if let Some(node) = self.owned(&key) {
             return Found::Node(node);
         }
-        if self.has_descendants(name) {
+        let mut ancestry = key.ancestry();
+        if ancestry.next().is_some_and(|own| self.has_at_or_below(own)) {
             return Found::Empty;
         }
         // RFC 4592 §3.3.1: only the closest encloser's wildcard counts.
-        let encloser = self.closest_encloser(name);
-        let wildcard = encloser
-            .prepend_label("*")
-            .ok()
-            .and_then(|wildcard| self.names.get(&wildcard));
-        wildcard.map_or(Found::Missing, Found::Wildcard)
+        let encloser = ancestry
+            .find(|ancestor| self.has_at_or_below(ancestor))
+            .unwrap_or(self.apex.octets());
+        self.owned(&Key::wildcard(encloser))
+            .map_or(Found::Missing, Found::Wildcard)
     }
 
     /// Every record, names in canonical order, the apex SOA first.
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         let (soa, ttl_secs) = self.soa();
         let soa = Record::from_rdata(self.origin.clone(), ttl_secs, RData::SOA(soa.clone()));
-        let others = self.names.iter().flat_map(|(name, node)| {
-            node.iter()
-                .filter(|(kind, _)| **kind != RecordType::SOA)
-                .flat_map(|(_, set)| set.records(name))
+        let others = self.names.values().flat_map(|owner| {
+            let sets = owner.node.iter();
+            sets.filter(|(kind, _)| **kind != RecordType::SOA)
+                .flat_map(|(_, set)| set.records(&owner.name))
         });
         std::iter::once(soa).chain(others)
     }
@@ -144,90 +169,125 @@ impl Zone {
     pub fn diff(&self, next: &Self) -> Diff {
         let mut diff = Diff::default();
         let empty = Node::new();
-        for (name, old) in &self.names {
-            let new = next.names.get(name).unwrap_or(&empty);
-            diff_node(name, old, new, &mut diff);
+        for (key, old) in &self.names {
+            match next.names.get(key) {
+                Some(new) if Arc::ptr_eq(old, new) => {}
+                Some(new) => diff_node(&old.name, &old.node, &new.node, &mut diff),
+                None => diff_node(&old.name, &old.node, &empty, &mut diff),
+            }
         }
-        for (name, new) in &next.names {
-            if !self.names.contains_key(name) {
-                diff_node(name, &empty, new, &mut diff);
+        for (key, new) in &next.names {
+            if !self.names.contains_key(key) {
+                diff_node(&new.name, &empty, &new.node, &mut diff);
             }
         }
         diff
     }
 
-    /// Goes to the next version.
-    pub(crate) fn apply(&mut self, diff: &Diff) {
+    /// Goes to the next version. Answers the names that it changes, as they are now.
+    pub(crate) fn apply(&mut self, diff: &Diff) -> Touched {
+        let mut touched = BTreeSet::new();
         for record in &diff.removed {
-            self.remove(record);
+            touched.insert(self.remove(record));
         }
         for record in &diff.added {
-            self.insert(record.clone());
+            touched.insert(self.insert(record.clone()));
+        }
+        let now = |key: Key| {
+            let owner = self.names.get(&key).cloned();
+            (key, owner)
+        };
+        Touched(touched.into_iter().map(now).collect())
+    }
+
+    /// Goes to the version that another copy of the zone is at already, by what it changed there.
+    pub(crate) fn follow(&mut self, touched: Touched) {
+        for (key, owner) in touched.0 {
+            let node = owner.as_ref().map(|owner| &owner.node);
+            self.note_cut(&key, node.is_some_and(has_servers));
+            match owner {
+                Some(owner) => self.names.insert(key, owner),
+                None => self.names.remove(&key),
+            };
         }
     }
 
-    fn insert(&mut self, record: Record) {
+    fn insert(&mut self, record: Record) -> Key {
         let kind = record.record_type();
-        let node = self.names.entry(record.name.to_lowercase()).or_default();
-        let set = node.entry(kind).or_default();
+        let key = Key::of(&record.name);
+        let owner = self.names.entry(key.clone()).or_insert_with(|| {
+            Arc::new(Owner {
+                name: record.name.to_lowercase(),
+                node: Node::new(),
+            })
+        });
+        let set = Arc::make_mut(owner).node.entry(kind).or_default();
         if kind == RecordType::SOA {
             // A journal written under another configuration does not remove today's SOA.
             *set = Rrset::default();
         }
         set.insert(record.ttl, record.data);
+        if kind == RecordType::NS {
+            self.note_cut(&key, true);
+        }
+        key
     }
 
-    fn remove(&mut self, record: &Record) {
-        let Some(node) = self.names.get_mut(&record.name) else {
-            return;
+    fn remove(&mut self, record: &Record) -> Key {
+        let key = Key::of(&record.name);
+        let Some(owner) = self.names.get_mut(&key) else {
+            return key;
         };
-        if let Some(set) = node.get_mut(&record.record_type()) {
+        let kind = record.record_type();
+        let node = &mut Arc::make_mut(owner).node;
+        if let Some(set) = node.get_mut(&kind) {
             set.remove(&record.data);
             if set.is_empty() {
-                node.remove(&record.record_type());
+                node.remove(&kind);
             }
         }
-        if node.is_empty() {
-            self.names.remove(&record.name);
+        let (is_cut, is_empty) = (has_servers(node), node.is_empty());
+        if kind == RecordType::NS {
+            self.note_cut(&key, is_cut);
+        }
+        if is_empty {
+            self.names.remove(&key);
+        }
+        key
+    }
+
+    fn note_cut(&mut self, key: &Key, is_cut: bool) {
+        if !is_cut {
+            self.cuts.remove(key);
+        } else if *key != self.apex {
+            self.cuts.insert(key.clone());
         }
     }
 
-    /// The topmost delegation at or above `name`, below the apex.
-    fn delegation(&self, name: &Name) -> Option<Found<'_>> {
-        let mut cut = None;
-        let mut ancestor = name.clone();
-        while ancestor != self.origin && !ancestor.is_root() {
-            if let Some((owner, node)) = self.names.get_key_value(&ancestor)
-                && let Some(servers) = node.get(&RecordType::NS)
-            {
-                cut = Some(Found::Delegated {
-                    cut: owner,
-                    servers,
-                });
-            }
-            ancestor = ancestor.base_name();
+    /// The topmost delegation at or above the name with this key, below the apex.
+    fn delegation(&self, key: &Key) -> Option<Found<'_>> {
+        if self.cuts.is_empty() {
+            return None;
         }
-        cut
+        let cut = key.ancestry().rev().find_map(|top| self.cuts.get(top))?;
+        let owner = self.names.get(cut)?;
+        let servers = owner.node.get(&RecordType::NS)?;
+        let cut = &owner.name;
+        Some(Found::Delegated { cut, servers })
     }
 
-    fn closest_encloser(&self, name: &Name) -> Name {
-        let mut ancestor = name.base_name();
-        while ancestor != self.origin
-            && !ancestor.is_root()
-            && !self.names.contains_key(&ancestor)
-            && !self.has_descendants(&ancestor)
-        {
-            ancestor = ancestor.base_name();
-        }
-        ancestor
-    }
-
-    fn has_descendants(&self, name: &Name) -> bool {
-        self.names
-            .range::<Name, _>((Bound::Excluded(name), Bound::Unbounded))
+    /// True when the name with this key or one below it owns something.
+    fn has_at_or_below(&self, key: &[u8]) -> bool {
+        let from_there = (Bound::Included(key), Bound::Unbounded);
+        let mut names = self.names.range::<[u8], _>(from_there);
+        names
             .next()
-            .is_some_and(|(next, _)| name.zone_of(next))
+            .is_some_and(|(first, _)| first.octets().starts_with(key))
     }
+}
+
+fn has_servers(node: &Node) -> bool {
+    node.contains_key(&RecordType::NS)
 }
 
 /// Appends what leads from `old` to `new`, both of `name`.

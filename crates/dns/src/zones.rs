@@ -4,39 +4,32 @@ use std::collections::BTreeMap;
 
 use hickory_proto::rr::Name;
 
+use crate::key::Key;
 use crate::zone::Zone;
 
 /// Zones by origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Zones(BTreeMap<Name, Zone>);
+pub(crate) struct Zones(BTreeMap<Key, Zone>);
 
 impl Zones {
     pub(crate) fn new(zones: impl IntoIterator<Item = Zone>) -> Self {
-        let by_origin = |zone: Zone| (zone.origin().clone(), zone);
+        let by_origin = |zone: Zone| (Key::of(zone.origin()), zone);
         Self(zones.into_iter().map(by_origin).collect())
     }
 
     /// The zone with exactly this apex.
     pub(crate) fn get(&self, origin: &Name) -> Option<&Zone> {
-        self.0.get(origin)
+        self.0.get(&Key::of(origin))
     }
 
     pub(crate) fn get_mut(&mut self, origin: &Name) -> Option<&mut Zone> {
-        self.0.get_mut(origin)
+        self.0.get_mut(&Key::of(origin))
     }
 
     /// The zone nearest above `name`.
     pub(crate) fn find(&self, name: &Name) -> Option<&Zone> {
-        let mut ancestor = name.clone();
-        loop {
-            if let Some(zone) = self.0.get(&ancestor) {
-                return Some(zone);
-            }
-            if ancestor.is_root() {
-                return None;
-            }
-            ancestor = ancestor.base_name();
-        }
+        let key = Key::of(name);
+        key.ancestry().find_map(|ancestor| self.0.get(ancestor))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Zone> {
