@@ -76,8 +76,8 @@ pub(crate) fn answer(zones: &Zones, question: &Query, asker: Asker) -> Body {
 /// Follows aliases from `name` to what it owns, as far as our zones go.
 fn resolve(zones: &Zones, name: &Name, kind: RecordType, body: &mut Body) {
     let mut owner = name.clone();
-    let mut seen = BTreeSet::new();
-    while seen.len() < ALIASES_MAX && seen.insert(owner.clone()) {
+    let mut seen: Vec<Name> = Vec::new();
+    while seen.len() < ALIASES_MAX && !seen.contains(&owner) {
         // An alias may lead out of our zones; the resolver goes on from there.
         let Some(zone) = zones.find(&owner) else {
             return;
@@ -107,7 +107,7 @@ fn resolve(zones: &Zones, name: &Name, kind: RecordType, body: &mut Body) {
                 Some(_) | None => None,
             };
             match alias.filter(|_| kind == Picked::Alias) {
-                Some(target) => owner = target,
+                Some(target) => seen.push(std::mem::replace(&mut owner, target)),
                 None => return,
             }
         } else {

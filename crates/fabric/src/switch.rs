@@ -106,9 +106,9 @@ pub const AGEING: Duration = Duration::from_secs(300);
 pub struct Switch {
     seed: Seed,
     ports: Vec<Port>,
-    segments: BTreeMap<SegmentId, Segment>,
-    /// Each segment learns by itself.
-    stations: BTreeMap<(SegmentId, MacAddr), Station>,
+    segments: Vec<Segment>,
+    /// Where in `segments` each of them is.
+    by_id: BTreeMap<SegmentId, usize>,
     rules: Rules,
     rule_pipes: BTreeMap<(RuleId, PortId, PortId), Pipe>,
     /// DHCP clients are heard by DHCP servers only.
@@ -128,11 +128,14 @@ struct Segment {
     ports: Vec<PortId>,
     /// Those at which a DHCP server is, or a relay agent.
     dhcp_servers: BTreeSet<PortId>,
+    /// Each segment learns by itself.
+    stations: BTreeMap<MacAddr, Station>,
 }
 
 #[derive(Debug)]
 struct Port {
-    segment: SegmentId,
+    /// Its place among the segments.
+    segment: usize,
     up: bool,
     to_switch: Pipe,
     from_switch: Pipe,
@@ -151,8 +154,8 @@ impl Switch {
         Self {
             seed,
             ports: Vec::new(),
-            segments: BTreeMap::new(),
-            stations: BTreeMap::new(),
+            segments: Vec::new(),
+            by_id: BTreeMap::new(),
             rules: Rules::default(),
             rule_pipes: BTreeMap::new(),
             snoops_dhcp: false,
@@ -175,7 +178,12 @@ impl Switch {
             Pipe::new(Faults::default(), stream.random())
         };
         let (to_switch, from_switch) = (pipe("to switch"), pipe("from switch"));
-        self.segments.entry(segment).or_default().ports.push(id);
+        let next = self.segments.len();
+        let segment = *self.by_id.entry(segment).or_insert(next);
+        if segment == next {
+            self.segments.push(Segment::default());
+        }
+        self.segments[segment].ports.push(id);
         self.ports.push(Port {
             segment,
             up: true,
@@ -188,9 +196,12 @@ impl Switch {
     /// Sets the link at a port up or down. What is under way to a port whose link is down is
     /// lost, and the addresses behind it are forgotten.
     pub fn set_link(&mut self, port: PortId, up: bool) {
-        self.port(port).up = up;
+        let changed = self.port(port);
+        changed.up = up;
+        let segment = changed.segment;
         if !up {
-            self.stations.retain(|_, station| station.port != port);
+            let stations = &mut self.segments[segment].stations;
+            stations.retain(|_, station| station.port != port);
         }
     }
 
@@ -226,8 +237,7 @@ impl Switch {
         self.snoops_dhcp = true;
         for server in servers {
             let segment = self.port(server).segment;
-            let segment = self.segments.entry(segment).or_default();
-            segment.dhcp_servers.insert(server);
+            self.segments[segment].dhcp_servers.insert(server);
         }
     }
 
@@ -392,7 +402,8 @@ impl Switch {
     /// Learns the sender and finds the receivers.
     fn look_up(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
         let from = leg.from;
-        let segment = self.ports[from.0 as usize].segment;
+        let segment = self.port(from).segment;
+        let stations = &mut self.segments[segment].stations;
         let (source, destination) =
             frame::addresses(leg.body.bytes()).expect("the length was checked on the way in");
         if !source.is_group() {
@@ -400,11 +411,10 @@ impl Switch {
                 port: from,
                 heard: now,
             };
-            self.stations.insert((segment, source), heard);
+            stations.insert(source, heard);
         }
-        let known = self
-            .stations
-            .get(&(segment, destination))
+        let known = stations
+            .get(&destination)
             .filter(|station| !destination.is_group() && now.since(station.heard) < AGEING)
             .map(|station| station.port);
         match known {
@@ -416,7 +426,7 @@ impl Switch {
 
     /// Sends to every port of the segment that is up and may hear it, but the one it came from.
     fn flood(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
-        let segment = &self.segments[&self.ports[leg.from.0 as usize].segment];
+        let segment = &self.segments[self.ports[leg.from.0 as usize].segment];
         let is_snooped = self.snoops_dhcp && rule::is_to_dhcp_server(leg.body.bytes());
         let ports: Vec<PortId> = if is_snooped {
             segment.dhcp_servers.iter().copied().collect()

@@ -58,7 +58,8 @@ pub enum UnitState {
 /// The units of one machine.
 #[derive(Clone, Debug, Default)]
 pub struct Supervisor {
-    units: BTreeMap<String, Supervised>,
+    /// Boxed: a map has room for eleven entries and more, and a machine has one unit.
+    units: BTreeMap<String, Box<Supervised>>,
 }
 
 #[derive(Clone, Debug)]
@@ -194,15 +195,14 @@ impl Supervisor {
     }
 
     fn hold(&mut self, unit: Unit) -> &mut Supervised {
-        let supervised = self
-            .units
-            .entry(unit.name.clone())
-            .or_insert_with(|| Supervised {
+        let supervised = self.units.entry(unit.name.clone()).or_insert_with(|| {
+            Box::new(Supervised {
                 unit: unit.clone(),
                 state: UnitState::Down,
                 attempt: 0,
                 starts: StartCount::default(),
-            });
+            })
+        });
         supervised.unit = unit;
         supervised
     }

@@ -18,13 +18,25 @@ pub(crate) enum Who {
 
 /// Names one entry, so that it can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token((Instant, u64));
+pub(crate) struct Token(Key);
+
+/// A deadline with a place of its own beside the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Lan,
+    Servers,
+}
+
+/// When, and the how manieth that was put in.
+type Key = (Instant, u64);
 
 /// What will happen, ordered by time and, at one time, by when it was put in.
 #[derive(Debug)]
 pub(crate) struct Agenda<W> {
     /// Boxed: the map moves its entries about.
-    queue: BTreeMap<(Instant, u64), Box<Entry<W>>>,
+    queue: BTreeMap<Key, Box<Entry<W>>>,
+    /// Deadlines that nearly every step moves.
+    places: [Option<(Key, Entry<W>)>; 2],
     next_sequence: u64,
     steps_left: u64,
     last: VecDeque<Step>,
@@ -55,6 +67,7 @@ impl<W> Agenda<W> {
     pub(crate) fn new(steps: u64) -> Self {
         Self {
             queue: BTreeMap::new(),
+            places: [None, None],
             next_sequence: 0,
             steps_left: steps,
             last: VecDeque::new(),
@@ -63,8 +76,7 @@ impl<W> Agenda<W> {
 
     /// Puts `wake` in.
     pub(crate) fn put(&mut self, at: Instant, who: Who, reason: &'static str, wake: W) -> Token {
-        let key = (at, self.next_sequence);
-        self.next_sequence += 1;
+        let key = self.key(at);
         self.queue
             .insert(key, Box::new(Entry { who, reason, wake }));
         Token(key)
@@ -94,19 +106,36 @@ impl<W> Agenda<W> {
         *slot = deadline.map(|deadline| self.put(deadline.at, who, deadline.reason, wake()));
     }
 
+    /// The same for a deadline with a place of its own.
+    pub(crate) fn settle(&mut self, place: Place, deadline: Option<Deadline>, wake: W) {
+        let before = self.places[place as usize].as_ref();
+        if before.map(|((at, _), _)| *at) == deadline.map(|deadline| deadline.at) {
+            return;
+        }
+        let who = match place {
+            Place::Lan => Who::Lan,
+            Place::Servers => Who::Servers,
+        };
+        self.places[place as usize] = deadline.map(|Deadline { at, reason }| {
+            let entry = Entry { who, reason, wake };
+            (self.key(at), entry)
+        });
+    }
+
+    fn key(&mut self, at: Instant) -> Key {
+        let key = (at, self.next_sequence);
+        self.next_sequence += 1;
+        key
+    }
+
     /// The next entry, if it is not after `until`.
     ///
     /// # Errors
     /// When the budget is used up.
     pub(crate) fn next(&mut self, until: Instant) -> Result<Option<(Instant, W)>, Restless> {
-        let Some(first) = self.queue.first_entry() else {
+        let Some((at, Entry { who, reason, wake })) = self.take(until) else {
             return Ok(None);
         };
-        let (at, _) = *first.key();
-        if at > until {
-            return Ok(None);
-        }
-        let Entry { who, reason, wake } = *first.remove();
         if self.last.len() == LAST_STEPS {
             self.last.pop_front();
         }
@@ -117,6 +146,27 @@ impl<W> Agenda<W> {
         };
         self.steps_left = left;
         Ok(Some((at, wake)))
+    }
+
+    /// Takes the first entry out, if it is not after `until`.
+    fn take(&mut self, until: Instant) -> Option<(Instant, Entry<W>)> {
+        let queued = self.queue.first_key_value().map(|(key, _)| *key);
+        let placed = self.places.iter_mut().filter(|place| place.is_some());
+        let placed = placed.min_by_key(|place| place.as_ref().map(|(key, _)| *key));
+        let first = |(at, _): &Key| *at <= until;
+        match placed {
+            Some(place)
+                if queued.is_none_or(|queued| place.as_ref().is_some_and(|p| p.0 < queued)) =>
+            {
+                let ((at, _), entry) = place.take_if(|(key, _)| first(key))?;
+                Some((at, entry))
+            }
+            Some(_) | None => {
+                let (at, _) = queued.filter(first)?;
+                let (_, entry) = self.queue.pop_first()?;
+                Some((at, *entry))
+            }
+        }
     }
 }
 
@@ -163,6 +213,30 @@ mod tests {
             agenda.renew(&mut slot, deadline, Who::Servers, || when);
         }
         assert_eq!(agenda.next(at(9)).unwrap(), Some((at(7), 7)));
+        assert_eq!(agenda.next(at(9)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_deadline_with_a_place_takes_its_turn_among_the_others() {
+        let mut agenda = Agenda::new(10);
+        agenda.put(at(1), Who::World, "test", "first");
+        agenda.settle(Place::Lan, Some(Deadline::new(at(1), "moved")), "second");
+        agenda.put(at(1), Who::World, "test", "third");
+        agenda.settle(Place::Servers, Some(Deadline::new(at(5), "moved")), "-");
+        // Moved to where it was it keeps its turn, to elsewhere it is the last.
+        agenda.settle(Place::Lan, Some(Deadline::new(at(1), "moved")), "-");
+        agenda.settle(
+            Place::Servers,
+            Some(Deadline::new(at(1), "moved")),
+            "fourth",
+        );
+        let mut out = Vec::new();
+        while let Some((_, name)) = agenda.next(at(1)).unwrap() {
+            out.push(name);
+        }
+        assert_eq!(out, ["first", "second", "third", "fourth"]);
+        agenda.settle(Place::Lan, Some(Deadline::new(at(3), "moved")), "-");
+        agenda.settle(Place::Lan, None, "-");
         assert_eq!(agenda.next(at(9)).unwrap(), None);
     }
 

@@ -11,7 +11,6 @@ use quorate_fabric::relay::Side;
 use quorate_fabric::{Chance, Direction, Faults, PortId, Rule, RuleId, Switch};
 use quorate_scenario::story::Network;
 
-use crate::agenda::Token;
 use crate::framing::Framing;
 use crate::racks::Racks;
 use crate::tape::Tape;
@@ -26,7 +25,6 @@ pub(crate) struct Lan {
     plugs: Vec<Plug>,
     /// Where the fates of frames are written down, or read.
     tape: Option<Framing>,
-    pub(crate) deadline: Option<Token>,
 }
 
 impl Lan {
@@ -38,7 +36,6 @@ impl Lan {
             neighbours: BTreeMap::from([(server, SERVER_MAC)]),
             plugs: Vec::new(),
             tape: None,
-            deadline: None,
         };
         let port = lan.plug(None);
         assert_eq!(port, SERVER_PORT);

@@ -14,7 +14,6 @@ use quorate_services::{
     Config, Directory, Engines, Event, Keys, SeedAnswer, SeedBook, Service, Setup, setup,
 };
 
-use crate::agenda::Token;
 use crate::disk::Disk;
 use crate::lan::Target;
 use crate::tape::Tape;
@@ -31,7 +30,6 @@ pub(crate) struct Servers {
     starts: u32,
     pub(crate) planted: Planted,
     state: State,
-    pub(crate) deadline: Option<Token>,
     pub(crate) out: Vec<Out>,
 }
 
@@ -88,7 +86,6 @@ impl Servers {
             starts: 0,
             planted: Planted::default(),
             state: State::Down(Some(Box::new(Disk::new(seed.child("disk").random())))),
-            deadline: None,
             out: Vec::new(),
         }
     }
@@ -276,46 +273,12 @@ impl Servers {
         let State::Up(daemon) = &mut self.state else {
             return;
         };
-        let events = std::mem::take(&mut daemon.engines.events);
-        self.out.extend(events.into_iter().map(Out::Told));
-        for (service, transmit) in std::mem::take(&mut daemon.engines.transmits) {
-            self.out.extend(self.route(service, transmit));
-        }
-    }
-
-    /// Where a message goes: to the wire, or to another service on this machine.
-    fn route(&self, service: Service, transmit: Transmit) -> Option<Out> {
-        let ours = |port| SocketAddr::new(self.addr.into(), port);
-        let loopback = |service, (from, to), channel, payload| {
-            Some(Out::Loopback(Message {
-                service,
-                source: ours(from),
-                destination: ours(to),
-                channel,
-                payload,
-            }))
-        };
-        let (to_dns, to_ddns) = ((DDNS_PORT, DNS_PORT), (DNS_PORT, DDNS_PORT));
-        match (service, transmit.destination) {
-            (Service::Ddns, Destination::Stream(StreamId(id))) => {
-                let channel = Channel::Stream(StreamId(id | DDNS_STREAMS));
-                loopback(Service::Dns, to_dns, channel, transmit.payload)
-            }
-            (Service::Dns, Destination::Stream(StreamId(id))) if id & DDNS_STREAMS != 0 => {
-                let channel = Channel::Stream(StreamId(id & !DDNS_STREAMS));
-                loopback(Service::Ddns, to_ddns, channel, transmit.payload)
-            }
-            (Service::Dns, Destination::Stream(id)) => Some(Out::Stream(id, transmit.payload)),
-            (Service::Ddns, Destination::Udp(_)) => {
-                loopback(Service::Dns, to_dns, Channel::Udp, transmit.payload)
-            }
-            (Service::Dns, Destination::Udp(to)) if to == ours(DDNS_PORT) => {
-                loopback(Service::Ddns, to_ddns, Channel::Udp, transmit.payload)
-            }
-            (Service::Dns, _) => wire(DNS_PORT, transmit),
-            (Service::Dhcp, _) => wire(DHCP_PORT, transmit),
-            (Service::Ddns, _) => None,
-        }
+        let engines = &mut daemon.engines;
+        self.out.extend(engines.events.drain(..).map(Out::Told));
+        let transmits = engines.transmits.drain(..);
+        let routed =
+            transmits.filter_map(|(service, transmit)| route(self.addr, service, transmit));
+        self.out.extend(routed);
     }
 
     /// The service behind a port, and how a datagram reaches it.
@@ -349,6 +312,41 @@ impl Daemon {
         };
         let taken: Result<(), Infallible> = self.engines.take(message.service, datagram, now);
         let Ok(()) = taken;
+    }
+}
+
+/// Where a message goes: to the wire, or to another service on this machine.
+fn route(addr: Ipv4Addr, service: Service, transmit: Transmit) -> Option<Out> {
+    let ours = |port| SocketAddr::new(addr.into(), port);
+    let loopback = |service, (from, to), channel, payload| {
+        Some(Out::Loopback(Message {
+            service,
+            source: ours(from),
+            destination: ours(to),
+            channel,
+            payload,
+        }))
+    };
+    let (to_dns, to_ddns) = ((DDNS_PORT, DNS_PORT), (DNS_PORT, DDNS_PORT));
+    match (service, transmit.destination) {
+        (Service::Ddns, Destination::Stream(StreamId(id))) => {
+            let channel = Channel::Stream(StreamId(id | DDNS_STREAMS));
+            loopback(Service::Dns, to_dns, channel, transmit.payload)
+        }
+        (Service::Dns, Destination::Stream(StreamId(id))) if id & DDNS_STREAMS != 0 => {
+            let channel = Channel::Stream(StreamId(id & !DDNS_STREAMS));
+            loopback(Service::Ddns, to_ddns, channel, transmit.payload)
+        }
+        (Service::Dns, Destination::Stream(id)) => Some(Out::Stream(id, transmit.payload)),
+        (Service::Ddns, Destination::Udp(_)) => {
+            loopback(Service::Dns, to_dns, Channel::Udp, transmit.payload)
+        }
+        (Service::Dns, Destination::Udp(to)) if to == ours(DDNS_PORT) => {
+            loopback(Service::Ddns, to_ddns, Channel::Udp, transmit.payload)
+        }
+        (Service::Dns, _) => wire(DNS_PORT, transmit),
+        (Service::Dhcp, _) => wire(DHCP_PORT, transmit),
+        (Service::Ddns, _) => None,
     }
 }
 

@@ -17,7 +17,7 @@ use quorate_scenario::{Evidence, Fate, Observation, What, World, WorldError};
 use quorate_services::Service;
 use quorate_stage::{servers as stage, tell};
 
-use crate::agenda::{Agenda, Token, Who};
+use crate::agenda::{Agenda, Place, Token, Who};
 use crate::clock::Clock;
 use crate::cluster::Clusters;
 use crate::lan::{Lan, SERVER_MAC, SERVER_PORT};
@@ -279,7 +279,6 @@ impl SimWorld {
     fn happen(&mut self, wake: Wake) {
         match wake {
             Wake::Lan => {
-                self.lan.deadline = None;
                 for (port, frame) in self.lan.arrivals(self.now) {
                     if port == SERVER_PORT {
                         self.frame_to_servers(&frame);
@@ -290,7 +289,6 @@ impl SimWorld {
                 self.settle_lan();
             }
             Wake::Servers => {
-                self.servers.deadline = None;
                 self.servers.tick(self.clocks());
                 self.settle_servers();
             }
@@ -370,7 +368,8 @@ impl SimWorld {
 
     /// Carries out what the servers want.
     pub(crate) fn settle_servers(&mut self) {
-        for out in std::mem::take(&mut self.servers.out) {
+        let mut outs = std::mem::take(&mut self.servers.out);
+        for out in outs.drain(..) {
             match out {
                 Out::Wire(port, target, payload) => {
                     let source = SocketAddrV4::new(self.story.network.server(), port);
@@ -412,17 +411,20 @@ impl SimWorld {
                 }
             }
         }
+        // The room is used again: servers have something to say in nearly every step.
+        assert!(
+            self.servers.out.is_empty(),
+            "nothing above asks the servers"
+        );
+        self.servers.out = outs;
         let deadline = self.servers.poll_timeout();
-        let slot = &mut self.servers.deadline;
-        self.agenda
-            .renew(slot, deadline, Who::Servers, || Wake::Servers);
+        self.agenda.settle(Place::Servers, deadline, Wake::Servers);
         self.settle_lan();
     }
 
     pub(crate) fn settle_lan(&mut self) {
         let deadline = self.lan.poll_timeout();
-        self.agenda
-            .renew(&mut self.lan.deadline, deadline, Who::Lan, || Wake::Lan);
+        self.agenda.settle(Place::Lan, deadline, Wake::Lan);
     }
 }
 
