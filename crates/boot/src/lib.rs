@@ -34,4 +34,4 @@ pub use facts::Facts;
 pub use ipxe::{Script, ScriptError};
 pub use quote::{QuoteError, quote};
 pub use route::{File, route, script_route, seed_path};
-pub use seed::{Seed, seed};
+pub use seed::{Seed, seed, seed_file};

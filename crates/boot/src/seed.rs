@@ -21,27 +21,27 @@ pub struct Seed {
     pub network_config: String,
 }
 
-impl Seed {
-    /// The text of `file`.
-    pub fn file(&self, file: File) -> &str {
-        match file {
-            File::MetaData => &self.meta_data,
-            File::UserData => &self.user_data,
-            File::VendorData => &self.vendor_data,
-            File::NetworkConfig => &self.network_config,
-        }
-    }
-}
-
 /// The seed of the machine that `facts` describe, which runs etcd when `etcd` is given.
 ///
 /// Fails only when no unit can be written; facts that are merely hostile are data in the seed.
 pub fn seed(facts: &Facts, etcd: Option<&EtcdUnit>) -> Result<Seed, UnitError> {
+    let file = |file| seed_file(facts, etcd, file);
     Ok(Seed {
-        meta_data: to_yaml_safe_json(&MetaData::from(facts)),
-        user_data: cloud_config(&user_data(facts, etcd)?),
-        vendor_data: cloud_config(&json!({})),
-        network_config: to_yaml_safe_json(&network_config(facts)),
+        meta_data: file(File::MetaData)?,
+        user_data: file(File::UserData)?,
+        vendor_data: file(File::VendorData)?,
+        network_config: file(File::NetworkConfig)?,
+    })
+}
+
+/// One file of that seed. A machine that no unit fits gets none of them.
+pub fn seed_file(facts: &Facts, etcd: Option<&EtcdUnit>, file: File) -> Result<String, UnitError> {
+    let unit = etcd.map(|etcd| etcd.render(facts)).transpose()?;
+    Ok(match file {
+        File::MetaData => to_yaml_safe_json(&MetaData::from(facts)),
+        File::UserData => cloud_config(&user_data(facts, unit)),
+        File::VendorData => cloud_config(&json!({})),
+        File::NetworkConfig => to_yaml_safe_json(&network_config(facts)),
     })
 }
 
@@ -76,7 +76,7 @@ impl<'a> From<&'a Facts> for MetaData<'a> {
     }
 }
 
-fn user_data(facts: &Facts, etcd: Option<&EtcdUnit>) -> Result<Value, UnitError> {
+fn user_data(facts: &Facts, unit: Option<String>) -> Value {
     let mut config = json!({
         "hostname": facts.hostname,
         "fqdn": facts.fqdn(),
@@ -84,12 +84,12 @@ fn user_data(facts: &Facts, etcd: Option<&EtcdUnit>) -> Result<Value, UnitError>
         // maps the machine's name to 127.0.1.1 makes it fail to find itself among the records.
         "manage_etc_hosts": false,
     });
-    if let Some(etcd) = etcd {
+    if let Some(unit) = unit {
         config["write_files"] = json!([{
             "path": UNIT_PATH,
             "owner": "root:root",
             "permissions": "0644",
-            "content": etcd.render(facts)?,
+            "content": unit,
         }]);
         // --no-block: cloud-init's final stage is itself a unit, and one that waits here for
         // another to start can wait for ever.
@@ -98,7 +98,7 @@ fn user_data(facts: &Facts, etcd: Option<&EtcdUnit>) -> Result<Value, UnitError>
             ["systemctl", "enable", "--now", "--no-block", "etcd.service"],
         ]);
     }
-    Ok(config)
+    config
 }
 
 fn network_config(facts: &Facts) -> Value {

@@ -153,28 +153,27 @@ pub fn parse_name(text: &str, origin: &Name) -> Result<Name, TextError> {
     if text == "." {
         return Ok(Name::root());
     }
-    let mut labels: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut labels = Vec::with_capacity(text.len());
+    let mut ends = Vec::with_capacity(LABELS);
     let mut octets = text.bytes();
     while let Some(octet) = octets.next() {
         match octet {
-            b'.' => labels.push(Vec::new()),
-            b'\\' => labels
-                .last_mut()
-                .ok_or_else(wrong)?
-                .push(unescape(&mut octets).ok_or_else(wrong)?),
-            _ => labels.last_mut().ok_or_else(wrong)?.push(octet),
+            b'.' => ends.push(labels.len()),
+            b'\\' => labels.push(unescape(&mut octets).ok_or_else(wrong)?),
+            _ => labels.push(octet),
         }
     }
-    let is_absolute = labels.last().is_some_and(Vec::is_empty);
-    if is_absolute {
-        labels.pop();
-    } else {
-        labels.extend(origin.iter().map(<[u8]>::to_vec));
+    let is_absolute = ends.last().is_some_and(|end| *end == labels.len());
+    if !is_absolute {
+        ends.push(labels.len());
     }
-    if labels.is_empty() || labels.iter().any(Vec::is_empty) {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let own = starts.zip(&ends).map(|(start, end)| &labels[start..*end]);
+    if ends.is_empty() || own.clone().any(<[u8]>::is_empty) {
         return Err(wrong());
     }
-    let name = Name::from_labels(labels.iter().map(Vec::as_slice)).map_err(|_| wrong())?;
+    let rest = origin.iter().filter(|_| !is_absolute);
+    let name = Name::from_labels(own.chain(rest)).map_err(|_| wrong())?;
     // hickory's decoder takes no name of 255 octets, so none may get into a zone.
     if name.len() > NAME_LEN_MAX {
         return Err(wrong());
@@ -183,6 +182,8 @@ pub fn parse_name(text: &str, origin: &Name) -> Result<Name, TextError> {
 }
 
 const NAME_LEN_MAX: usize = 254;
+/// As many as nearly all names have.
+const LABELS: usize = 8;
 
 /// A type by mnemonic or as `TYPEn`; `ANY` too.
 pub fn parse_type(text: &str) -> Option<RecordType> {

@@ -113,9 +113,11 @@ impl Resolver {
     ) -> Option<Reply> {
         let by_stream = matches!(datagram.channel, Channel::Stream(_));
         let (index, answer) = self.open.iter().enumerate().find_map(|(index, asked)| {
-            let from = asked.by_stream == by_stream && asked.server == datagram.source;
+            if asked.by_stream != by_stream || asked.server != datagram.source {
+                return None;
+            }
             let read = Answer::read(datagram.payload, &asked.name, asked.kind, asked.id);
-            Some(index).filter(|_| from).zip(read.ok())
+            Some((index, read.ok()?))
         })?;
         if answer.truncated && !by_stream {
             let asked = &mut self.open[index];

@@ -100,10 +100,10 @@ impl SeedBook {
             Err(refusal) => return refusal,
         };
         let etcd = facts.class.as_ref().and_then(|class| self.etcd.get(class));
-        match quorate_boot::seed(&facts, etcd) {
-            Ok(seed) => SeedAnswer {
+        match quorate_boot::seed_file(&facts, etcd, file) {
+            Ok(body) => SeedAnswer {
                 status: 200,
-                body: seed.file(file).to_owned(),
+                body,
                 event: Some(Event::SeedServed {
                     mac,
                     file: file.name().to_owned(),

@@ -89,14 +89,11 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
         .collect();
     classes.push(json!({ "name": PLAIN, "mac_prefix": NO_MAC }));
     let reverse = reverse_zone(network.prefix, network.prefix_len);
-    json!({
+    let mut config = json!({
         "state_dir": "/var/lib/quorate",
         "dhcp": {
             "interface": "eth0",
             "server_id": server,
-            "subnets": subnets(story),
-            "classes": classes,
-            "hosts": hosts,
         },
         "dns": {
             "listen": [format!("{server}:53")],
@@ -114,13 +111,18 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
             "server": format!("{server}:53"),
             "forward_zone": network.domain,
             "reverse_zones": [reverse],
-            "services": services,
         },
         "seed": {
             "listen": format!("{server}:80"),
-            "etcd": units,
         },
-    })
+    });
+    // Moved: `json!` would copy each list, of tens of thousands of machines.
+    config["dhcp"]["subnets"] = subnets(story).into();
+    config["dhcp"]["classes"] = classes.into();
+    config["dhcp"]["hosts"] = hosts.into();
+    config["ddns"]["services"] = services.into();
+    config["seed"]["etcd"] = units.into();
+    config
 }
 
 /// Every member of a cluster as `name=peer URL`, in a story whose machines are told.
