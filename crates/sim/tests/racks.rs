@@ -128,3 +128,39 @@ fn trouble_on_the_wire_breaks_nothing_behind_relays_either() {
         );
     }
 }
+
+/// What a machine costs must not depend on how many others there are. Steps are counted, not
+/// seconds: of the steps that three each take to their cluster, about 150 are one machine's.
+#[test]
+fn a_machine_takes_as_many_steps_among_many_as_among_few() {
+    let takes = |machines: u64, steps_each: u64| {
+        let text = format!(
+            r#"
+            title = "racks"
+            [network]
+            subnet = "10.0.0.0/8"
+            [racks]
+            machines = 40
+            [etcd]
+            clusters = {}
+            members = 3
+            [[machines]]
+            name = "n"
+            count = {machines}
+            class = "etcd"
+            spread = "1s"
+            "#,
+            machines / 3
+        );
+        let story = Story::parse("racks", &text).unwrap();
+        let options = Options {
+            steps_max: Some(machines * steps_each),
+            ..Options::calm((3, 5), 7)
+        };
+        run(&story, options).map(|outcome| outcome.verdict.findings().len())
+    };
+    for machines in [99, 399] {
+        assert_eq!(takes(machines, 180).unwrap(), 0, "{machines} machines");
+        assert!(takes(machines, 120).is_err(), "{machines} machines");
+    }
+}
