@@ -1,6 +1,8 @@
 //! Network boot as firmware sees it: foreign TFTP and HTTP clients, and what a DHCP client that
 //! says it is a ROM, a boot loader or a system is sent to.
 
+mod cloud_init;
+
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +14,8 @@ use serde_json::json;
 
 const BUSYBOX: Need = Need::Program("busybox");
 const CURL: Need = Need::Program("curl");
-const CASES: [Case; 4] = [
+const CLOUD_INIT: Need = Need::Program("cloud-init");
+const CASES: [Case; 6] = [
     Case {
         name: "busybox_fetches_a_boot_loader_by_tftp",
         needs: &[BUSYBOX],
@@ -32,6 +35,16 @@ const CASES: [Case; 4] = [
         name: "rom_loader_and_system_are_sent_different_ways",
         needs: &[BUSYBOX, CURL, Need::Program("udhcpc")],
         run: ways,
+    },
+    Case {
+        name: "seeds_are_valid_to_cloud_init",
+        needs: &[CLOUD_INIT],
+        run: cloud_init::valid,
+    },
+    Case {
+        name: "cloud_init_reads_names_as_they_are",
+        needs: &[CLOUD_INIT, Need::Program("which")],
+        run: cloud_init::read,
     },
 ];
 
