@@ -1,8 +1,9 @@
 //! Whole Ethernet frames on one interface, for machines that have no address yet.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use quorate_core::MacAddr;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 
 /// An `AF_PACKET` socket bound to one interface; non-blocking. Needs `CAP_NET_RAW` in the
@@ -22,6 +23,8 @@ pub enum Take {
     Ipv4,
     /// ARP frames.
     Arp,
+    /// IPv6 frames.
+    Ipv6,
 }
 
 impl Take {
@@ -30,6 +33,7 @@ impl Take {
             Self::Nothing => 0,
             Self::Ipv4 => 0x0800,
             Self::Arp => 0x0806,
+            Self::Ipv6 => 0x86dd,
         }
     }
 }
@@ -99,6 +103,37 @@ impl PacketSocket {
         }
     }
 
+    /// Lets the card take in what is sent to this group.
+    ///
+    /// # Errors
+    /// `ENODEV` when the interface is gone.
+    #[expect(unsafe_code, reason = "link-layer addresses have no safe binding")]
+    pub fn join(&self, group: MacAddr) -> io::Result<()> {
+        let mut address = [0; 8];
+        address[..6].copy_from_slice(&group.0);
+        let request = libc::packet_mreq {
+            mr_ifindex: self.address.sll_ifindex,
+            mr_type: libc::PACKET_MR_MULTICAST as libc::c_ushort,
+            mr_alen: 6,
+            mr_address: address,
+        };
+        // SAFETY: the pointer and the length describe `request`.
+        let joined = unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_ADD_MEMBERSHIP,
+                (&raw const request).cast(),
+                size_of::<libc::packet_mreq>() as libc::socklen_t,
+            )
+        };
+        if joined == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
     /// Sends one frame, Ethernet header included.
     ///
     /// # Errors
@@ -130,6 +165,12 @@ impl PacketSocket {
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (taken, _) = rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?;
         Ok(taken)
+    }
+}
+
+impl AsRawFd for PacketSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

@@ -92,7 +92,14 @@ fn tell(line: &Line, format: Format) {
 fn human(event: &Event) -> String {
     match event {
         Event::Ready { leases } => format!("ready, {leases} leases"),
-        Event::Offered { addr, mac } => format!("offered {addr} to {mac}"),
+        Event::Offered {
+            addr,
+            mac,
+            firmware,
+        } => {
+            let whose = if *firmware { "the firmware of " } else { "" };
+            format!("offered {addr} to {whose}{mac}")
+        }
         Event::Leased {
             addr,
             mac,

@@ -7,8 +7,10 @@
 //!
 //! - [`config`]: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
 //! - `run`: the main loop; `disk`: the log
-//! - `dhcp_port`, `dns_port`, `seed_port`, `stream`, `control`: the doors
+//! - `dhcp_port`, `dns_port`, `seed_port`, `tftp_port`, `stream`, `control`: the doors
+//! - `advert_port`: why a machine that boots waits for no IPv6 router
 
+mod advert_port;
 mod check;
 mod clock;
 pub mod config;
@@ -19,7 +21,6 @@ mod dns_port;
 mod keys;
 mod run;
 mod seed_port;
-
 mod stream;
 mod tftp_port;
 

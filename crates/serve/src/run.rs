@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::advert_port::AdvertPort;
 use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::control::{self, Ask};
@@ -162,6 +163,13 @@ impl Daemon {
                 files,
             };
             tokio::spawn(seed_port::serve(listener, server));
+        }
+        if let (Some(boot), Some(dhcp)) = (config.boot(), config.dhcp())
+            && boot.no_ipv6_router
+        {
+            let what = format!("[boot] no_ipv6_router on {}", dhcp.interface);
+            let port = AdvertPort::open(&dhcp.interface).map_err(socket(what))?;
+            tokio::spawn(port.serve());
         }
         // DHCP last: what it hands out leads to the others.
         let dhcp = match config.dhcp() {

@@ -171,6 +171,10 @@ pub struct Boot {
     /// `[seed]`.
     #[serde(default)]
     pub url: Option<String>,
+    /// Answer IPv6 router solicitations on the interface of `[dhcp]`: there is no router. iPXE
+    /// waits 13 seconds for one otherwise. Switch it off where there is one.
+    #[serde(default = "yes")]
+    pub no_ipv6_router: bool,
     pub script: Script,
 }
 

@@ -22,7 +22,13 @@ pub enum Event {
     /// Every configured service answers.
     Ready { leases: usize },
     /// An address was offered; nothing is promised yet.
-    Offered { addr: Ipv4Addr, mac: MacAddr },
+    Offered {
+        addr: Ipv4Addr,
+        mac: MacAddr,
+        /// To what wants to boot, not to a system that runs.
+        #[serde(default)]
+        firmware: bool,
+    },
     /// A lease is durable; `kind` is new, renewed, rebound or rebooted.
     Leased {
         addr: Ipv4Addr,

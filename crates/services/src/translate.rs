@@ -13,7 +13,16 @@ pub(crate) fn dhcp(event: quorate_dhcp::server::Event) -> Option<Event> {
         why: why.to_owned(),
     };
     Some(match event {
-        Dhcp::Offered { addr, mac, .. } => Event::Offered { addr, mac },
+        Dhcp::Offered {
+            addr,
+            mac,
+            firmware,
+            ..
+        } => Event::Offered {
+            addr,
+            mac,
+            firmware,
+        },
         Dhcp::Leased { lease, kind } => {
             let kind = match kind {
                 LeaseKind::New => "new",

@@ -26,6 +26,8 @@ pub enum Event {
         client: ClientKey,
         mac: MacAddr,
         hostname: String,
+        /// To what wants to boot, not to a system that runs.
+        firmware: bool,
     },
     Leased {
         lease: Lease,

@@ -32,6 +32,7 @@ impl Server {
                     client: lease.client,
                     mac: lease.mac,
                     hostname: lease.hostname,
+                    firmware: self.config.boot_of(&query.message).is_some(),
                 });
             }
         }

@@ -14,6 +14,12 @@ use crate::name::{self, Values};
 use crate::wire::{Message, code};
 use crate::{ClientFqdn, FqdnFlags};
 
+/// Nothing in the DNS.
+const NONE: NameUpdates = NameUpdates {
+    forward: false,
+    reverse: false,
+};
+
 /// The last suffix tried after a name that somebody holds.
 const SUFFIX_MAX: u32 = 9;
 
@@ -89,7 +95,14 @@ pub(super) fn identify(
         .bytes(code::FQDN)
         .and_then(ClientFqdn::decode);
     lease.fqdn = fqdn.as_ref().map(|fqdn| fqdn.flags);
-    lease.updates = updates(config, lease.fqdn);
+    let is_known = !lease.hostname.is_empty();
+    lease.updates = match config.boot_of(message) {
+        // Firmware wants to boot, and may never come to a system. Who has no name yet gets it when
+        // that system asks; who has one only boots again.
+        Some(_) if is_known => lease.updates,
+        Some(_) => NONE,
+        None => updates(config, lease.fqdn),
+    };
     let wish = fqdn
         .map(|fqdn| fqdn.name)
         .filter(|name| !name.is_empty())

@@ -275,10 +275,7 @@ impl Server {
             self.config.server_id
         };
         let subnet = self.config.subnet_of(link).ok_or(DropReason::NoSubnet)?;
-        let client = match message.options.bytes(code::CLIENT_ID) {
-            Some(id) => ClientKey::Id(id.to_vec()),
-            None => ClientKey::Mac(message.chaddr),
-        };
+        let client = self.client(&message);
         Ok(Query {
             message,
             client,
@@ -287,6 +284,22 @@ impl Server {
             source: datagram.source,
             destination: datagram.destination.ip(),
         })
+    }
+
+    /// The client identifier, else the hardware address (RFC 2131 §4.2). But a reservation by
+    /// hardware address is the machine's, whichever program speaks: a UEFI, a boot loader and a
+    /// system each present an identifier of their own, or none, and are one machine.
+    fn client(&self, message: &Message<'_>) -> ClientKey {
+        let card = ClientKey::Mac(message.chaddr);
+        match message.options.bytes(code::CLIENT_ID) {
+            Some(id) => {
+                let id = ClientKey::Id(id.to_vec());
+                let hosts = &self.config.hosts;
+                let reserved = hosts.contains_key(&card) && !hosts.contains_key(&id);
+                if reserved { card } else { id }
+            }
+            None => card,
+        }
     }
 
     fn drop_datagram(&mut self, source: SocketAddr, reason: DropReason) {

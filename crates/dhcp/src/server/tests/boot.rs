@@ -127,3 +127,37 @@ fn a_boot_file_that_does_not_fit_is_refused() {
     let error = ServerConfig::validate(raw).unwrap_err();
     assert_eq!(error, ConfigError::BootFile(text));
 }
+
+/// A machine that is reserved by its hardware address boots: UEFI presents an identifier of its
+/// own, iPXE another one, and the system none. The answers: address, name, A and PTR wanted.
+#[test]
+fn firmware_loader_and_system_are_one_machine() {
+    let mut raw = raw_with_boot();
+    raw.hosts = vec![RawHost {
+        mac: Some(mac(1)),
+        hostname: Some("ash".to_owned()),
+        ..RawHost::default()
+    }];
+    let mut bench = Bench::new(raw);
+    let uuid = [&[0][..], &[0xab; 16]].concat();
+    let id = [&[1][..], &mac(1).0].concat();
+    let uefi = with_option(
+        with_option(discover(1), code::ARCHITECTURE, &[0, 7]),
+        61,
+        &uuid,
+    );
+    let ipxe = with_option(with_option(discover(1), code::USER_CLASS, b"iPXE"), 61, &id);
+    let mut lease = |message| {
+        let lease = bench.lease(&message);
+        let updates = (lease.updates.forward, lease.updates.reverse);
+        (lease.addr, lease.hostname, lease.client, updates)
+    };
+    let expected = |updates| (addr(10), "ash".to_owned(), key(1), updates);
+    assert_eq!(lease(uefi.clone()), expected((false, false)));
+    assert_eq!(lease(ipxe.clone()), expected((false, false)));
+    assert_eq!(lease(discover(1)), expected((true, true)));
+    // A power cycle takes no name away.
+    assert_eq!(lease(uefi), expected((true, true)));
+    assert_eq!(lease(ipxe), expected((true, true)));
+    assert_eq!(bench.server.leases().count(), 1);
+}

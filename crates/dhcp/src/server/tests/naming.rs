@@ -184,9 +184,10 @@ fn a_reservation_is_its_hosts_alone() {
     // The system of a machine follows its firmware, whatever it calls itself.
     let system = with_option(discover(1), code::CLIENT_ID, &[0xff, 9]);
     let said = bench.say(&system);
-    let released = |e: &Event| matches!(e, Event::Released { lease } if lease.client == key(1));
-    assert!(said.events.iter().any(released), "{said:?}");
-    assert_eq!(bench.lease(&system).addr, addr(10));
+    let offered = |e: &Event| matches!(e, Event::Offered { client, .. } if *client == key(1));
+    assert!(said.events.iter().all(offered), "{said:?}");
+    let lease = bench.lease(&system);
+    assert_eq!((lease.addr, lease.client), (addr(10), key(1)));
 }
 
 #[test]
