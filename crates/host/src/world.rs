@@ -42,7 +42,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::lan::{Lan, LanOptions, Port, SERVERS};
 use crate::netns::NetNs;
 use hollow::Hollow;
-use member::Watch;
+use member::{Pace, Watch};
 use pulse::Pulse;
 use rack::{Namespaces, Rack};
 use registry::Registry;
@@ -169,7 +169,13 @@ impl<R: Rack> HostWorld<R> {
             let hollow = Hollow::start(&self.story, seed, &ns, &lan, self.tell.clone())?;
             self.hollow = Some(hollow);
         }
-        let servers = Servers::start(&self.story, &self.options, Arc::new(ns), self.tell.clone())?;
+        let netboot = self.rack.netboot(&agent_config(self.options.seed));
+        let servers = Servers::start(
+            &self.story,
+            (&self.options, netboot),
+            Arc::new(ns),
+            self.tell.clone(),
+        )?;
         self.servers = Some(servers);
         let (mut racked, mut in_row) = (0, 0);
         for role in self.story.machines.clone() {
@@ -265,8 +271,9 @@ impl<R: Rack> HostWorld<R> {
                 let members = self.story.machines.iter();
                 let members = members.filter(|role| role.class == Class::Etcd).count();
                 let period = member::period(members);
+                let pace = Pace::of(&slot.role, period);
                 let (name, dir) = (&slot.role.name, &slot.dir);
-                Watch::start(name, dir, &servers.ns, period, self.tell.clone())
+                Watch::start(name, dir, &servers.ns, pace, self.tell.clone())
             })
             .transpose()?;
         let address = watch.as_ref().map(Watch::address);
@@ -278,7 +285,17 @@ impl<R: Rack> HostWorld<R> {
         let _ = self
             .tell
             .send((on.at_ns, Some(name.clone()), What::PoweredOn));
-        tell::follow_machine(on.told, name, slot.dir.clone(), address, self.tell.clone())?;
+        if let Some(marks) = on.marks {
+            tell::follow_boot(marks, name.clone(), self.tell.clone())?;
+        }
+        let follower = tell::Follower {
+            name,
+            dir: slot.dir.clone(),
+            address,
+            shares_clock: on.shares_clock,
+            tell: self.tell.clone(),
+        };
+        follower.follow(on.told)?;
         slot.power = Power::on(watch);
         Ok(())
     }

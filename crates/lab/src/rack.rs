@@ -85,6 +85,8 @@ impl Rack for Containers {
         Ok(PoweredOn {
             at_ns,
             told: Box::new(told),
+            shares_clock: true,
+            marks: None,
         })
     }
 

@@ -326,6 +326,8 @@ pub enum World {
     Host,
     /// The same, each machine a container of a Docker engine
     Container,
+    /// The same, each machine a virtual one under QEMU that boots over the network
+    Vm,
     /// The same engines and bytes on virtual time, with a model of etcd; no namespaces, no etcd
     Sim,
 }

@@ -12,7 +12,9 @@ use quorate_host::sandbox;
 use quorate_host::world::rack::{Namespaces, Rack};
 use quorate_host::world::{HostWorld, Options};
 use quorate_lab::EngineError;
+use quorate_metal::Metal;
 use quorate_scenario::drive::{Expected, drive};
+use quorate_scenario::hardware::Virtual;
 use quorate_scenario::{Story, WorldError};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
@@ -48,12 +50,19 @@ pub(crate) enum Machines {
     Containers(Etcd),
     /// Containers of this image.
     Image(String),
+    /// Virtual machines, all of them or those that the story says; the others in namespaces.
+    Virtual {
+        etcd: Etcd,
+        files: Box<quorate_metal::Files>,
+        all: bool,
+    },
 }
 
 impl Machines {
     const fn world(&self) -> &'static str {
         match self {
-            Self::Namespaces(_) => "host",
+            Self::Namespaces(_) | Self::Virtual { all: false, .. } => "host",
+            Self::Virtual { all: true, .. } => "vm",
             Self::Containers(_) | Self::Image(_) => "container",
         }
     }
@@ -61,7 +70,9 @@ impl Machines {
     /// The program, when it is one of this host.
     fn etcd(&self) -> Option<PathBuf> {
         match self {
-            Self::Namespaces(etcd) | Self::Containers(etcd) => Some(etcd.path.clone()),
+            Self::Namespaces(etcd) | Self::Containers(etcd) | Self::Virtual { etcd, .. } => {
+                Some(etcd.path.clone())
+            }
             Self::Image(_) => None,
         }
     }
@@ -127,12 +138,21 @@ pub(crate) enum Trouble {
 }
 
 fn run<T: From<u8>>(job: &Job) -> Result<T, Trouble> {
+    let mount = || {
+        if job.keep {
+            return Ok(());
+        }
+        mount_memory(&job.run_dir)
+            .map_err(|error| Trouble::Files(job.run_dir.display().to_string(), error))
+    };
     match &job.machines {
+        Machines::Virtual { etcd, files, .. } => {
+            mount()?;
+            let rack = Metal::new((**files).clone(), etcd.path.clone());
+            tell(job, rack, etcd.version, &etcd.shown)
+        }
         Machines::Namespaces(etcd) => {
-            if !job.keep {
-                mount_memory(&job.run_dir)
-                    .map_err(|error| Trouble::Files(job.run_dir.display().to_string(), error))?;
-            }
+            mount()?;
             let rack = Namespaces::new(etcd.path.clone());
             tell(job, rack, etcd.version, &etcd.shown)
         }
@@ -149,8 +169,11 @@ pub(crate) fn tell<T: From<u8>>(
     etcd_shown: &str,
 ) -> Result<T, Trouble> {
     // Read and checked outside a moment ago.
-    let story = Story::parse(&job.scenario.display().to_string(), &job.text)
+    let mut story = Story::parse(&job.scenario.display().to_string(), &job.text)
         .map_err(|error| Trouble::Files(error.to_string(), io::ErrorKind::InvalidData.into()))?;
+    if let Machines::Virtual { all, .. } = &job.machines {
+        story.virtualize(if *all { Virtual::All } else { Virtual::Wanted });
+    }
     let (major, minor) = etcd_version;
     let expected = Expected::new(&story, major, minor);
     let capture = job.run_dir.join(CAPTURE);

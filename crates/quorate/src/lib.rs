@@ -36,6 +36,7 @@ mod install;
 mod list;
 mod live;
 mod man;
+mod metal;
 mod node;
 mod notify;
 mod orders;

@@ -13,13 +13,15 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::{RunArgs, World};
-use crate::inside::{self, Etcd, Job, Machines};
+use crate::inside::{self, Etcd, Job};
 use crate::run_dir::RunDir;
-use crate::{contain, etcd, exit, live, simulate};
+use crate::{contain, etcd, exit, live, metal, simulate};
 
 pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
     match args.world {
-        World::Host | World::Container if args.faults || args.no_gate || args.record.is_some() => {
+        World::Host | World::Container | World::Vm
+            if args.faults || args.no_gate || args.record.is_some() =>
+        {
             let option = match (args.faults, args.no_gate) {
                 (true, _) => "--faults",
                 (false, true) => "--no-gate",
@@ -28,11 +30,11 @@ pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
             eprintln!("{option}: unsupported here: only the world `sim` has it; use --world sim");
             exit::bad_input()
         }
-        World::Host | World::Sim if args.image.is_some() => {
+        World::Host | World::Vm | World::Sim if args.image.is_some() => {
             eprintln!("--image: only the world `container` runs images: --world container");
             exit::bad_input()
         }
-        World::Host | World::Container => in_sandbox(args, verbose),
+        World::Host | World::Container | World::Vm => in_sandbox(args, verbose),
         World::Sim => simulate::run(args),
     }
 }
@@ -64,9 +66,16 @@ fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
         eprintln!("unsupported here: faults\n  --world sim has them");
         return Err(exit::cannot_run());
     }
+    note_machines(args.world, &story);
     let machines = match args.world {
         World::Container => contain::machines(args, &story)?,
-        World::Host | World::Sim => Machines::Namespaces(etcd_of(args, &story)?),
+        World::Host | World::Vm | World::Sim => {
+            let etcd = etcd_of(args, &story)?;
+            metal::machines(etcd, &story, args.world, &etcd::Steps).map_err(|error| {
+                eprintln!("{error}");
+                exit::cannot_run()
+            })?
+        }
     };
     let cannot = |what: &str, error: std::io::Error| {
         eprintln!("{what}: {error}");
@@ -97,6 +106,15 @@ fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
         verbose,
     };
     Ok((job, dir))
+}
+
+/// Says what of the story this world leaves out, which is no reason not to tell the rest.
+pub(crate) fn note_machines(world: World, story: &Story) {
+    if metal::which(world).is_none()
+        && let Some(left_out) = story.without_vms()
+    {
+        eprintln!("note: {left_out}");
+    }
 }
 
 /// The etcd that the command line names, else the story, else the default one.

@@ -11,7 +11,7 @@ use quorate_sim::{Log, Options, Swarm, Told};
 use crate::cli::RunArgs;
 use crate::conclude::{Asked, conclude};
 use crate::draw::Draw;
-use crate::exit;
+use crate::{exit, run};
 
 /// Tells the scenario on virtual time.
 pub(crate) fn run(args: &RunArgs) -> ExitCode {
@@ -19,6 +19,7 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    run::note_machines(args.world, &story);
     story.etcd.gate &= !args.no_gate;
     let (story, text) = drawn(&story, text, args.seed);
     let (mut options, version) = match options(args.etcd.as_deref(), &story, args.seed) {

@@ -16,7 +16,7 @@ use crate::cli::World;
 use crate::conclude::Said;
 use crate::inside::{self, Etcd, Job, Machines};
 use crate::run_dir::RunDir;
-use crate::{before_main, contain, etcd, simulate};
+use crate::{before_main, contain, etcd, metal, simulate};
 
 /// What is told, and where.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub(crate) fn tell(order: &Order, stop: &Stop) -> Result<Outcome, RunError> {
         return Err(RunError::Interrupted);
     }
     match order.world {
-        World::Host | World::Container => in_sandbox(order, &story, stop),
+        World::Host | World::Container | World::Vm => in_sandbox(order, &story, stop),
         World::Sim => in_sim(order, &story.drawn(order.seed)),
     }
 }
@@ -149,7 +149,10 @@ fn in_sandbox(order: &Order, story: &Story, stop: &Stop) -> Result<Outcome, RunE
     };
     let (machines, parent) = match order.world {
         World::Container => (Machines::Containers(etcd), contain::run_dir_parent()),
-        World::Host | World::Sim => (Machines::Namespaces(etcd), std::env::temp_dir()),
+        World::Host | World::Vm | World::Sim => {
+            let machines = metal::machines(etcd, story, order.world, &Silent);
+            (machines.map_err(RunError::CannotRun)?, std::env::temp_dir())
+        }
     };
     let dir = RunDir::new(&parent, false).map_err(cannot)?;
     let job = Job {

@@ -72,6 +72,7 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             What::GateOpened { .. } => Occasion::GateOpened,
             What::ServersReady
             | What::PoweredOn
+            | What::Booting { .. }
             | What::DhcpSent { .. }
             | What::Leased { .. }
             | What::LeaseLost { .. }

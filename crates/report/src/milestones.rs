@@ -8,8 +8,13 @@ use quorate_scenario::story::Class;
 use quorate_scenario::{Lane, Link, Outcome, Story};
 
 /// The links whose times are shown. Quorum comes with the voter, and writes have no time.
-pub(crate) const CHAIN: [Link; 9] = [
+pub(crate) const CHAIN: [Link; 14] = [
     Link::Power,
+    Link::Firmware,
+    Link::Script,
+    Link::Kernel,
+    Link::Initrd,
+    Link::Userspace,
     Link::Discover,
     Link::Ack,
     Link::Name,
@@ -19,6 +24,12 @@ pub(crate) const CHAIN: [Link; 9] = [
     Link::ClusterId,
     Link::Voter,
 ];
+
+/// Of [`CHAIN`] what concerns these machines: without the links of a boot that none of them did.
+pub(crate) fn links(rows: &[Row<'_>]) -> Vec<Link> {
+    let concerns = |link: &Link| !link.is_boot() || rows.iter().any(|row| row.at(*link).is_some());
+    CHAIN.into_iter().filter(concerns).collect()
+}
 
 /// One machine's way.
 #[derive(Clone, Debug)]
@@ -108,7 +119,8 @@ fn progress(lane: &Lane) -> Progress {
         (None, _) => Progress::NeverOn,
         (Some(on), Some(done)) => Progress::Complete(done - on),
         (Some(_), None) => {
-            let missing = CHAIN.into_iter().find(|link| at(*link).is_none());
+            let mut chain = CHAIN.into_iter().filter(|link| !link.is_boot());
+            let missing = chain.find(|link| at(*link).is_none());
             Progress::Stuck(missing.unwrap_or(end))
         }
     }

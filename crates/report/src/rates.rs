@@ -84,6 +84,7 @@ impl Kind {
             What::Healthy { .. } => Some(Self::Healthy),
             What::Refused { .. } => Some(Self::Refusals),
             What::ServersReady
+            | What::Booting { .. }
             | What::PoweredOn
             | What::PoweredOff
             | What::LinkDown

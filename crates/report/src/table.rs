@@ -6,20 +6,21 @@ use std::time::Duration;
 use quorate_scenario::Link;
 
 use crate::human::Style;
-use crate::milestones::{self, CHAIN, Row};
+use crate::milestones::{self, Row};
 use crate::text;
 
 /// Milliseconds from each machine's power-on to each link, the median over `all` last (and of many
 /// the 99th percentile); power-on
 /// itself in milliseconds since the story began.
 pub(crate) fn draw(shown: &[Row<'_>], all: &[Row<'_>], style: Style) -> String {
-    let mut lines = vec![head()];
-    lines.extend(shown.iter().map(|row| line(row, style)));
+    let links = milestones::links(all);
+    let mut lines = vec![head(&links)];
+    lines.extend(shown.iter().map(|row| line(row, &links, style)));
     if all.len() > 1 {
-        lines.push(quantiles("median", all, milestones::median));
+        lines.push(quantiles("median", all, &links, milestones::median));
     }
     if all.len() >= MANY {
-        lines.push(quantiles("p99", all, milestones::p99));
+        lines.push(quantiles("p99", all, &links, milestones::p99));
     }
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max())
@@ -42,26 +43,18 @@ pub(crate) fn draw(shown: &[Row<'_>], all: &[Row<'_>], style: Style) -> String {
     out
 }
 
-fn head() -> Vec<String> {
-    let links = CHAIN.iter().map(Link::to_string);
+fn head(links: &[Link]) -> Vec<String> {
+    let links = links.iter().map(Link::to_string);
     [String::from("ms")].into_iter().chain(links).collect()
 }
 
-fn line(row: &Row<'_>, style: Style) -> Vec<String> {
+fn line(row: &Row<'_>, links: &[Link], style: Style) -> Vec<String> {
     let mut cells = vec![text::cut(row.machine, NAME_MAX, style.ellipsis())];
-    cells.extend(CHAIN.iter().map(|&link| {
-        let time = match link {
-            Link::Power => row.on().map(|on| on.since(quorate_core::Instant::ZERO)),
-            Link::Discover
-            | Link::Ack
-            | Link::Name
-            | Link::Seed
-            | Link::Srv
-            | Link::Etcd
-            | Link::ClusterId
-            | Link::Voter
-            | Link::Quorum
-            | Link::Writes => row.took(link),
+    cells.extend(links.iter().map(|&link| {
+        let time = if link == Link::Power {
+            row.on().map(|on| on.since(quorate_core::Instant::ZERO))
+        } else {
+            row.took(link)
         };
         time.map_or_else(|| "-".to_owned(), text::millis)
     }));
@@ -72,10 +65,11 @@ fn line(row: &Row<'_>, style: Style) -> Vec<String> {
 fn quantiles(
     name: &str,
     all: &[Row<'_>],
+    links: &[Link],
     quantile: fn(&[Row<'_>], Link) -> Option<Duration>,
 ) -> Vec<String> {
     let mut cells = vec![name.to_owned(), String::new()];
-    cells.extend(CHAIN.iter().skip(1).map(|&link| {
+    cells.extend(links.iter().skip(1).map(|&link| {
         let time = quantile(all, link);
         time.map_or_else(|| "-".to_owned(), text::millis)
     }));

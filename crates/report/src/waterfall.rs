@@ -13,7 +13,7 @@ use quorate_core::Instant;
 use quorate_scenario::{Link, Outcome};
 
 use crate::human::Style;
-use crate::milestones::{Progress, Row};
+use crate::milestones::{self, Progress, Row};
 use crate::text;
 
 /// The axis, a bar for each of `rows`, and the legend; empty when nothing was ever switched on.
@@ -29,7 +29,7 @@ pub(crate) fn draw(rows: &[Row<'_>], outcome: &Outcome, style: Style) -> String 
         let line = format!("{name:width$} {bar} {end}", width = axis.name_width);
         let _ = writeln!(out, "{}", line.trim_end());
     }
-    let _ = writeln!(out, "{}", legend(style));
+    let _ = writeln!(out, "{}", legend(rows, style));
     out
 }
 
@@ -193,29 +193,23 @@ fn end(row: &Row<'_>, style: Style) -> String {
     }
 }
 
-fn legend(style: Style) -> String {
-    let links = SEGMENTS.map(|link| {
+/// What follows power-on.
+fn legend(rows: &[Row<'_>], style: Style) -> String {
+    let links = milestones::links(rows).into_iter().skip(1).map(|link| {
         let letter = style.paint(colour(link), &letter(link).to_string());
         format!("{letter} {link}")
     });
-    links.join("  ")
+    links.collect::<Vec<_>>().join("  ")
 }
-
-/// What follows power-on.
-const SEGMENTS: [Link; 8] = [
-    Link::Discover,
-    Link::Ack,
-    Link::Name,
-    Link::Seed,
-    Link::Srv,
-    Link::Etcd,
-    Link::ClusterId,
-    Link::Voter,
-];
 
 const fn letter(link: Link) -> char {
     match link {
         Link::Power => 'p',
+        Link::Firmware => 'f',
+        Link::Script => 'x',
+        Link::Kernel => 'k',
+        Link::Initrd => 'i',
+        Link::Userspace => 'u',
         Link::Discover => 'd',
         Link::Ack => 'a',
         Link::Name => 'n',
@@ -233,6 +227,11 @@ const fn letter(link: Link) -> char {
 const fn colour(link: Link) -> &'static str {
     match link {
         Link::Power | Link::Quorum | Link::Writes => DIM,
+        Link::Firmware => "37",
+        Link::Script => "96",
+        Link::Kernel => "31",
+        Link::Initrd => "91",
+        Link::Userspace => "92",
         Link::Discover => "35",
         Link::Ack => "34",
         Link::Name => "36",

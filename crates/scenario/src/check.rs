@@ -2,6 +2,7 @@
 
 mod etcd;
 mod fault;
+mod hardware;
 mod racks;
 mod steps;
 mod swarm;
@@ -235,6 +236,7 @@ impl Check {
                     "leave `hollow` out, or write class = \"plain\"",
                 );
             }
+            let hardware = self.hardware(group);
             let stem = group.name.get_ref();
             for number in 1..=count {
                 let name = if count == 1 {
@@ -259,13 +261,11 @@ impl Check {
                     break;
                 }
                 let power_on = start + every * u32::try_from(number - 1).unwrap_or(u32::MAX);
-                machines.push(Machine::new(
-                    name,
-                    machines.len() + 1,
-                    (group.class, hollow),
-                    power_on,
-                    spread,
-                ));
+                let number = machines.len() + 1;
+                let kind = (group.class, hollow);
+                let mut machine = Machine::new(name, number, kind, power_on, spread);
+                machine.hardware = hardware.clone();
+                machines.push(machine);
             }
             if flat.is_some_and(|network| machines.len() > network.pool_size()) {
                 let message = format!(

@@ -178,6 +178,7 @@ impl Lane {
                 self.voters = None;
             }
             What::Thawed => self.frozen = false,
+            What::Booting { link } => self.reach(*link, at),
             What::DhcpSent { .. } => self.reach(Link::Discover, at),
             What::Leased { .. } => self.reach(Link::Ack, at),
             What::ReversePublished { .. } => self.reach(Link::Name, at),

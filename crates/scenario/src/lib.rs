@@ -14,6 +14,7 @@ pub mod drive;
 pub mod evidence;
 mod expected;
 pub mod fault;
+pub mod hardware;
 pub mod lane;
 pub mod link;
 pub mod observation;

@@ -14,6 +14,16 @@ use serde::{Deserialize, Serialize};
 pub enum Link {
     /// The machine is switched on.
     Power,
+    /// Its firmware asks for an address. This and the next four only where machines boot.
+    Firmware,
+    /// Its boot loader has the script that says what to load.
+    Script,
+    /// It loads its kernel.
+    Kernel,
+    /// It loads the initial RAM file system.
+    Initrd,
+    /// Its first process runs.
+    Userspace,
     /// It asks for an address.
     Discover,
     /// It has one.
@@ -39,8 +49,13 @@ pub enum Link {
 
 impl Link {
     /// Every link, from the first to the last.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Power,
+        Self::Firmware,
+        Self::Script,
+        Self::Kernel,
+        Self::Initrd,
+        Self::Userspace,
         Self::Discover,
         Self::Ack,
         Self::Name,
@@ -54,10 +69,26 @@ impl Link {
     ];
 }
 
+impl Link {
+    /// True for those between power and the system. No world but one with firmware has them, and
+    /// a machine that reaches a later link has no need of them.
+    pub const fn is_boot(self) -> bool {
+        matches!(
+            self,
+            Self::Firmware | Self::Script | Self::Kernel | Self::Initrd | Self::Userspace
+        )
+    }
+}
+
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Power => "power",
+            Self::Firmware => "firmware",
+            Self::Script => "script",
+            Self::Kernel => "kernel",
+            Self::Initrd => "initrd",
+            Self::Userspace => "userspace",
             Self::Discover => "discover",
             Self::Ack => "ack",
             Self::Name => "name",

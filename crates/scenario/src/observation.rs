@@ -6,6 +6,8 @@ use quorate_core::Instant;
 use quorate_etcd::{ClusterId, MemberId};
 use serde::{Deserialize, Serialize};
 
+use crate::link::Link;
+
 /// One thing that happened at one time, to one machine or to all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -32,6 +34,10 @@ pub enum What {
     Frozen,
     /// It goes on where it stood.
     Thawed,
+    /// The machine, which has no system yet, has come to a link of its boot.
+    Booting {
+        link: Link,
+    },
     /// The machine's DHCP client sent a message.
     DhcpSent {
         message: String,

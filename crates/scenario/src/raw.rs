@@ -203,6 +203,21 @@ pub struct Machines {
     #[serde(default)]
     #[schemars(with = "bool")]
     pub hollow: Option<Spanned<bool>>,
+    /// What the machine is made of in the world `host`: `vm`, a virtual machine under QEMU beside
+    /// the others. (In the world `vm` every machine is one; other worlds have none, and say so.)
+    /// Default: what the others are made of.
+    #[serde(default, rename = "world")]
+    pub made_of: Option<MadeOf>,
+    /// How a virtual machine comes to its system; other machines begin with it. Default: pxe.
+    #[serde(default)]
+    pub boot: Boot,
+    /// Of a virtual machine, in MiB; at least 96. Default: what its image wants, some 150.
+    #[schemars(with = "Option<u32>")]
+    pub memory_mib: Option<Spanned<u32>>,
+    /// What the real-time clock of a virtual machine says at power-on: "1970-01-01T00:00:00".
+    /// Default: the time of day.
+    #[schemars(with = "Option<String>")]
+    pub clock: Option<Spanned<String>>,
     /// When the first one is switched on, from the start of the story. Default: "0s".
     #[schemars(with = "Option<String>")]
     pub power_on: Option<Spanned<String>>,
@@ -212,6 +227,27 @@ pub struct Machines {
     /// Adds to each power-on a time drawn from zero to this, from the seed. Default: "0s".
     #[schemars(with = "Option<String>")]
     pub spread: Option<Spanned<String>>,
+}
+
+/// What a machine can be made of, whatever the others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MadeOf {
+    /// A virtual machine under QEMU.
+    Vm,
+}
+
+/// How a virtual machine comes to its system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Boot {
+    /// BIOS, the network card's ROM (iPXE), DHCP, a script over HTTP, kernel and initrd.
+    #[default]
+    Pxe,
+    /// UEFI, DHCP, iPXE by TFTP, and then likewise.
+    Uefi,
+    /// The hypervisor puts kernel and initrd into memory.
+    Direct,
 }
 
 /// What a machine is for.

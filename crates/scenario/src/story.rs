@@ -7,7 +7,8 @@ use quorate_core::{MacAddr, Seed};
 
 use crate::decision::Decision;
 use crate::fault::Fault;
-pub use crate::raw::{Action, Class, Discovery, Fill, Scheme};
+pub use crate::hardware::{Hardware, VM_PATIENCE, Virtual};
+pub use crate::raw::{Action, Boot, Class, Discovery, Fill, Scheme};
 use crate::sizes::{Ranges, Sizes};
 
 /// A validated scenario. Made by [`Story::parse`](crate::check).
@@ -221,6 +222,8 @@ pub struct Machine {
     /// Need not be more than what others see of it on the wire, in a world that can do with
     /// that; elsewhere it is a machine as any other.
     pub hollow: bool,
+    /// What it is if it is a virtual machine.
+    pub hardware: Hardware,
     /// From the start of the story, before the draw of `spread`.
     power_on: Duration,
     spread: Duration,
@@ -241,6 +244,7 @@ impl Machine {
             cluster: None,
             rack: None,
             hollow,
+            hardware: Hardware::default(),
             power_on,
             spread,
         }

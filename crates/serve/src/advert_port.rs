@@ -31,8 +31,10 @@ impl AdvertPort {
         let socket = PacketSocket::open(index, Take::Ipv6)?;
         socket.attach_filter(&SOLICITATIONS)?;
         socket.join(ALL_ROUTERS_MAC)?;
-        let socket = AsyncFd::try_with_interest(socket, Interest::READABLE)?;
-        Ok(Self { socket, mac })
+        Ok(Self {
+            socket: register(socket)?,
+            mac,
+        })
     }
 
     /// Answers until the task is dropped, or the interface is gone.
@@ -62,6 +64,13 @@ impl AdvertPort {
     }
 }
 
+#[expect(unsafe_code, reason = "tokio wants to be promised that it stays open")]
+fn register(socket: PacketSocket) -> io::Result<AsyncFd<PacketSocket>> {
+    // SAFETY: the socket owns its one descriptor, answers the same one each time, and closes it
+    // when it is dropped, which the AsyncFd that owns it does last.
+    unsafe { Ok(AsyncFd::register_with_interest(socket, Interest::READABLE)?) }
+}
+
 /// The advertisement that answers the solicitation in `frame`, if it is one.
 fn answer(frame: &[u8], mac: MacAddr) -> Option<Vec<u8>> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
@@ -76,7 +85,14 @@ fn answer(frame: &[u8], mac: MacAddr) -> Option<Vec<u8>> {
     };
     // RFC 4861 §6.1.1: from nobody beyond a router, and whole.
     let valid = ip.header().hop_limit() == HOP_LIMIT && is_solicitation(icmp, ip.header());
-    valid.then(|| advertisement(mac, ethernet.source()))?
+    let asker = ip.header().source_addr();
+    // RFC 4861 §6.2.6. (iPXE takes no frame to a group whose Ethernet address is its own.)
+    let to = if asker.is_unspecified() {
+        (ALL_NODES_MAC, ALL_NODES)
+    } else {
+        (MacAddr(ethernet.source()), asker)
+    };
+    valid.then(|| advertisement(mac, to))?
 }
 
 fn is_solicitation(icmp: &Icmpv6Slice<'_>, ip: etherparse::Ipv6HeaderSlice<'_>) -> bool {
@@ -85,15 +101,14 @@ fn is_solicitation(icmp: &Icmpv6Slice<'_>, ip: etherparse::Ipv6HeaderSlice<'_>) 
         && icmp.is_checksum_valid(ip.source(), ip.destination())
 }
 
-/// To all nodes, but on the wire to the one that asked (RFC 6085).
-fn advertisement(from: MacAddr, to: [u8; 6]) -> Option<Vec<u8>> {
+fn advertisement(from: MacAddr, (mac, to): (MacAddr, Ipv6Addr)) -> Option<Vec<u8>> {
     // Hop limit, flags, router lifetime, reachable time, retransmission timer: all say nothing.
     let mut payload = vec![0; 8];
     payload.extend([SOURCE_LINK_LAYER_ADDRESS, 1]);
     payload.extend(from.0);
     let source = link_local(from).octets();
-    let frame = PacketBuilder::ethernet2(from.0, to)
-        .ipv6(source, ALL_NODES.octets(), HOP_LIMIT)
+    let frame = PacketBuilder::ethernet2(from.0, mac.0)
+        .ipv6(source, to.octets(), HOP_LIMIT)
         .icmpv6_raw(ROUTER_ADVERTISEMENT, 0, [0; 4]);
     let mut bytes = Vec::with_capacity(frame.size(payload.len()));
     frame.write(&mut bytes, &payload).ok()?;
@@ -137,7 +152,8 @@ const ROUTER_ADVERTISEMENT: u8 = 134;
 const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
 const HOP_LIMIT: u8 = 255;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-/// Of ff02::2 (RFC 2464 §7).
+/// Of ff02::1 and ff02::2 (RFC 2464 §7).
+const ALL_NODES_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
 const ALL_ROUTERS_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 2]);
 const FRAME_OCTETS_MAX: usize = 2_048;
 
@@ -150,7 +166,11 @@ mod tests {
     const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
     fn solicitation(kind: u8, hop_limit: u8) -> Vec<u8> {
-        let source = link_local(MacAddr(ROM)).octets();
+        solicitation_from(link_local(MacAddr(ROM)), kind, hop_limit)
+    }
+
+    fn solicitation_from(source: Ipv6Addr, kind: u8, hop_limit: u8) -> Vec<u8> {
+        let source = source.octets();
         let frame = PacketBuilder::ethernet2(ROM, ALL_ROUTERS_MAC.0)
             .ipv6(source, ALL_ROUTERS.octets(), hop_limit)
             .icmpv6_raw(kind, 0, [0; 4]);
@@ -176,9 +196,18 @@ mod tests {
             panic!("{packet:?}");
         };
         assert_eq!(icmp.type_u8(), ROUTER_ADVERTISEMENT);
+        assert_eq!(ip.header().destination_addr(), link_local(MacAddr(ROM)));
         assert!(icmp.is_checksum_valid(ip.header().source(), ip.header().destination()));
         // Cur hop limit, flags, lifetime.
         assert_eq!(icmp.slice()[4..8], [0; 4]);
+    }
+
+    #[test]
+    fn who_has_no_address_yet_is_answered_with_everybody() {
+        let asked = solicitation_from(Ipv6Addr::UNSPECIFIED, ROUTER_SOLICITATION, 255);
+        let answer = answer(&asked, SERVER).unwrap();
+        assert_eq!(answer[..6], ALL_NODES_MAC.0);
+        assert_eq!(answer[38..54], ALL_NODES.octets());
     }
 
     #[test]

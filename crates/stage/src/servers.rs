@@ -14,6 +14,32 @@ pub const ETCD_INSIDE: &str = "/opt/etcd/etcd";
 /// Where machines find quorate itself.
 pub const QUORATE_INSIDE: &str = "/opt/quorate/bin/quorate";
 
+/// What machines boot from the servers over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// Directories of boot files, as the servers see them.
+    pub files: Vec<String>,
+    /// Names in there.
+    pub kernel: String,
+    pub initrd: String,
+    /// The kernel's command line, without the seed, which is each machine's own.
+    pub cmdline: String,
+}
+
+/// The configuration `config` of the servers of `story`, which let machines boot.
+pub fn with_boot(mut config: Value, story: &Story, boot: &Boot) -> Value {
+    config["boot"] = json!({
+        "files": boot.files,
+        "tftp": format!("{}:69", story.network.server()),
+        "script": {
+            "kernel": boot.kernel,
+            "initrd": [boot.initrd],
+            "cmdline": format!("{} ds=nocloud-net;s={{seed}}", boot.cmdline),
+        },
+    });
+    config
+}
+
 /// `quorate.toml` of `story` for machines that run an etcd of version `major.minor`, as JSON.
 pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
     let (network, etcd) = (&story.network, &story.etcd);

@@ -3,8 +3,11 @@
 use std::net::Ipv4Addr;
 
 use quorate_node::event::{Event as NodeEvent, ExitStatus, Step};
-use quorate_scenario::What;
+use quorate_scenario::story::{Machine, Story};
+use quorate_scenario::{Link, What};
 use quorate_services::Event;
+
+use crate::servers::Boot;
 
 /// What an event of the servers shows, and of which machine.
 pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
@@ -97,6 +100,55 @@ pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
     })
 }
 
+/// Sees machines boot, as far as the servers do.
+#[derive(Clone, Debug)]
+pub struct BootTeller {
+    machines: Vec<Machine>,
+    boot: Boot,
+}
+
+impl BootTeller {
+    /// For the virtual machines of `story`, which boot this.
+    pub fn new(story: &Story, boot: Boot) -> Self {
+        let machines = story.machines.iter();
+        let machines = machines.filter(|machine| machine.hardware.is_vm).cloned();
+        Self {
+            machines: machines.collect(),
+            boot,
+        }
+    }
+
+    /// What an event of the servers shows of a machine's boot.
+    pub fn what(&self, event: &Event) -> Option<(String, What)> {
+        let (mac, link) = if let Event::Offered {
+            mac,
+            firmware: true,
+            ..
+        } = event
+        {
+            (*mac, Link::Firmware)
+        } else if let Event::BootServed {
+            mac: Some(mac),
+            file,
+            ..
+        } = event
+        {
+            let file = file.as_str();
+            let links = [
+                ("script", Link::Script),
+                (&self.boot.kernel, Link::Kernel),
+                (&self.boot.initrd, Link::Initrd),
+            ];
+            let (_, link) = links.into_iter().find(|(name, _)| *name == file)?;
+            (*mac, link)
+        } else {
+            return None;
+        };
+        let machine = self.machines.iter().find(|machine| machine.mac == mac)?;
+        Some((machine.name.clone(), What::Booting { link }))
+    }
+}
+
 /// Reads what one machine tells; remembers the lease, which a renewal does not repeat.
 #[derive(Clone, Debug, Default)]
 pub struct MachineTeller {
@@ -182,5 +234,56 @@ fn shown(status: &ExitStatus) -> String {
         ExitStatus::Code { code } => format!("exit status {code}"),
         ExitStatus::Signal { signal } => format!("signal {signal}"),
         ExitStatus::NotStarted { why } => format!("not started: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_scenario::hardware::Virtual;
+
+    use super::*;
+
+    #[test]
+    fn servers_see_virtual_machines_boot() {
+        let text = "title = \"t\"\n[etcd]\n[[machines]]\nname = \"n1\"\nclass = \"etcd\"\n\
+                    world = \"vm\"\n[[machines]]\nname = \"n2\"\nclass = \"etcd\"\n";
+        let mut story = Story::parse("story.toml", text).unwrap();
+        story.virtualize(Virtual::Wanted);
+        let teller = BootTeller::new(
+            &story,
+            Boot {
+                files: Vec::new(),
+                kernel: "vmlinuz".to_owned(),
+                initrd: "initrd".to_owned(),
+                cmdline: String::new(),
+            },
+        );
+        let [vm, other] = [story.machines[0].mac, story.machines[1].mac];
+        let addr = Ipv4Addr::new(10, 77, 0, 10);
+        let offered = |mac, firmware| Event::Offered {
+            addr,
+            mac,
+            firmware,
+        };
+        let served = |file: &str| Event::BootServed {
+            addr: addr.into(),
+            mac: Some(vm),
+            file: file.to_owned(),
+        };
+        let links: Vec<_> = [
+            offered(vm, true),
+            offered(vm, false),
+            offered(other, true),
+            served("script"),
+            served("vmlinuz"),
+            served("snponly.efi"),
+            served("initrd"),
+        ]
+        .iter()
+        .filter_map(|event| teller.what(event))
+        .collect();
+        let n1 = |link| ("n1".to_owned(), What::Booting { link });
+        let expected = [Link::Firmware, Link::Script, Link::Kernel, Link::Initrd];
+        assert_eq!(links, expected.map(n1));
     }
 }

@@ -46,6 +46,7 @@ impl Reader {
             What::LinkUp => "link up".to_owned(),
             What::Frozen => "frozen".to_owned(),
             What::Thawed => "thawed".to_owned(),
+            What::Booting { link } => format!("boots: {link}"),
             What::DhcpSent { message, .. } => format!("sent {message}"),
             What::Leased {
                 addr,

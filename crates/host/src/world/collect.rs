@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quorate_scenario::drive::Expected;
 use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv, Write};
-use quorate_scenario::story::Story;
+use quorate_scenario::story::{Story, VM_PATIENCE};
 use serde::Deserialize;
 
 use super::member::Client;
@@ -43,7 +43,11 @@ pub(super) fn evidence(
     let dns = servers.dns;
     servers.ns.run(|| {
         let mut stub = Stub::new(dns)?;
-        let (members, writes) = asked(clusters);
+        let patience = match story.has_vms() {
+            true => ASK_MAX * VM_PATIENCE,
+            false => ASK_MAX,
+        };
+        let (members, writes) = asked(clusters, patience);
         Ok(Evidence {
             names: names(&mut stub, &leases, &story.network.domain)?,
             srv: srv(&mut stub, expected)?,
@@ -88,11 +92,12 @@ fn srv(stub: &mut Stub, expected: &Expected) -> io::Result<Vec<Srv>> {
 
 /// What the members say, and what became of values written through them: some clusters at a
 /// time, each on a thread, which begins in the namespace of this one.
-fn asked(clusters: &[Vec<Reached>]) -> (Vec<Member>, Vec<Write>) {
+fn asked(clusters: &[Vec<Reached>], patience: Duration) -> (Vec<Member>, Vec<Write>) {
     let (mut members, mut written) = (Vec::new(), Vec::new());
     for some in clusters.chunks(CLUSTERS_AT_ONCE) {
         let told: Vec<_> = std::thread::scope(|scope| {
-            let ask = |reached: &'_ Vec<Reached>| (views(reached), writes(reached));
+            let ask =
+                |reached: &'_ Vec<Reached>| (views(reached, patience), writes(reached, patience));
             let asking: Vec<_> = some
                 .iter()
                 .map(|reached| scope.spawn(move || ask(reached)))
@@ -109,11 +114,11 @@ fn asked(clusters: &[Vec<Reached>]) -> (Vec<Member>, Vec<Write>) {
     (members, written)
 }
 
-fn views(members: &[Reached]) -> Vec<Member> {
+fn views(members: &[Reached], patience: Duration) -> Vec<Member> {
     members
         .iter()
         .filter_map(|(machine, address)| {
-            let view = Client::new(*address, ASK_MAX).view().ok()?;
+            let view = Client::new(*address, patience).view().ok()?;
             Some(Member {
                 machine: machine.clone(),
                 cluster_id: view.cluster_id,
@@ -126,10 +131,10 @@ fn views(members: &[Reached]) -> Vec<Member> {
 
 /// Writes a value through each member of a cluster and reads it through every other; through
 /// itself when it is alone.
-fn writes(members: &[Reached]) -> Vec<Write> {
+fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
     let clients: Vec<(&str, Client)> = members
         .iter()
-        .map(|(name, address)| (name.as_str(), Client::new(*address, ASK_MAX)))
+        .map(|(name, address)| (name.as_str(), Client::new(*address, patience)))
         .collect();
     let alone = clients.len() == 1;
     let mut writes = Vec::new();

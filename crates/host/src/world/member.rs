@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use quorate_etcd::{ClusterId, LogEvent, MemberId};
 use quorate_scenario::What;
-use quorate_scenario::story::CLIENT_PORT;
+use quorate_scenario::story::{CLIENT_PORT, Machine as Role, VM_PATIENCE};
 use serde_json::{Value, json};
 
 use super::tell::Address;
@@ -23,6 +23,29 @@ use crate::netns::NetNs;
 
 /// etcd's log within a machine's run directory.
 pub(super) const LOG_FILE: &str = "log/etcd.service.log";
+
+/// How closely a member is watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// How often its log is looked at.
+    look: Duration,
+    /// How often it is asked at most.
+    ask: Duration,
+    /// How long it may take to answer.
+    patience: Duration,
+}
+
+impl Pace {
+    /// Of the member on this machine, which can be looked at once in every `period`.
+    pub(super) fn of(role: &Role, period: Duration) -> Self {
+        let slow = role.hardware.is_vm;
+        Self {
+            look: period,
+            ask: if slow { VM_ASK } else { Duration::ZERO },
+            patience: if slow { ASK_MAX * VM_PATIENCE } else { ASK_MAX },
+        }
+    }
+}
 
 /// Watches one member while its machine is on. Stops when dropped.
 #[derive(Debug)]
@@ -34,12 +57,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch the member of the machine in `dir`, from `ns`, once in every `period`.
+    /// Starts to watch the member of the machine in `dir`, from `ns`.
     pub(super) fn start(
         name: &str,
         dir: &Path,
         ns: &Arc<NetNs>,
-        period: Duration,
+        pace: Pace,
         tell: Sender<Told>,
     ) -> io::Result<Self> {
         let watch = Self {
@@ -56,6 +79,8 @@ impl Watch {
             partial: String::new(),
             ready: false,
             told: None,
+            pace,
+            asked: None,
             address: Arc::clone(&watch.address),
             healthy: Arc::clone(&watch.healthy),
             tell,
@@ -68,7 +93,7 @@ impl Watch {
                 }
                 watcher.read_log();
                 watcher.ask();
-                thread::sleep(period);
+                thread::sleep(pace.look);
             }
         };
         ns.spawn(&format!("{name} watch"), run)?;
@@ -113,6 +138,9 @@ struct Watcher {
     ready: bool,
     /// What was told last of its health.
     told: Option<What>,
+    pace: Pace,
+    /// When it was asked last.
+    asked: Option<Instant>,
     address: Address,
     healthy: Arc<AtomicBool>,
     tell: Sender<Told>,
@@ -160,7 +188,14 @@ impl Watcher {
         let Some(address) = address.filter(|_| self.ready) else {
             return;
         };
-        let what = match Client::new(address, ASK_MAX).view() {
+        if self
+            .asked
+            .is_some_and(|asked| asked.elapsed() < self.pace.ask)
+        {
+            return;
+        }
+        self.asked = Some(Instant::now());
+        let what = match Client::new(address, self.pace.patience).view() {
             Ok(view) => What::Healthy {
                 cluster_id: view.cluster_id,
                 member_id: view.member_id,
@@ -279,4 +314,6 @@ pub(super) fn period(members: usize) -> Duration {
 
 const PERIOD: Duration = Duration::from_millis(20);
 const CROWD: usize = 5;
+/// An emulated processor has other things to do than to answer.
+const VM_ASK: Duration = Duration::from_secs(1);
 const ASK_MAX: Duration = Duration::from_secs(2);

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
 use quorate_fabric::PortId;
+use quorate_scenario::Link;
 use quorate_scenario::story::Machine as Role;
 use quorate_stage::servers::ETCD_INSIDE;
 use serde_json::Value;
@@ -23,6 +24,13 @@ pub trait Rack: Debug {
     /// Puts in the next machine, off. `dir` exists; what the machine writes to `/var/log` must
     /// appear in its `log`.
     fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()>;
+
+    /// What machines of this rack boot over the network, if they do that, with `agent` as the
+    /// configuration of their agents.
+    fn netboot(&self, agent: &Value) -> Option<NetBoot> {
+        let _ = agent;
+        None
+    }
 
     /// Called once, after the last machine was put in. When this returns, all can be powered on.
     fn settle(&mut self) -> io::Result<()>;
@@ -54,6 +62,20 @@ pub struct PoweredOn {
     pub at_ns: u64,
     /// What its agent tells, each line a [`quorate_agent::Line`].
     pub told: Box<dyn Read + Send>,
+    /// Its clock is this host's: the times in what it tells compare.
+    pub shares_clock: bool,
+    /// Links of its boot, each with the time on `CLOCK_MONOTONIC`, as its console shows them.
+    pub marks: Option<Receiver<(u64, Link)>>,
+}
+
+/// What is booted over the network.
+#[derive(Clone, Debug)]
+pub struct NetBoot {
+    /// Directories of this host with the files.
+    pub dirs: Vec<PathBuf>,
+    pub kernel: String,
+    pub initrd: String,
+    pub cmdline: String,
 }
 
 impl Debug for PoweredOn {
@@ -210,6 +232,8 @@ impl Rack for Namespaces {
         Ok(PoweredOn {
             at_ns,
             told: Box::new(told),
+            shares_clock: true,
+            marks: None,
         })
     }
 

@@ -10,9 +10,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use quorate_scenario::story::Story;
-use quorate_stage::servers::config;
+use quorate_stage::servers::{Boot, config, with_boot};
+use quorate_stage::tell::BootTeller;
 use serde::de::DeserializeOwned;
 
+use super::rack::NetBoot;
 use super::{Options, Told, tell};
 use crate::machine::{Bind, Init, Machine, MachineSpec, PROGRAM, StaticAddress};
 use crate::netns::NetNs;
@@ -24,9 +26,17 @@ pub(super) struct Servers {
     pub(super) ns: Arc<NetNs>,
     pub(super) dns: SocketAddr,
     dir: PathBuf,
+    boot: Option<Booting>,
     ready: Receiver<()>,
     /// The story has killed them.
     killed: bool,
+}
+
+/// What machines boot from here, and who sees them do it.
+#[derive(Debug)]
+struct Booting {
+    binds: Vec<Bind>,
+    teller: BootTeller,
 }
 
 impl Servers {
@@ -34,13 +44,19 @@ impl Servers {
     /// [`wait_until_ready`](Self::wait_until_ready).
     pub(super) fn start(
         story: &Story,
-        options: &Options,
+        (options, netboot): (&Options, Option<NetBoot>),
         ns: Arc<NetNs>,
         tell: Sender<Told>,
     ) -> io::Result<Self> {
         let dir = options.run_dir.join("servers");
         fs::create_dir_all(&dir)?;
-        let config = config(story, options.etcd_version);
+        let mut config = config(story, options.etcd_version);
+        let boot = netboot.map(|netboot| {
+            let (boot, binds) = boot(netboot);
+            config = with_boot(std::mem::take(&mut config), story, &boot);
+            let teller = BootTeller::new(story, boot);
+            Booting { binds, teller }
+        });
         fs::write(
             dir.join(CONFIG_FILE),
             serde_json::to_string_pretty(&config)?,
@@ -51,13 +67,14 @@ impl Servers {
             prefix: network.prefix_len,
             gateway: None,
         };
-        let (machine, ready) = power_on(&dir, &ns, Some(address), tell)?;
+        let (machine, ready) = power_on(&dir, &ns, Some(address), boot.as_ref(), tell)?;
         let dns = SocketAddr::new(network.server().into(), 53);
         Ok(Self {
             machine,
             ns,
             dns,
             dir,
+            boot,
             ready,
             killed: false,
         })
@@ -73,7 +90,8 @@ impl Servers {
     pub(super) fn start_again(&mut self, tell: Sender<Told>) -> io::Result<()> {
         if self.killed {
             // The network card has kept its address.
-            (self.machine, self.ready) = power_on(&self.dir, &self.ns, None, tell)?;
+            (self.machine, self.ready) =
+                power_on(&self.dir, &self.ns, None, self.boot.as_ref(), tell)?;
             self.killed = false;
         }
         Ok(())
@@ -114,11 +132,34 @@ impl Servers {
     }
 }
 
+/// Shows the servers what machines boot.
+fn boot(netboot: NetBoot) -> (Boot, Vec<Bind>) {
+    let inside = |number: usize| format!("{BOOT_INSIDE}/{number}");
+    let binds = netboot
+        .dirs
+        .into_iter()
+        .zip(0..)
+        .map(|(host, number)| Bind {
+            host,
+            inside: inside(number).into(),
+            read_only: true,
+        });
+    let binds: Vec<_> = binds.collect();
+    let boot = Boot {
+        files: (0..binds.len()).map(inside).collect(),
+        kernel: netboot.kernel,
+        initrd: netboot.initrd,
+        cmdline: netboot.cmdline,
+    };
+    (boot, binds)
+}
+
 /// A machine that is the daemons, and where they say that they answer.
 fn power_on(
     dir: &Path,
     ns: &NetNs,
     address: Option<StaticAddress>,
+    boot: Option<&Booting>,
     tell: Sender<Told>,
 ) -> io::Result<(Machine, Receiver<()>)> {
     let argv = [
@@ -129,15 +170,17 @@ fn power_on(
         "--format",
         "json",
     ];
+    let config = Bind {
+        host: dir.join(CONFIG_FILE),
+        inside: CONFIG_INSIDE.into(),
+        read_only: true,
+    };
+    let files = boot.map_or_else(Vec::new, |boot| boot.binds.clone());
     let spec = MachineSpec {
         hostname: "servers".to_owned(),
         net: ns,
         dir: dir.to_owned(),
-        binds: vec![Bind {
-            host: dir.join(CONFIG_FILE),
-            inside: CONFIG_INSIDE.into(),
-            read_only: true,
-        }],
+        binds: [vec![config], files].concat(),
         init: Init::Exec {
             argv: argv.map(str::to_owned).to_vec(),
             address,
@@ -146,7 +189,8 @@ fn power_on(
     let mut machine = Machine::power_on(&spec)?;
     let (is_ready, ready) = channel();
     if let Some(stdout) = machine.take_stdout() {
-        tell::follow_servers(stdout, tell, is_ready)?;
+        let boots = boot.map(|boot| boot.teller.clone());
+        tell::follow_servers(stdout, boots, tell, is_ready)?;
     }
     Ok((machine, ready))
 }
@@ -172,6 +216,7 @@ fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> io::Result<T> {
 }
 
 const CONFIG_FILE: &str = "quorate.json";
+const BOOT_INSIDE: &str = "/srv/boot";
 const CONFIG_INSIDE: &str = "/etc/quorate/quorate.json";
 const READY_MAX: Duration = Duration::from_secs(10);
 const ASK_MAX: Duration = Duration::from_secs(5);

@@ -5,17 +5,18 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ChildStdout;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use quorate_etcd::LogEvent;
 use quorate_node::event::Event as NodeEvent;
+use quorate_scenario::{Link, What};
 use quorate_serve::Event as ServeEvent;
-use quorate_stage::tell::{MachineTeller, of_servers};
+use quorate_stage::tell::{BootTeller, MachineTeller, of_servers};
 
-use super::Told;
 use super::member::LOG_FILE;
+use super::{Told, monotonic_ns};
 
 /// A member's address, once its agent has told it.
 pub(super) type Address = Arc<Mutex<Option<Ipv4Addr>>>;
@@ -23,6 +24,7 @@ pub(super) type Address = Arc<Mutex<Option<Ipv4Addr>>>;
 /// Reads what the daemons tell until they end.
 pub(super) fn follow_servers(
     stdout: ChildStdout,
+    boots: Option<BootTeller>,
     tell: Sender<Told>,
     ready: Sender<()>,
 ) -> io::Result<()> {
@@ -33,6 +35,10 @@ pub(super) fn follow_servers(
             };
             if matches!(line.event, ServeEvent::Ready { .. }) {
                 let _ = ready.send(());
+            }
+            let booting = boots.as_ref().and_then(|boots| boots.what(&line.event));
+            if let Some((machine, what)) = booting {
+                let _ = tell.send((line.mono_ns, Some(machine), what));
             }
             if let Some((machine, what)) = of_servers(line.event)
                 && tell.send((line.mono_ns, machine, what)).is_err()
@@ -47,33 +53,65 @@ pub(super) fn follow_servers(
         .map(drop)
 }
 
-/// Reads what a machine's agent tells until the machine is off. `address` learns the lease.
-pub(super) fn follow_machine(
-    told: impl Read + Send + 'static,
+/// Tells what a machine's console shows of its boot until the machine is off.
+pub(super) fn follow_boot(
+    marks: Receiver<(u64, Link)>,
     name: String,
-    dir: PathBuf,
-    address: Option<Address>,
     tell: Sender<Told>,
 ) -> io::Result<()> {
-    let thread = thread::Builder::new().name(format!("{name} agent"));
+    let thread = thread::Builder::new().name(format!("{name} boot"));
     let read = move || {
-        let mut teller = MachineTeller::default();
-        for line in BufReader::new(told).lines().map_while(Result::ok) {
-            let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
-                continue;
-            };
-            if let (NodeEvent::Leased(lease), Some(address)) = (&line.event, &address) {
-                *address.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.addr);
-            }
-            let Some(what) = teller.what(line.event, || last_words(&dir.join(LOG_FILE))) else {
-                continue;
-            };
-            if tell.send((line.mono_ns, Some(name.clone()), what)).is_err() {
+        for (at_ns, link) in marks {
+            let told = (at_ns, Some(name.clone()), What::Booting { link });
+            if tell.send(told).is_err() {
                 return;
             }
         }
     };
     thread.spawn(read).map(drop)
+}
+
+/// Whoever listens to one machine.
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
+    /// Learns the lease.
+    pub(super) address: Option<Address>,
+    /// The machine's clock is ours; what another one tells happens when it is heard.
+    pub(super) shares_clock: bool,
+    pub(super) tell: Sender<Told>,
+}
+
+impl Follower {
+    /// Reads what the machine's agent tells until the machine is off.
+    pub(super) fn follow(self, told: impl Read + Send + 'static) -> io::Result<()> {
+        let thread = thread::Builder::new().name(format!("{} agent", self.name));
+        let read = move || {
+            let mut teller = MachineTeller::default();
+            for line in BufReader::new(told).lines().map_while(Result::ok) {
+                let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
+                    continue;
+                };
+                let at_ns = match self.shares_clock {
+                    true => line.mono_ns,
+                    false => monotonic_ns(),
+                };
+                if let (NodeEvent::Leased(lease), Some(address)) = (&line.event, &self.address) {
+                    *address.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.addr);
+                }
+                let last_words = || last_words(&self.dir.join(LOG_FILE));
+                let Some(what) = teller.what(line.event, last_words) else {
+                    continue;
+                };
+                let told = (at_ns, Some(self.name.clone()), what);
+                if self.tell.send(told).is_err() {
+                    return;
+                }
+            }
+        };
+        thread.spawn(read).map(drop)
+    }
 }
 
 /// Why etcd ended, as the end of its log says.

@@ -134,6 +134,7 @@ impl Board {
             What::ZoneChanged { .. } => self.counters[1].count(observation.at),
             What::ServiceStarted { .. } => self.counters[2].count(observation.at),
             What::ServersReady
+            | What::Booting { .. }
             | What::DhcpSent { .. }
             | What::LeaseLost { .. }
             | What::NamePublished { .. }

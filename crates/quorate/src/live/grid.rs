@@ -172,7 +172,12 @@ const fn sign(cell: Cell, colour: bool) -> char {
         (Cell::Complete, false) => '#',
         (Cell::At(_), true) => '▄',
         (Cell::At(link), false) => match link {
-            Link::Power => 'p',
+            Link::Power
+            | Link::Firmware
+            | Link::Script
+            | Link::Kernel
+            | Link::Initrd
+            | Link::Userspace => 'p',
             Link::Discover => 'd',
             Link::Ack => 'a',
             Link::Name => 'n',
@@ -192,7 +197,12 @@ const fn paint(cell: Cell) -> &'static str {
         Cell::Unplugged | Cell::Frozen => "\x1b[31m",
         Cell::Complete => "\x1b[38;5;141m",
         Cell::At(link) => match link {
-            Link::Power => "\x1b[38;5;226m",
+            Link::Power
+            | Link::Firmware
+            | Link::Script
+            | Link::Kernel
+            | Link::Initrd
+            | Link::Userspace => "\x1b[38;5;226m",
             Link::Discover => "\x1b[38;5;190m",
             Link::Ack => "\x1b[38;5;118m",
             Link::Name => "\x1b[38;5;42m",

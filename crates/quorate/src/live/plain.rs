@@ -37,6 +37,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::Refused { by, why } => format!("{by} refused {why}"),
         What::Note { text } => text.clone(),
         What::Leased { addr, .. } if verbose => format!("renewed {addr}"),
+        What::Booting { link } if verbose => format!("boots: {link}"),
         What::DhcpSent { message, attempt } if verbose => format!("{message} ({attempt})"),
         What::NamePublished { addr } if verbose => format!("A {addr} published"),
         What::Seeded if verbose => "applied its seed".to_owned(),
@@ -53,6 +54,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
             format!("zone {zone} {serial}: +{} -{}", added.len(), removed.len())
         }
         What::Leased { .. }
+        | What::Booting { .. }
         | What::DhcpSent { .. }
         | What::NamePublished { .. }
         | What::Seeded

@@ -93,10 +93,10 @@ fn table<'a>(page: &Page<'_>, nanos: impl Fn(Link) -> Option<&'a Vec<u64>>) -> M
 }
 
 fn line(page: &Page<'_>, link: Link, nanos: Option<&Vec<u64>>, scale: &Decades) -> Markup {
-    let concerned = page
-        .tracks
-        .iter()
-        .filter(|track| track.lane.class.chain().contains(&link));
+    let concerned = page.tracks.iter().filter(|track| match link.is_boot() {
+        true => track.lane.reached.contains_key(&link),
+        false => track.lane.class.chain().contains(&link),
+    });
     let concerned: Vec<_> = concerned.collect();
     if concerned.is_empty() {
         return Markup::default();
@@ -145,6 +145,9 @@ fn next(stage: Stage, chain: &[Link]) -> Option<Link> {
 fn stage(link: Link) -> Stage {
     match link {
         Link::Voter | Link::Quorum | Link::Writes => Stage::Done,
+        Link::Firmware | Link::Script | Link::Kernel | Link::Initrd | Link::Userspace => {
+            Stage::At(Link::Power)
+        }
         Link::Power
         | Link::Discover
         | Link::Ack

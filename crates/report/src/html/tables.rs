@@ -21,6 +21,9 @@ pub(super) fn machines(page: &Page<'_>) -> Markup {
         shown.truncate(ROWS_MAX);
     }
     let left_out = page.tracks.len() - shown.len();
+    let reached = |link| page.tracks.iter().any(|track| track.row.at(link).is_some());
+    let mut links = CHAIN.to_vec();
+    links.retain(|link| !link.is_boot() || reached(*link));
     html! {
         section #machines {
             h2 { "Machines" }
@@ -35,10 +38,10 @@ pub(super) fn machines(page: &Page<'_>) -> Markup {
                     table.machines {
                         thead { tr {
                             th { "machine" } th { "class" } th { "holds" } th { "address" } th { "MAC" }
-                            @for link in CHAIN { th.num { (link) } }
+                            @for link in &links { th.num { (link) } }
                             th.num { "boots" } th.num { "starts" } th { "cluster" }
                         } }
-                        tbody { @for track in &shown { (line(page, track, &addrs)) } }
+                        tbody { @for track in &shown { (line(page, track, &links, &addrs)) } }
                     }
                 }
             }
@@ -46,7 +49,12 @@ pub(super) fn machines(page: &Page<'_>) -> Markup {
     }
 }
 
-fn line(page: &Page<'_>, track: &Track<'_>, addrs: &BTreeMap<&str, Ipv4Addr>) -> Markup {
+fn line(
+    page: &Page<'_>,
+    track: &Track<'_>,
+    links: &[Link],
+    addrs: &BTreeMap<&str, Ipv4Addr>,
+) -> Markup {
     let lane = track.lane;
     let mac = page
         .story
@@ -65,7 +73,7 @@ fn line(page: &Page<'_>, track: &Track<'_>, addrs: &BTreeMap<&str, Ipv4Addr>) ->
             td.bad[track.is_stuck()] { i class=(colour(track.stage())) {} (holds) }
             td.mono { @if let Some(addr) = addrs.get(lane.machine.as_str()) { (addr) } }
             td.mono { @if let Some(machine) = mac { (machine.mac) } }
-            @for link in CHAIN { td.num { (time(track, link)) } }
+            @for link in links { td.num { (time(track, *link)) } }
             td.num { (lane.boots.len()) }
             td.num { @if lane.starts > 0 { (lane.starts) } }
             td.mono { @if let Some((cluster, _)) = lane.identity { (cluster) } }

@@ -101,7 +101,45 @@ machine = "n9"
 #[test]
 fn an_unknown_key_is_refused_with_its_span() {
     let text = format!("{MINIMAL}\ncolour = \"blue\"\n");
-    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `power_on`, `every`, `spread` @ colour");
+    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `world`, `boot`, `memory_mib`, `clock`, `power_on`, `every`, `spread` @ colour");
+}
+
+#[test]
+fn hardware_that_cannot_be_is_shown_with_its_place() {
+    let keys = "class = \"etcd\"\nmemory_mib = 64\nclock = \"yesterday\"";
+    let text = MINIMAL.replace("class = \"etcd\"", keys);
+    insta::assert_snapshot!(problems(&text).join("\n"), @r#"
+    a machine with 64 MiB cannot boot @ 64
+    "yesterday" is no time of a clock @ "yesterday"
+    "#);
+}
+
+#[test]
+fn only_virtual_machines_make_a_story_slow() {
+    use crate::hardware::Virtual;
+    use crate::story::{Boot, VM_PATIENCE};
+    let plain = Story::parse("story.toml", MINIMAL).unwrap();
+    let mut host = plain.clone();
+    host.virtualize(Virtual::Wanted);
+    let limits = |story: &Story| (story.formed_within, story.etcd.heartbeat, story.has_vms());
+    assert_eq!(limits(&host), limits(&plain));
+    assert_eq!(plain.without_vms(), None);
+    let mut all = plain.clone();
+    all.virtualize(Virtual::All);
+    assert_eq!(all.formed_within, plain.formed_within * VM_PATIENCE);
+    assert_eq!(all.etcd.heartbeat, Some(Duration::from_millis(500)));
+    assert!(all.machines.iter().all(|machine| machine.hardware.is_vm));
+    let keys = "class = \"etcd\"\nworld = \"vm\"\nboot = \"uefi\"\nclock = \"1970-01-01T00:00:00\"";
+    let text = MINIMAL.replace("class = \"etcd\"", keys)
+        + "\n[[machines]]\nname = \"h\"\nclass = \"plain\"\nhollow = true\n";
+    let mut mixed = Story::parse("story.toml", &text).unwrap();
+    let left_out = mixed.without_vms().unwrap();
+    assert_eq!(left_out, "n1, n2, n3: no virtual machines here");
+    mixed.virtualize(Virtual::Wanted);
+    let hardware = &mixed.machines[0].hardware;
+    assert_eq!(hardware.boot, Boot::Uefi);
+    assert_eq!(hardware.clock.as_deref(), Some("1970-01-01T00:00:00"));
+    assert!(hardware.is_vm && !mixed.machines[3].hardware.is_vm);
 }
 
 #[test]

@@ -1,0 +1,243 @@
+//! The rack: a story's machines, those that are virtual under QEMU, the others as in `host`.
+
+use std::fs;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use quorate_core::MacAddr;
+use quorate_fabric::PortId;
+use quorate_host::lan::Lan;
+use quorate_host::world::monotonic_ns;
+use quorate_host::world::rack::{Namespaces, NetBoot, PoweredOn, Rack};
+use quorate_image::Image;
+use quorate_scenario::story::{Boot, Hardware, Machine as Role};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::firmware::Firmware;
+use crate::qemu::{Qemu, Spec};
+use crate::{console, disk};
+
+/// What every virtual machine boots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    pub firmware: Firmware,
+    /// An image of [`quorate_image`].
+    pub kernel: PathBuf,
+    pub initrd: PathBuf,
+    /// How much memory a machine wants that boots them.
+    pub memory_mib: u32,
+}
+
+impl Files {
+    /// What machines boot: an image, with the firmware of this host.
+    pub fn new(firmware: Firmware, image: &Image) -> Self {
+        Self {
+            firmware,
+            kernel: image.kernel.clone(),
+            initrd: image.initrd.clone(),
+            memory_mib: u32::try_from(image.memory_mib()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Machines of both kinds.
+#[derive(Debug)]
+pub struct Metal {
+    files: Files,
+    others: Namespaces,
+    slots: Vec<Slot>,
+}
+
+/// Where a machine is.
+#[derive(Debug)]
+enum Slot {
+    /// Among the others, by its index there.
+    Namespace(usize),
+    Vm(Box<Bay>),
+}
+
+/// A virtual machine's place, and the machine while it is on.
+#[derive(Debug)]
+struct Bay {
+    name: String,
+    mac: MacAddr,
+    hardware: Hardware,
+    dir: PathBuf,
+    port: PortId,
+    linked: bool,
+    qemu: Option<Qemu>,
+}
+
+impl Metal {
+    /// An empty rack. Machines that are not virtual find the program `etcd` on their disk.
+    pub const fn new(files: Files, etcd: PathBuf) -> Self {
+        Self {
+            files,
+            others: Namespaces::new(etcd),
+            slots: Vec::new(),
+        }
+    }
+
+    /// Makes the disk of a machine, and what else it keeps.
+    fn bay(&self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<Bay> {
+        fs::create_dir_all(dir.join("log"))?;
+        let bay = Bay {
+            name: role.name.clone(),
+            mac: role.mac,
+            hardware: role.hardware.clone(),
+            dir: dir.to_owned(),
+            port: lan.lay(&role.name)?.port,
+            linked: true,
+            qemu: None,
+        };
+        disk::make(&self.files.firmware.mke2fs, &bay.disk())?;
+        if let (Boot::Uefi, Some((_, vars))) = (bay.hardware.boot, &self.files.firmware.ovmf) {
+            fs::copy(vars, bay.vars())?;
+        }
+        Ok(bay)
+    }
+}
+
+impl Bay {
+    fn disk(&self) -> PathBuf {
+        self.dir.join("disk.img")
+    }
+
+    fn vars(&self) -> PathBuf {
+        self.dir.join("uefi-vars.fd")
+    }
+
+    fn power_on(&mut self, files: &Files, agent: &Value, lan: &Lan) -> io::Result<PoweredOn> {
+        let at_ns = monotonic_ns();
+        let log = self.dir.join("log");
+        let (mut qemu, lines) = Qemu::start(&Spec {
+            name: &self.name,
+            mac: self.mac,
+            hardware: &self.hardware,
+            firmware: &files.firmware,
+            kernel: &files.kernel,
+            initrd: &files.initrd,
+            memory_mib: files.memory_mib,
+            cmdline: &cmdline(agent),
+            disk: &self.disk(),
+            vars: &self.vars(),
+            log: &log.join("qemu.log"),
+        })?;
+        lan.wire(self.port, lines.wire)?;
+        if !self.linked {
+            lan.set_link(self.port, false)?;
+            qemu.set_link(false)?;
+        }
+        let marks = console::follow(lines.console, &self.name, &log.join("console.log"))?;
+        console::keep(lines.unit_log, &self.name, &log.join("etcd.service.log"))?;
+        self.qemu = Some(qemu);
+        Ok(PoweredOn {
+            at_ns,
+            told: Box::new(BufReader::new(lines.told)),
+            shares_clock: false,
+            marks: Some(marks),
+        })
+    }
+}
+
+impl Rack for Metal {
+    fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()> {
+        if role.hardware.is_vm {
+            let bay = self.bay(role, dir, lan)?;
+            self.slots.push(Slot::Vm(Box::new(bay)));
+        } else {
+            let others = self.slots.iter();
+            let others = others.filter(|slot| matches!(slot, Slot::Namespace(_)));
+            self.slots.push(Slot::Namespace(others.count()));
+            self.others.install(role, dir, lan)?;
+        }
+        Ok(())
+    }
+
+    fn netboot(&self, agent: &Value) -> Option<NetBoot> {
+        let name = |path: &Path| path.file_name()?.to_str().map(str::to_owned);
+        let firmware = &self.files.firmware;
+        let mut dirs: Vec<PathBuf> = [&self.files.kernel, &self.files.initrd]
+            .into_iter()
+            .filter_map(|file| file.parent().map(Path::to_owned))
+            .collect();
+        dirs.extend(firmware.loaders.clone());
+        dirs.dedup();
+        Some(NetBoot {
+            dirs,
+            kernel: name(&self.files.kernel)?,
+            initrd: name(&self.files.initrd)?,
+            cmdline: cmdline(agent),
+        })
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        self.others.settle()
+    }
+
+    fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn> {
+        match &mut self.slots[index] {
+            Slot::Namespace(index) => self.others.power_on(*index, agent, lan),
+            Slot::Vm(bay) => bay.power_on(&self.files, &agent, lan),
+        }
+    }
+
+    fn check(&mut self) -> io::Result<()> {
+        for slot in &mut self.slots {
+            if let Slot::Vm(bay) = slot
+                && let Some(qemu) = &mut bay.qemu
+            {
+                qemu.still_runs()
+                    .map_err(|error| io::Error::other(format!("{}: {error}", bay.name)))?;
+            }
+        }
+        self.others.check()
+    }
+
+    fn power_off(&mut self, index: usize) -> io::Result<()> {
+        match &mut self.slots[index] {
+            Slot::Namespace(index) => self.others.power_off(*index),
+            Slot::Vm(bay) => match bay.qemu.take() {
+                Some(mut qemu) => qemu.cut_power(),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
+        match &mut self.slots[index] {
+            Slot::Namespace(index) => self.others.set_link(*index, up, lan),
+            Slot::Vm(bay) => {
+                bay.linked = up;
+                let Some(qemu) = &mut bay.qemu else {
+                    return Ok(());
+                };
+                qemu.set_link(up)?;
+                lan.set_link(bay.port, up)
+            }
+        }
+    }
+
+    fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()> {
+        match &mut self.slots[index] {
+            Slot::Namespace(index) => self.others.set_frozen(*index, frozen),
+            Slot::Vm(bay) => match &mut bay.qemu {
+                Some(qemu) => qemu.set_frozen(frozen),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// What stands on the kernel's command line: what every machine of the image wants, where this
+/// runner listens, and what the agent is told.
+fn cmdline(agent: &Value) -> String {
+    let words = [
+        quorate_image::COMMAND_LINE.to_owned(),
+        "quorate.data=required quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2".to_owned(),
+        format!("quorate.random={}", agent["seed"]),
+        format!("quorate.first-retry-ms={}", agent["first_retry_ms"]),
+    ];
+    words.join(" ")
+}

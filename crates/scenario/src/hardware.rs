@@ -1,0 +1,80 @@
+//! Machines with firmware, a clock of their own and a processor that is emulated.
+
+use std::time::Duration;
+
+use crate::raw::Boot;
+use crate::story::Story;
+
+/// What a virtual machine is. Without meaning for a machine that is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hardware {
+    /// The story wants this machine to be a virtual one among others.
+    pub wanted: bool,
+    pub boot: Boot,
+    /// `None` for what its image wants.
+    pub memory_mib: Option<u32>,
+    /// What its real-time clock says at power-on, as RFC 3339 has it without a zone; `None` for the
+    /// time of day.
+    pub clock: Option<String>,
+    /// It is one, in this run.
+    pub is_vm: bool,
+}
+
+/// Which machines of a story are virtual ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Virtual {
+    /// Those that the story says.
+    Wanted,
+    /// All that are not hollow.
+    All,
+}
+
+impl Story {
+    /// Tells the story with virtual machines, in a world that has them. Their processors are some
+    /// ten times slower when they are emulated, and they boot; so every limit is
+    /// [`VM_PATIENCE`] times what the story says, and etcd's clocks are slow unless the story sets
+    /// them. Nothing changes when the story has no such machine.
+    pub fn virtualize(&mut self, which: Virtual) {
+        let mut any = false;
+        for machine in &mut self.machines {
+            machine.hardware.is_vm =
+                !machine.hollow && (which == Virtual::All || machine.hardware.wanted);
+            any |= machine.hardware.is_vm;
+        }
+        if !any {
+            return;
+        }
+        self.formed_within *= VM_PATIENCE;
+        self.expect.quorum_gap = self.expect.quorum_gap.map(|gap| gap * VM_PATIENCE);
+        self.etcd.heartbeat.get_or_insert(HEARTBEAT);
+        self.etcd.election.get_or_insert(ELECTION);
+    }
+
+    /// True when some machine is a virtual one in this run.
+    pub fn has_vms(&self) -> bool {
+        self.machines.iter().any(|machine| machine.hardware.is_vm)
+    }
+
+    /// What of the story a world without virtual machines leaves out, in words; `None` when there
+    /// is nothing of that kind.
+    pub fn without_vms(&self) -> Option<String> {
+        let special = |hardware: &Hardware| *hardware != Hardware::default();
+        let names = self.machines.iter().filter(|m| special(&m.hardware));
+        let names: Vec<_> = names.map(|machine| machine.name.as_str()).collect();
+        let shown = names.iter().take(NAMES_SHOWN).copied();
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(NAMES_SHOWN);
+        match (names.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(format!("{shown}: no virtual machines here")),
+            (false, more) => Some(format!("{shown} and {more} more: no virtual machines here")),
+        }
+    }
+}
+
+/// By how much the limits of a story are longer where machines are virtual.
+pub const VM_PATIENCE: u32 = 6;
+/// `--heartbeat-interval` and `--election-timeout` of members whose processors are emulated.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+const ELECTION: Duration = Duration::from_secs(5);
+const NAMES_SHOWN: usize = 4;
