@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::runs::{self, NOT_HERE, root};
+use crate::runs::{self, root};
 use crate::{Paper, Trouble, load};
 
 /// True when no run of any world failed. Those that were inconclusive are counted and told.
@@ -25,7 +25,7 @@ pub(crate) fn measure(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble>
                     let at = run.told["formed_at"].as_u64();
                     formed.extend(at.map(|nanos| nanos as f64 / 1e9));
                 }
-                Some(NOT_HERE) if round == 1 => {
+                _ if run.is_not_here() && round == 1 => {
                     paper.line(&format!("  not run: {}", run.why()))?;
                     break;
                 }

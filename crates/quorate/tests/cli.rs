@@ -162,6 +162,46 @@ fn a_configuration_is_checked_as_if_it_were_served() {
     }
 }
 
+/// Whoever may change or copy a zone must be able to sign.
+#[test]
+fn a_permission_for_a_key_that_is_none_is_refused_with_the_span() {
+    let secret = "key \"xfr.\" { algorithm hmac-sha256; secret \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI=\"; };";
+    let (_keys, key) = file("xfr.key", secret);
+    let good = SIGNED.replace("/nowhere/xfr.key", &key);
+    let update = "update = [{ key = \"nsupdate.\", names = { subdomain = \"lab.test\" }, types = [\"A\"] }]\n";
+    for (text, place, complaint) in [
+        (good.clone(), "", ""),
+        (good.replace("\"xfr.\"", "\"XFR\""), "", ""),
+        (
+            good.replace("\"xfr.\"", "\"xrf.\""),
+            "quorate.toml:5:21",
+            "[dns] transfer: no key is called \"xrf.\"",
+        ),
+        (
+            good.replace("[[dns.zones]]", &format!("{update}[[dns.zones]]")),
+            "quorate.toml:6:19",
+            "[dns] update: no key is called \"nsupdate.\"",
+        ),
+    ] {
+        for verb in [&["serve", "--check"][..], &["serve"]] {
+            let (_dir, path) = file("quorate.toml", &text);
+            if complaint.is_empty() && verb.len() == 1 {
+                // It would serve.
+                continue;
+            }
+            let output = quorate(&[verb, &["--config", &path]].concat());
+            let said = stderr(&output);
+            let code = if complaint.is_empty() { 0 } else { 2 };
+            assert_eq!(output.status.code(), Some(code), "{text}: {said}");
+            assert!(said.contains(place) && said.contains(complaint), "{said}");
+            assert!(
+                complaint.is_empty() || said.contains("there are: xfr."),
+                "{said}"
+            );
+        }
+    }
+}
+
 #[test]
 fn completions_and_help_exist() {
     assert!(stdout(&quorate(&["completions", "bash"])).contains("_quorate"));

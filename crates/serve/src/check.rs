@@ -13,13 +13,14 @@ use crate::keys;
 /// # Errors
 /// With the place or the section.
 pub fn check(config: &Config) -> Result<Vec<PathBuf>, ConfigError> {
-    let Config(config) = config;
-    let files = keys::files(config).into_iter().cloned();
+    let services = &config.services;
+    let files = keys::files(services).into_iter().cloned();
     let (readable, unread): (Vec<_>, Vec<_>) =
         files.partition(|path| std::fs::File::open(path).is_ok());
     for path in &readable {
         keys::read(path)?;
     }
-    Setup::new(config, Keys::default())?;
+    Setup::new(services, Keys::default())?;
+    config.permits_known_keys()?;
     Ok(unread)
 }

@@ -6,14 +6,19 @@
 use std::path::Path;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
+use quorate_dns::Name;
 use quorate_services::SetupError;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::keys;
+
 /// The whole file, as [`quorate_services::Config`] describes it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Config(pub(crate) quorate_services::Config);
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) services: quorate_services::Config,
+    source: NamedSource<String>,
+}
 
 /// The file does not configure a server.
 #[derive(Debug, Error, Diagnostic)]
@@ -36,6 +41,24 @@ pub enum ConfigError {
     Section(#[from] SetupError),
     #[error("{path}: {message}")]
     Key { path: String, message: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NoSuchKey(Box<NoSuchKey>),
+}
+
+/// A permission for a TSIG key that the server does not know.
+#[derive(Debug, Error, Diagnostic)]
+#[error("[dns] {list}: no key is called {key:?}")]
+#[diagnostic(help("{known}"))]
+pub struct NoSuchKey {
+    list: &'static str,
+    key: String,
+    /// What there is instead.
+    known: String,
+    #[source_code]
+    source_code: NamedSource<String>,
+    #[label("nobody can sign with it")]
+    span: Option<SourceSpan>,
 }
 
 impl Config {
@@ -66,12 +89,87 @@ impl Config {
                 (error.message().to_owned(), span)
             })
         };
-        parsed.map_err(|(message, span)| ConfigError::Parse {
-            message,
-            source_code: NamedSource::new(name, text.clone()),
-            span,
-        })
+        let source = NamedSource::new(name, text.clone());
+        match parsed {
+            Ok(services) => Ok(Self { services, source }),
+            Err((message, span)) => Err(ConfigError::Parse {
+                message,
+                source_code: source,
+                span,
+            }),
+        }
     }
+
+    /// Every key that `[dns]` lets change or copy zones is one that the server knows: a permission
+    /// for a name that is spelt wrong would refuse its owner without a word. Nothing is said where
+    /// the key files cannot be read.
+    pub(crate) fn permits_known_keys(&self) -> Result<(), ConfigError> {
+        let (Some(dns), Some(keys)) = (self.services.dns(), keys::readable(&self.services)?) else {
+            return Ok(());
+        };
+        let update = dns.update.iter().filter_map(|grant| grant.key.as_ref());
+        let transfer = dns.transfer.iter().filter_map(|peer| peer.key.as_ref());
+        let update = update.map(|key| ("update", key));
+        let known = |key: &str| {
+            // What is no name is told as such later.
+            quorate_dns::text::parse_name(key, &Name::root())
+                .map_or(true, |name| keys.iter().any(|key| *key.name() == name))
+        };
+        for (list, key) in update.chain(transfer.map(|key| ("transfer", key))) {
+            if known(key) {
+                continue;
+            }
+            let names = keys.iter().map(|key| quorate_dns::text::name(key.name()));
+            let names = names.collect::<Vec<_>>().join(", ");
+            return Err(ConfigError::NoSuchKey(Box::new(NoSuchKey {
+                list,
+                key: key.clone(),
+                known: if names.is_empty() {
+                    "name the file that has it in `key_files`".to_owned()
+                } else {
+                    format!("there are: {names}; `key_files` lists the files that have more")
+                },
+                source_code: self.source.clone(),
+                span: self.place(key),
+            })));
+        }
+        Ok(())
+    }
+
+    /// Where a key of `[dns]` stands in the file.
+    fn place(&self, key: &str) -> Option<SourceSpan> {
+        let text = self.source.inner();
+        let named = |permits: &Permits| {
+            let name = permits.key.as_ref().filter(|name| name.get_ref() == key)?;
+            Some(SourceSpan::new(name.span().start.into(), name.span().len()))
+        };
+        if let Ok(places) = toml::from_str::<Places>(text) {
+            let mut all = places.dns.update.iter().chain(&places.dns.transfer);
+            return all.find_map(named);
+        }
+        let quoted = format!("{key:?}");
+        let start = text.find(&quoted)?;
+        Some(SourceSpan::new(start.into(), quoted.len()))
+    }
+}
+
+/// The permissions of the file once more, for their places.
+#[derive(Debug, Deserialize)]
+struct Places {
+    dns: Lists,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lists {
+    #[serde(default)]
+    update: Vec<Permits>,
+    #[serde(default)]
+    transfer: Vec<Permits>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Permits {
+    key: Option<toml::Spanned<String>>,
 }
 
 /// The byte at a 1-based line and column.

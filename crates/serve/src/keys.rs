@@ -31,6 +31,23 @@ pub(crate) fn load(config: &Config) -> Result<Keys, ConfigError> {
     Ok(keys)
 }
 
+/// The keys that the DNS server would know, without making one; `None` when not all of their files
+/// can be read here.
+pub(crate) fn readable(config: &Config) -> Result<Option<Vec<Key>>, ConfigError> {
+    let mut keys = Vec::new();
+    for path in config.dns().into_iter().flat_map(|dns| &dns.key_files) {
+        if fs::File::open(path).is_err() {
+            return Ok(None);
+        }
+        keys.extend(read(path)?);
+    }
+    if config.ddns().is_some_and(|ddns| ddns.key_file.is_none()) {
+        // Of its name, not its secret: nothing is signed with it.
+        keys.extend(quorate_services::setup::own_key(vec![0; OWN_KEY_LEN]).ok());
+    }
+    Ok(Some(keys))
+}
+
 /// The files that others made.
 pub(crate) fn files(config: &Config) -> Vec<&PathBuf> {
     let dns = config.dns().into_iter().flat_map(|dns| &dns.key_files);

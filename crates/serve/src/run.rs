@@ -113,7 +113,9 @@ struct Daemon {
 
 impl Daemon {
     async fn start(config: Config) -> Result<Self, ServeError> {
-        let Config(config) = config;
+        // Before anything is made or written.
+        config.permits_known_keys()?;
+        let config = config.services;
         let directory = Directory::default();
         let log = Disk::open(&config.state_dir.join("state"))?;
         let setup = Setup::new(&config, keys::load(&config)?)?;
