@@ -507,7 +507,7 @@ fn a_failing_run_is_made_small_and_fails_the_same_way() {
         "--no-gate",
         "--faults",
         "--seed",
-        "2",
+        "5",
         "--format",
         "json",
         "--out",
