@@ -20,6 +20,7 @@ use quorate_serve::{Event, Line, control_path};
 use serde_json::Value;
 
 use crate::sandboxed::program;
+use crate::stories::wait_for;
 
 /// Where the daemons are.
 pub const SERVER: Ipv4Addr = addr(1);
@@ -250,15 +251,8 @@ pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The same with a patience of its own.
-pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + patience;
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(Instant::now() < end, "waited {patience:?} for {what}");
-        thread::park_timeout(LOOK_AGAIN);
-    }
+pub fn within<T>(patience: Duration, what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_for(patience, look).unwrap_or_else(|| panic!("waited {patience:?} for {what}"))
 }
 
 /// A command for a program whose need the case declared.
@@ -287,5 +281,4 @@ fn plug(lan: &Lan, host: u8) -> Station {
 
 /// No test waits longer for anything, unless it says so.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const PREFIX_LEN: u8 = 24;

@@ -4,6 +4,7 @@ pub mod checks;
 pub mod dns_tools;
 pub mod lab;
 pub mod sandboxed;
+pub mod stories;
 
 use std::path::{Path, PathBuf};
 

@@ -1,28 +1,29 @@
 //! The world `container`: stories told to containers of a Docker engine, and what a run leaves
 //! behind in it: nothing.
 //!
-//! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
+//! This program is also the `quorate` that it tests.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use quorate_lab::engine::LABEL;
 use quorate_lab::{Engine, Image};
+use quorate_tests::stories::{
+    self, Nobody, check, check_empty, check_exit, cli, fetched_etcd, is_command_line, scenario,
+    text, unless, wait_for,
+};
 use testcontainers::GenericBuildableImage;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::query_parameters::ListContainersOptionsBuilder;
 use testcontainers::core::BuildImageOptions;
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::runners::AsyncBuilder as _;
-
-/// Set for a child that shall be the command line.
-const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
 
 type Case = fn() -> Result<(), Failed>;
 
@@ -56,22 +57,15 @@ const CASES: [(&str, Case); 13] = [
 ];
 
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some() {
+    if is_command_line() {
         return quorate::main();
     }
     let mut arguments = Arguments::from_args();
     // A run keeps both cores of a small machine busy.
     arguments.test_threads.get_or_insert(2);
     let missing = if arguments.list { None } else { missing() };
-    let mut trials: Vec<_> = CASES
-        .into_iter()
-        .map(|(name, case)| Trial::test(name, case))
-        .collect();
-    if let Some(reason) = missing {
-        let kind = format!("not run: {reason}");
-        let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
-        trials = trials.into_iter().map(skip).collect();
-    }
+    let trials = CASES.map(|(name, case)| Trial::test(name, case));
+    let mut trials = unless(missing.as_deref(), trials.into());
     trials.push(Trial::test(
         "without_an_engine_it_says_what_to_do",
         without_an_engine,
@@ -81,29 +75,10 @@ fn main() -> ExitCode {
 
 /// Why no story can be told here: no engine, no etcd, or no namespaces for the servers.
 fn missing() -> Option<String> {
-    let first = |bytes: &[u8]| text(bytes).lines().next().unwrap_or_default().to_owned();
-    if let Err(error) = Engine::connect() {
-        return Some(error.to_string());
+    match Engine::connect() {
+        Err(error) => Some(error.to_string()),
+        Ok(_) => stories::missing("container", &["3.5", "3.4"]),
     }
-    for version in ["3.5", "3.4"] {
-        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
-        if !fetched.status.success() {
-            return Some(first(&fetched.stderr));
-        }
-    }
-    let tried = run(&scenarios().join("one-machine.toml"), &[]).ok()?;
-    (tried.status.code() == Some(3)).then(|| first(&tried.stderr))
-}
-
-fn scenarios() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
-}
-
-/// The command line, with a terminal's behaviour off.
-fn cli() -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.env(AS_CLI, "1").stdin(Stdio::null());
-    command
 }
 
 /// A run in the world `container`, in the directory for temporary files `temp`.
@@ -119,43 +94,14 @@ fn run(file: &Path, more: &[&str]) -> Result<Output, Failed> {
     Ok(contained(file, temp.path()).args(more).output()?)
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
-    if holds {
-        Ok(())
-    } else {
-        Err(format!("expected {expected}, got {told}").into())
-    }
-}
-
-fn check_exit(output: &Output, code: i32) -> Result<(), Failed> {
-    let told = format!(
-        "exit {:?}\n{}\n{}",
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    check(
-        output.status.code() == Some(code),
-        &format!("exit code {code}"),
-        &told,
-    )
-}
-
 /// A file of `scenarios/` is told to containers as it is.
 fn passes(story: &str, more: &[&str]) -> Result<(), Failed> {
-    check_exit(
-        &run(&scenarios().join(story).with_extension("toml"), more)?,
-        0,
-    )
+    check_exit(&run(&scenario(story), more)?, 0)
 }
 
 /// The same words as in the world `host`: the IDs are what etcd's formula makes of the names.
 fn a_cluster_splits_here_too() -> Result<(), Failed> {
-    let output = run(&scenarios().join("gradual-records.toml"), &[])?;
+    let output = run(&scenario("gradual-records"), &[])?;
     check_exit(&output, 1)?;
     let said = text(&output.stdout);
     check(
@@ -167,12 +113,8 @@ fn a_cluster_splits_here_too() -> Result<(), Failed> {
 
 /// An image without our layout, as etcd's own: the program is somewhere in its `PATH`.
 fn a_named_image() -> Result<(), Failed> {
-    let fetched = cli()
-        .args(["etcd", "fetch", "3.4", "--format", "json"])
-        .output()?;
-    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
-    let etcd = fetched["etcd"].as_str().ok_or("no path of etcd")?;
-    let ours = Image::with_etcd(&Engine::connect()?, Path::new(etcd))?.shown();
+    let etcd = fetched_etcd("3.4")?;
+    let ours = Image::with_etcd(&Engine::connect()?, &etcd)?.shown();
     let dockerfile = format!(
         "FROM {ours} AS ours\nFROM scratch\n\
          COPY --from=ours /opt/etcd/etcd /usr/local/bin/etcd\n\
@@ -185,7 +127,7 @@ fn a_named_image() -> Result<(), Failed> {
     let options = BuildImageOptions::new().with_skip_if_exists(true);
     let _ = block_on(named.build_image_with(options))?;
     let image = format!("localhost/quorate-test-etcd:{tag}");
-    let output = run(&scenarios().join("old-etcd.toml"), &["--image", &image])?;
+    let output = run(&scenario("old-etcd"), &["--image", &image])?;
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
     check(
@@ -201,46 +143,13 @@ fn a_docker_user() -> Result<(), Failed> {
         // Then every other test here has shown it.
         return Ok(());
     }
-    const NOBODY: &str = "65534";
     let group = fs::metadata("/var/run/docker.sock")?.gid().to_string();
-    let home = tempfile::tempdir()?;
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o1777))?;
-    let program = home.path().join("quorate");
-    fs::copy(std::env::current_exe()?, &program)?;
-    let story = home.path().join("three-members.toml");
-    fs::copy(scenarios().join("three-members.toml"), &story)?;
-    let fetched = cli()
-        .args(["etcd", "fetch", "3.5", "--format", "json"])
-        .output()?;
-    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
-    let etcd = home.path().join("etcd");
-    fs::copy(fetched["etcd"].as_str().ok_or("no path of etcd")?, &etcd)?;
-    let as_nobody = |groups: &[&str]| -> Result<Output, Failed> {
-        Ok(Command::new("setpriv")
-            .args(["--reuid", NOBODY, "--regid", NOBODY, "--bounding-set=-all"])
-            .args(groups)
-            .arg("--")
-            .arg(&program)
-            .arg("run")
-            .arg(&story)
-            .args(["--world", "container", "--etcd"])
-            .arg(&etcd)
-            .env(AS_CLI, "1")
-            .env("TMPDIR", home.path())
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .output()?)
-    };
-    check_exit(&as_nobody(&["--groups", &group])?, 0)?;
-    let mine = |entry: &fs::DirEntry| {
-        let name = entry.file_name();
-        name.to_string_lossy().starts_with("quorate-run-")
-    };
-    let left = fs::read_dir(home.path())?.filter_map(Result::ok);
-    let left: Vec<_> = left.filter(mine).collect();
-    check(left.is_empty(), "no files", &format!("{left:?}"))?;
+    let nobody = Nobody::new()?;
+    let contained = |group| nobody.runs(group).args(["--world", "container"]).output();
+    check_exit(&contained(Some(&group))?, 0)?;
+    nobody.check_nothing_left()?;
     // And without the group: no engine, and how to get one.
-    let refused = as_nobody(&["--clear-groups"])?;
+    let refused = contained(None)?;
     check_exit(&refused, 3)?;
     let told = text(&refused.stderr);
     check(told.contains("group `docker`"), "the remedy", &told)
@@ -248,7 +157,7 @@ fn a_docker_user() -> Result<(), Failed> {
 
 fn kept_disks() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
-    let output = contained(&scenarios().join("one-machine.toml"), temp.path())
+    let output = contained(&scenario("one-machine"), temp.path())
         .arg("--keep")
         .output()?;
     check_exit(&output, 0)?;
@@ -265,7 +174,7 @@ fn kept_disks() -> Result<(), Failed> {
 /// the servers were there.
 fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
-    let story = scenarios().join("three-members.toml");
+    let story = scenario("three-members");
     let mut child = contained(&story, temp.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -293,17 +202,16 @@ fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
     gone.ok_or_else(left)?;
     // An empty directory may be left by a killed run; the next one removes it.
     if signal == Some("KILL") {
-        let next = scenarios().join("one-machine.toml");
+        let next = scenario("one-machine");
         check_exit(&contained(&next, temp.path()).output()?, 0)?;
     }
-    let files: Vec<_> = fs::read_dir(temp.path())?.filter_map(Result::ok).collect();
-    check(files.is_empty(), "no files", &format!("{files:?}"))
+    check_empty(temp.path())
 }
 
 /// A machine that hangs cannot see that its runner is gone; its PID 1 does.
 fn killed_while_frozen() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
-    let told = fs::read_to_string(scenarios().join("one-machine.toml"))?;
+    let told = fs::read_to_string(scenario("one-machine"))?;
     let steps = [("1ms", "freeze"), ("10m", "thaw")].map(|(after, action)| {
         format!("[[steps]]\nafter_formed = \"{after}\"\ndo = \"{action}\"\nmachine = \"solo\"\n")
     });
@@ -331,7 +239,7 @@ fn killed_while_frozen() -> Result<(), Failed> {
 /// A container whose PID 1 is stopped too cannot see that its runner is gone. The next run removes it.
 fn sweep() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
-    let mut child = contained(&scenarios().join("one-machine.toml"), temp.path())
+    let mut child = contained(&scenario("one-machine"), temp.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
@@ -351,7 +259,7 @@ fn sweep() -> Result<(), Failed> {
     });
     only.ok_or_else(|| format!("{frozen} alone, got {:?}", owned(temp.path())))?;
     check_exit(
-        &contained(&scenarios().join("one-machine.toml"), temp.path()).output()?,
+        &contained(&scenario("one-machine"), temp.path()).output()?,
         0,
     )?;
     let left = owned(temp.path())?;
@@ -361,7 +269,7 @@ fn sweep() -> Result<(), Failed> {
 fn without_an_engine() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
     let nowhere = format!("unix://{}/none.sock", temp.path().display());
-    let output = contained(&scenarios().join("three-members.toml"), temp.path())
+    let output = contained(&scenario("three-members"), temp.path())
         .env("DOCKER_HOST", nowhere)
         .output()?;
     check_exit(&output, 3)?;
@@ -402,17 +310,4 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
         .enable_all()
         .build();
     runtime.expect("a runtime").block_on(work)
-}
-
-fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + patience;
-    loop {
-        if let Some(seen) = look() {
-            return Some(seen);
-        }
-        if Instant::now() > end {
-            return None;
-        }
-        std::thread::yield_now();
-    }
 }

@@ -2,21 +2,18 @@
 //! the differences that [`DIFFERENCES`] declares. Anything else that differs is a failure that
 //! shows both sides.
 //!
-//! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
+//! This program is also the `quorate` that it tests.
 
 #[path = "parity/trace.rs"]
 mod trace;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use quorate_scenario::Observation;
+use quorate_tests::stories::{self, cli, is_command_line, scenario, unless};
 
 use trace::Trace;
-
-/// Set for a child that shall be the command line.
-const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
 
 /// Stories that both worlds tell.
 const STORIES: [&str; 9] = [
@@ -72,7 +69,7 @@ const DIFFERENCES: [(&str, &str); 9] = [
 ];
 
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some() {
+    if is_command_line() {
         return quorate::main();
     }
     let mut arguments = Arguments::from_args();
@@ -80,43 +77,12 @@ fn main() -> ExitCode {
     let missing = if arguments.list {
         None
     } else {
-        what_is_missing()
+        stories::missing("host", &["3.5", "3.4"])
     };
-    let mut trials: Vec<Trial> = STORIES
-        .into_iter()
-        .map(|name| Trial::test(name, move || compare(name)))
-        .collect();
-    if let Some(reason) = missing {
-        let kind = format!("not run: {}", reason.lines().next().unwrap_or_default());
-        let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
-        trials = trials.into_iter().map(skip).collect();
-    }
+    let trials = STORIES.map(|name| Trial::test(name, move || compare(name)));
+    let mut trials = unless(missing.as_deref(), trials.into());
     trials.push(Trial::test("a_difference_is_shown", a_difference_is_shown));
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Why no scenario can run in `host` here: no namespaces, or no etcd.
-fn what_is_missing() -> Option<String> {
-    for version in ["3.5", "3.4"] {
-        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
-        if !fetched.status.success() {
-            return Some(String::from_utf8_lossy(&fetched.stderr).into_owned());
-        }
-    }
-    let story = scenario("one-machine");
-    let tried = cli().arg("run").arg(story).output().ok()?;
-    (tried.status.code() == Some(3)).then(|| String::from_utf8_lossy(&tried.stderr).into_owned())
-}
-
-fn scenario(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/{name}.toml"))
-}
-
-/// The command line, with a terminal's behaviour off.
-fn cli() -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.env(AS_CLI, "1").stdin(Stdio::null());
-    command
 }
 
 /// What was observed in one world.

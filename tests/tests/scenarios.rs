@@ -1,7 +1,7 @@
 //! Every scenario file as a test, run by the command line in the world `host`; and what a run
 //! leaves behind: nothing.
 //!
-//! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
+//! This program is also the `quorate` that it tests.
 
 #[path = "scenarios/left.rs"]
 mod left;
@@ -9,10 +9,14 @@ mod left;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use left::{Host, Process};
 use libtest_mimic::{Arguments, Failed, Trial};
+use quorate_tests::stories::{
+    self, Nobody, check, check_empty, check_exit, cli, is_command_line, scenario, scenarios, text,
+    unless, wait_for,
+};
 
 /// Stories that the tests of the world `sim` tell: so many processes would starve a small host,
 /// above all in a debug build. Those with hollow machines pass in a release build (README).
@@ -34,16 +38,16 @@ type Case = fn() -> Result<(), Failed>;
 /// How runs end.
 const LEAVES_NOTHING: [(&str, Case); 6] = [
     ("a_run_leaves_nothing", || {
-        leaves_nothing("three-members.toml", None)
+        leaves_nothing("three-members", None)
     }),
     ("a_killed_run_leaves_nothing", || {
-        leaves_nothing("three-members.toml", Some("KILL"))
+        leaves_nothing("three-members", Some("KILL"))
     }),
     ("a_terminated_run_leaves_nothing", || {
-        leaves_nothing("three-members.toml", Some("TERM"))
+        leaves_nothing("three-members", Some("TERM"))
     }),
     ("a_killed_run_with_hollow_machines_leaves_nothing", || {
-        leaves_nothing("stampede-1000.toml", Some("KILL"))
+        leaves_nothing("stampede-1000", Some("KILL"))
     }),
     ("an_interrupted_comparison_leaves_nothing", || {
         is_interrupted(&["compare", "--runs", "100"], "last power-on to healthy")
@@ -54,11 +58,8 @@ const LEAVES_NOTHING: [(&str, Case); 6] = [
     }),
 ];
 
-/// Set for a child that shall be the command line.
-const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
-
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some() {
+    if is_command_line() {
         return quorate::main();
     }
     let mut arguments = Arguments::from_args();
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
     let missing = if arguments.list {
         None
     } else {
-        what_is_missing()
+        stories::missing("host", &["3.5", "3.4"])
     };
     let mut trials = Vec::new();
     for file in story_files() {
@@ -94,30 +95,8 @@ fn main() -> ExitCode {
         "the_report_has_everything",
         the_report_has_everything,
     ));
-    if let Some(reason) = missing {
-        let reason = reason.lines().next().unwrap_or_default();
-        let kind = format!("not run: {reason}");
-        let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
-        trials = trials.into_iter().map(skip).collect();
-    }
+    let trials = unless(missing.as_deref(), trials);
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Why no scenario can run here: no namespaces, or no etcd.
-fn what_is_missing() -> Option<String> {
-    for version in ["3.5", "3.4"] {
-        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
-        if !fetched.status.success() {
-            return Some(text(&fetched.stderr));
-        }
-    }
-    let story = scenarios().join("one-machine.toml");
-    let tried = cli().arg("run").arg(story).output().ok()?;
-    (tried.status.code() == Some(3)).then(|| text(&tried.stderr))
-}
-
-fn scenarios() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
 }
 
 fn story_files() -> Vec<PathBuf> {
@@ -132,17 +111,6 @@ fn story_files() -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
-}
-
-/// The command line, with a terminal's behaviour off.
-fn cli() -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.env(AS_CLI, "1").stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Runs a story. The artifacts of one that fails go away with its temporary directory; what it
@@ -194,49 +162,13 @@ fn judge(name: &str, file: &Path) -> Result<(), Failed> {
     }
 }
 
-fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
-    if holds {
-        Ok(())
-    } else {
-        Err(format!("expected {expected}, got {told}").into())
-    }
-}
-
 /// The whole chain as `nobody`, with nothing but a cache that it can write to.
 fn an_ordinary_user_needs_no_root() -> Result<(), Failed> {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::process::CommandExt as _;
-
     if !rustix::process::geteuid().is_root() {
         // Then every other test here has shown it.
         return Ok(());
     }
-    const NOBODY: u32 = 65_534;
-    let home = tempfile::tempdir()?;
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))?;
-    let program = home.path().join("quorate");
-    fs::copy(std::env::current_exe()?, &program)?;
-    let story = home.path().join("three-members.toml");
-    fs::copy(scenarios().join("three-members.toml"), &story)?;
-    let etcd = home.path().join("etcd");
-    let fetched = cli()
-        .args(["etcd", "fetch", "3.5", "--format", "json"])
-        .output()?;
-    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
-    fs::copy(fetched["etcd"].as_str().ok_or("no path of etcd")?, &etcd)?;
-    let output = Command::new(&program)
-        .env(AS_CLI, "1")
-        .arg("run")
-        .arg(&story)
-        .arg("--etcd")
-        .arg(&etcd)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .uid(NOBODY)
-        .gid(NOBODY)
-        .output()?;
-    let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-    check(output.status.code() == Some(0), "exit code 0", &told)
+    check_exit(&Nobody::new()?.runs(None).output()?, 0)
 }
 
 /// After a run no process, namespace, mount, interface or file of it is left; whatever ended it.
@@ -244,7 +176,7 @@ fn leaves_nothing(story: &str, signal: Option<&str>) -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
     let before = Host::look()?;
     let mut command = cli();
-    command.arg("run").arg(scenarios().join(story));
+    command.arg("run").arg(scenario(story));
     let (mut child, all) = alive(command, temp.path(), signal.is_some())?;
     if let Some(signal) = signal {
         kill(signal, &child.id().to_string())?;
@@ -255,11 +187,11 @@ fn leaves_nothing(story: &str, signal: Option<&str>) -> Result<(), Failed> {
     if signal == Some("KILL") {
         cli()
             .arg("run")
-            .arg(scenarios().join("one-machine.toml"))
+            .arg(scenario("one-machine"))
             .env("TMPDIR", temp.path())
             .output()?;
     }
-    no_files(temp.path())
+    check_empty(temp.path())
 }
 
 /// What a terminal does on Ctrl-C, to a verb in the midst of many runs: it tells what it has.
@@ -270,7 +202,7 @@ fn is_interrupted(verb: &[&str], tells: &str) -> Result<(), Failed> {
     let mut command = cli();
     command
         .args(verb)
-        .arg(scenarios().join("three-members.toml"))
+        .arg(scenario("three-members"))
         .process_group(0);
     let (child, all) = alive(command, temp.path(), true)?;
     kill("INT", &format!("-{}", child.id()))?;
@@ -280,7 +212,7 @@ fn is_interrupted(verb: &[&str], tells: &str) -> Result<(), Failed> {
     check(code == Some(130), "exit code 130", &format!("{code:?}"))?;
     check(told.contains(tells), "what it has", &told)?;
     all_gone(&all, &before)?;
-    no_files(temp.path())
+    check_empty(temp.path())
 }
 
 /// A verb that runs three members, once they live, and all its processes. One that ends by
@@ -331,27 +263,9 @@ fn all_gone(all: &[Process], before: &Host) -> Result<(), Failed> {
     )
 }
 
-fn no_files(temp: &Path) -> Result<(), Failed> {
-    let files: Vec<_> = fs::read_dir(temp)?.filter_map(Result::ok).collect();
-    check(files.is_empty(), "no files", &format!("{files:?}"))
-}
-
-fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + patience;
-    loop {
-        if let Some(seen) = look() {
-            return Some(seen);
-        }
-        if Instant::now() > end {
-            return None;
-        }
-        std::thread::yield_now();
-    }
-}
-
 fn the_report_has_everything() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
-    let story = scenarios().join("three-members.toml");
+    let story = scenario("three-members");
     let output = cli()
         .arg("run")
         .arg(&story)

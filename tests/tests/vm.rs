@@ -1,19 +1,19 @@
 //! The world `vm`: stories told to virtual machines under QEMU, and what a run leaves behind:
 //! nothing.
 //!
-//! This program is also the `quorate` that it tests, and the first process of its machines: under
-//! [`AS_CLI`] it is the command line.
+//! This program is also the `quorate` that it tests, and the first process of its machines.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-
-/// Set for a child that shall be the command line.
-const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
+use quorate_tests::checks::has;
+use quorate_tests::stories::{
+    self, Nobody, check, check_exit, cli, is_command_line, scenario, text, unless, wait_for,
+};
 
 type Case = fn() -> Result<(), Failed>;
 
@@ -24,108 +24,38 @@ const CASES: [(&str, Case); 3] = [
 ];
 
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some() {
+    if is_command_line() {
         return quorate::main();
     }
     let mut arguments = Arguments::from_args();
     // Three emulated machines keep the processors of a small host busy.
     arguments.test_threads.get_or_insert(1);
     let missing = if arguments.list { None } else { missing() };
-    let mut trials: Vec<_> = CASES
-        .into_iter()
-        .map(|(name, case)| Trial::test(name, case))
-        .collect();
-    if let Some(reason) = missing {
-        let kind = format!("not run: {reason}");
-        let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
-        trials = trials.into_iter().map(skip).collect();
-    }
+    let trials = CASES.map(|(name, case)| Trial::test(name, case));
+    let mut trials = unless(missing.as_deref(), trials.into());
     trials.push(Trial::test("without_qemu_it_says_what_to_do", without_qemu));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// Why no story can be told here: no QEMU, no image, or no namespaces for the servers.
 fn missing() -> Option<String> {
-    let dirs = std::env::var_os("PATH").unwrap_or_default();
-    let mut dirs = std::env::split_paths(&dirs);
-    if !dirs.any(|dir| dir.join("qemu-system-x86_64").is_file()) {
+    if !has("qemu-system-x86_64") {
         return Some("there is no QEMU".to_owned());
     }
-    // Gets etcd and the image's packages. Where they cannot be had, the run says 3.
-    let one = scenarios().join("one-machine.toml");
-    let tried = cli().arg("run").arg(one).args(["--world", "vm"]).output();
-    let tried = tried.ok()?;
-    let said = text(&tried.stderr);
-    (tried.status.code() == Some(3)).then(|| said.lines().last().unwrap_or_default().to_owned())
-}
-
-fn scenarios() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
-}
-
-/// The command line, with a terminal's behaviour off.
-fn cli() -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.env(AS_CLI, "1").stdin(Stdio::null());
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
-    if holds {
-        Ok(())
-    } else {
-        Err(format!("expected {expected}, got {told}").into())
-    }
-}
-
-fn check_exit(output: &Output, code: i32) -> Result<(), Failed> {
-    let told = format!(
-        "exit {:?}\n{}\n{}",
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr)
-    );
-    let expected = format!("exit code {code}");
-    check(output.status.code() == Some(code), &expected, &told)
+    // Gets etcd and the image's packages. Where they cannot be had, the run says 3 in its last line.
+    let said = stories::missing("vm", &[])?;
+    said.lines().last().map(str::to_owned)
 }
 
 /// The whole way from firmware to quorum, by a user who has nothing; each link of it is shown.
 fn three_members() -> Result<(), Failed> {
-    let home = tempfile::tempdir()?;
-    let (program, mut command) = if rustix::process::geteuid().is_root() {
-        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o1777))?;
-        let program = home.path().join("quorate");
-        fs::copy(std::env::current_exe()?, &program)?;
-        let mut command = Command::new("setpriv");
-        let nobody = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
-        command.args(nobody).arg("--bounding-set=-all").arg("--");
-        command.arg(&program);
-        (program, command)
-    } else {
-        let program = std::env::current_exe()?;
-        let command = Command::new(&program);
-        (program, command)
-    };
-    let story = home.path().join("three-members.toml");
-    fs::copy(scenarios().join("three-members.toml"), &story)?;
-    let etcd = home.path().join("etcd");
-    fs::copy(fetched_etcd()?, &etcd)?;
-    let cache = home.path().join("cache");
+    let nobody = Nobody::new()?;
+    let cache = nobody.home().join("cache");
     cache_for_anybody(&cache)?;
-    let output = command
-        .arg("run")
-        .arg(&story)
-        .args(["--world", "vm", "--etcd"])
-        .arg(&etcd)
-        .env(AS_CLI, "1")
-        .env("TMPDIR", home.path())
+    let output = nobody
+        .runs(None)
+        .args(["--world", "vm"])
         .env("QUORATE_CACHE", &cache)
-        .current_dir("/")
-        .stdin(Stdio::null())
         .output()?;
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
@@ -143,14 +73,7 @@ fn three_members() -> Result<(), Failed> {
     let machines = lines.filter(|line| line.starts_with('n'));
     let whole = machines.filter(|line| !line.contains(" - ")).count();
     check(whole == 3, "three machines that reached them all", &said)?;
-    let left = fs::read_dir(home.path())?.filter_map(Result::ok);
-    let mine = |entry: &fs::DirEntry| {
-        let name = entry.file_name();
-        name.to_string_lossy().starts_with("quorate-run-")
-    };
-    let left: Vec<_> = left.filter(mine).collect();
-    check(left.is_empty(), "no files", &format!("{left:?}"))?;
-    check(program.is_file(), "the program", "none")
+    nobody.check_nothing_left()
 }
 
 /// Debian's packages, so that each test need not fetch them; the image is made there anew.
@@ -175,17 +98,8 @@ fn cache_for_anybody(cache: &Path) -> Result<(), Failed> {
     check(opened.success(), "an open cache", "a closed one")
 }
 
-fn fetched_etcd() -> Result<PathBuf, Failed> {
-    let fetched = cli()
-        .args(["etcd", "fetch", "3.5", "--format", "json"])
-        .output()?;
-    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
-    Ok(fetched["etcd"].as_str().ok_or("no path of etcd")?.into())
-}
-
 fn mixed() -> Result<(), Failed> {
-    let story = scenarios().join("metal-mixed.toml");
-    check_exit(&cli().arg("run").arg(story).output()?, 0)
+    check_exit(&cli().arg("run").arg(scenario("metal-mixed")).output()?, 0)
 }
 
 /// QEMU's own processes end with the runner, however that ends.
@@ -193,7 +107,7 @@ fn leaves_nothing() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
     let mut child = cli()
         .arg("run")
-        .arg(scenarios().join("three-members.toml"))
+        .arg(scenario("three-members"))
         .args(["--world", "vm"])
         .env("TMPDIR", temp.path())
         .stdout(Stdio::null())
@@ -227,19 +141,6 @@ fn emulators(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + patience;
-    loop {
-        if let Some(seen) = look() {
-            return Some(seen);
-        }
-        if Instant::now() > end {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn without_qemu() -> Result<(), Failed> {
     let nothing = tempfile::tempdir()?;
     // The etcd only has to be there: the run does not come to it.
@@ -248,7 +149,7 @@ fn without_qemu() -> Result<(), Failed> {
     fs::set_permissions(&etcd, fs::Permissions::from_mode(0o755))?;
     let output = cli()
         .arg("run")
-        .arg(scenarios().join("three-members.toml"))
+        .arg(scenario("three-members"))
         .args(["--world", "vm", "--etcd"])
         .arg(&etcd)
         .env("PATH", "/nowhere")
@@ -261,5 +162,3 @@ fn without_qemu() -> Result<(), Failed> {
         &told,
     )
 }
-
-const NOBODY: &str = "65534";

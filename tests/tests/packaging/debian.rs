@@ -5,9 +5,8 @@
 use std::collections::BTreeSet;
 
 use quorate_tests::checks::succeed;
+use quorate_tests::stories::cli;
 use quorate_tests::{read, root};
-
-use crate::cli;
 
 /// What the package's list says is in the repository, is there; and what it says `packaging/files`
 /// makes, are the manual pages and completions of this program.

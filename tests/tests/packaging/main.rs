@@ -1,17 +1,18 @@
 //! What packages are made of: units, the example configuration, their metadata; and `quorate
 //! serve` run as the unit runs it.
 //!
-//! This program is also the `quorate` that it tests: under [`AS_CLI`] it is the command line.
+//! This program is also the `quorate` that it tests.
 
 mod debian;
 mod served;
 mod unit;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 use quorate_tests::checks::{self, Check};
 use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB, Need};
+use quorate_tests::stories::is_command_line;
 
 const CASES: [Case; 1] = [Case {
     name: "the_unit_serves_the_example_with_two_capabilities",
@@ -42,28 +43,20 @@ const CHECKS: [Check; 6] = [
     ),
 ];
 
-/// Set for a child that shall be the command line.
-const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
-
 fn main() -> ExitCode {
-    if std::env::var_os(AS_CLI).is_some() {
+    if is_command_line() {
         return quorate::main();
     }
-    let first = std::env::args().nth(1).unwrap_or_default();
-    if quorate::is_part_of_run() || first == HIDDEN_VERB {
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|first| first == HIDDEN_VERB)
+    {
         return sandboxed::main(&CASES);
     }
     let arguments = Arguments::from_args();
     let mut trials = sandboxed::trials(&CASES, arguments.list);
     trials.extend(checks::trials(&CHECKS));
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// The command line.
-fn cli() -> Command {
-    let mut command = Command::new("/proc/self/exe");
-    command.env(AS_CLI, "yes");
-    command
 }
 
 const fn check(name: &'static str, needs: &'static [Need], run: fn()) -> Check {

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::read;
-
-use crate::cli;
+use quorate_tests::stories::cli;
 
 pub(crate) const UNIT: &str = "packaging/quorate.service";
 pub(crate) const EXAMPLE: &str = "packaging/quorate.toml";

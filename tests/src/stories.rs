@@ -1,0 +1,193 @@
+//! Test programs that tell stories to the command line, from start to exit.
+//!
+//! Such a program is also the `quorate` that it tests: it starts itself again by [`cli`], and is
+//! the command line when [`is_command_line`].
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use tempfile::TempDir;
+
+/// True when this process shall be `quorate` and nothing else. Ask before the first thread starts.
+pub fn is_command_line() -> bool {
+    quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some()
+}
+
+/// The command line, with a terminal's behaviour off.
+///
+/// # Panics
+/// When this program has no path.
+pub fn cli() -> Command {
+    command_line(std::env::current_exe().expect("this program has a path"))
+}
+
+fn command_line(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env(AS_CLI, "1").stdin(Stdio::null());
+    command
+}
+
+/// The directory of the stories that people find in the repository.
+pub fn scenarios() -> PathBuf {
+    crate::root().join("scenarios")
+}
+
+/// A story of it, by its name.
+pub fn scenario(name: &str) -> PathBuf {
+    scenarios().join(name).with_extension("toml")
+}
+
+/// The path of an etcd of this version; fetched when there is none.
+pub fn fetched_etcd(version: &str) -> Result<PathBuf, Failed> {
+    let fetched = cli()
+        .args(["etcd", "fetch", version, "--format", "json"])
+        .output()?;
+    check_exit(&fetched, 0)?;
+    let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
+    Ok(fetched["etcd"].as_str().ok_or("no path of etcd")?.into())
+}
+
+/// Why no story can be told in this world here: one of these versions of etcd cannot be had, or
+/// the run of a single machine cannot begin.
+pub fn missing(world: &str, versions: &[&str]) -> Option<String> {
+    for version in versions {
+        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
+        if !fetched.status.success() {
+            return Some(text(&fetched.stderr));
+        }
+    }
+    let one = scenario("one-machine");
+    let tried = cli().arg("run").arg(one).args(["--world", world]).output();
+    let tried = tried.ok()?;
+    (tried.status.code() == Some(3)).then(|| text(&tried.stderr))
+}
+
+/// Trials that are not run, with the first line of the reason; as they are, without one.
+pub fn unless(missing: Option<&str>, trials: Vec<Trial>) -> Vec<Trial> {
+    let Some(reason) = missing else {
+        return trials;
+    };
+    let reason = reason.lines().next().unwrap_or_default();
+    let kind = format!("not run: {reason}");
+    let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
+    trials.into_iter().map(skip).collect()
+}
+
+/// What a program said.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// # Errors
+/// What was expected and what was told instead, when it does not hold.
+pub fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("expected {expected}, got {told}").into())
+    }
+}
+
+/// # Errors
+/// All that a run said, when it ended otherwise.
+pub fn check_exit(output: &Output, code: i32) -> Result<(), Failed> {
+    let told = format!(
+        "exit {:?}\n{}\n{}",
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    let expected = format!("exit code {code}");
+    check(output.status.code() == Some(code), &expected, &told)
+}
+
+/// # Errors
+/// The names of the files in a directory that should be empty.
+pub fn check_empty(dir: &Path) -> Result<(), Failed> {
+    let files: Vec<_> = fs::read_dir(dir)?.filter_map(Result::ok).collect();
+    check(files.is_empty(), "no files", &format!("{files:?}"))
+}
+
+/// Looks again and again, until there is something to see; none when patience ends.
+pub fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        if Instant::now() > end {
+            return None;
+        }
+        thread::park_timeout(LOOK_AGAIN);
+    }
+}
+
+/// A user who has nothing but a directory with this program, `three-members.toml` and an etcd.
+/// It is `nobody` if these tests are root's, else whoever runs them.
+#[derive(Debug)]
+pub struct Nobody {
+    home: TempDir,
+}
+
+impl Nobody {
+    /// Copies everything.
+    pub fn new() -> Result<Self, Failed> {
+        let home = tempfile::tempdir()?;
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o1777))?;
+        fs::copy(std::env::current_exe()?, home.path().join("quorate"))?;
+        let story = "three-members.toml";
+        fs::copy(scenarios().join(story), home.path().join(story))?;
+        fs::copy(fetched_etcd("3.5")?, home.path().join("etcd"))?;
+        Ok(Self { home })
+    }
+
+    /// The directory, which anybody may write to. Temporary files go there too.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// `quorate run three-members.toml --etcd …`, as a member of this group only.
+    pub fn runs(&self, group: Option<&str>) -> Command {
+        let program = self.home().join("quorate");
+        let mut command = if rustix::process::geteuid().is_root() {
+            let mut command = command_line("setpriv");
+            command.args(["--reuid", NOBODY, "--regid", NOBODY, "--bounding-set=-all"]);
+            match group {
+                Some(group) => command.args(["--groups", group]),
+                None => command.arg("--clear-groups"),
+            };
+            command.arg("--").arg(program);
+            command
+        } else {
+            command_line(program)
+        };
+        command
+            .arg("run")
+            .arg(self.home().join("three-members.toml"));
+        command.arg("--etcd").arg(self.home().join("etcd"));
+        command.env("TMPDIR", self.home()).current_dir("/");
+        command
+    }
+
+    /// # Errors
+    /// The directories of runs that are left.
+    pub fn check_nothing_left(&self) -> Result<(), Failed> {
+        let left = fs::read_dir(self.home())?.filter_map(Result::ok);
+        let of_run = |entry: &fs::DirEntry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with("quorate-run-")
+        };
+        let left: Vec<_> = left.filter(of_run).collect();
+        check(left.is_empty(), "no files", &format!("{left:?}"))
+    }
+}
+
+/// Set for a child that shall be the command line.
+const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
+const NOBODY: &str = "65534";
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
