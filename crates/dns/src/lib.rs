@@ -15,6 +15,7 @@ mod answer;
 pub mod authority;
 pub mod client;
 mod config;
+mod emit;
 #[cfg(test)]
 mod fixture;
 mod journal;

@@ -7,6 +7,8 @@ use hickory_proto::serialize::binary::{
     BinDecodable, BinDecoder, BinEncodable, BinEncoder, NameEncoding, Restrict,
 };
 
+use crate::emit;
+
 /// Octets of the fixed header (RFC 1035 §4.1.1).
 pub(crate) const HEADER_LEN: usize = 12;
 
@@ -84,6 +86,11 @@ pub(crate) enum Question {
 ///
 /// None when it does not fit into the 64 KiB that any transport carries.
 pub(crate) fn encode(message: &Message, question: Question) -> Option<Vec<u8>> {
+    emit::message(message, question).or_else(|| encode_by_hickory(message, question))
+}
+
+/// The same for any message.
+pub(crate) fn encode_by_hickory(message: &Message, question: Question) -> Option<Vec<u8>> {
     let bytes = match question {
         Question::Shared => message.to_vec().ok()?,
         Question::Apart => encode_apart(message)?,
