@@ -17,6 +17,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+mod chacha;
 pub mod engine;
 pub mod laws;
 pub mod net;

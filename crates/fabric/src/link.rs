@@ -1,6 +1,7 @@
 //! The faults of one direction of a link.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{Instant, Random};
@@ -74,9 +75,14 @@ pub enum Transit {
 }
 
 /// One direction at work: its faults, its draws, and what is still under way.
+///
+/// A frame meets two of them, among many thousands that are in no cache: one line of it is all
+/// that is read.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Pipe {
-    faults: Faults,
+    /// Shared with all that have the same.
+    faults: Arc<Faults>,
     random: Random,
     /// The transmitter is busy until then.
     free_at: Instant,
@@ -84,8 +90,10 @@ pub(crate) struct Pipe {
     last_arrival: Instant,
 }
 
+const _: () = assert!(size_of::<Pipe>() == 64);
+
 impl Pipe {
-    pub(crate) fn new(faults: Faults, random: Random) -> Self {
+    pub(crate) fn new(faults: Arc<Faults>, random: Random) -> Self {
         Self {
             faults,
             random,
@@ -95,13 +103,13 @@ impl Pipe {
     }
 
     /// Changes the faults for frames to come; those under way arrive as they were going to.
-    pub(crate) fn set_faults(&mut self, faults: Faults) {
+    pub(crate) fn set_faults(&mut self, faults: Arc<Faults>) {
         self.faults = faults;
     }
 
     /// Decides about a frame of `length` bytes that enters at `now`.
     pub(crate) fn admit(&mut self, length: usize, now: Instant) -> Transit {
-        let faults = self.faults;
+        let faults = *self.faults;
         if faults.loss.strikes(&mut self.random) {
             return Transit::Lost;
         }
@@ -161,7 +169,7 @@ mod tests {
     use super::*;
 
     fn pipe(faults: Faults) -> Pipe {
-        Pipe::new(faults, Seed::new(1).random())
+        Pipe::new(Arc::new(faults), Seed::new(1).random())
     }
 
     fn arrival(transit: Transit) -> Instant {
@@ -235,7 +243,7 @@ mod tests {
             ..Faults::default()
         });
         let held = arrival(pipe.admit(64, Instant::ZERO));
-        pipe.set_faults(Faults::default());
+        pipe.set_faults(Arc::default());
         let next = arrival(pipe.admit(64, Instant::from_nanos(1)));
         assert!(next < held);
     }
