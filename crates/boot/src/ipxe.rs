@@ -20,8 +20,8 @@ pub struct Script {
     /// Loaded in this order, one behind the other in memory.
     #[serde(default)]
     pub initrd: Vec<String>,
-    /// The kernel's command line. `{seed}` is the URL of the machine's NoCloud seed, `{mac}`,
-    /// `{ip}` and `{hostname}` what they say.
+    /// The kernel's command line. `{seed}` is the URL of the machine's NoCloud seed, `{files}` that of
+    /// the boot files, `{mac}`, `{ip}` and `{hostname}` what they say.
     #[serde(default)]
     pub cmdline: String,
 }
@@ -63,6 +63,7 @@ impl Script {
     fn cmdline(&self, facts: &Facts, base: &str) -> Result<String, ScriptError> {
         let line = fill(&self.cmdline, |name| match name {
             "seed" => Some(format!("{base}{}", seed_path(facts.mac))),
+            "files" => Some(format!("{base}{FILES_PATH}")),
             "mac" => Some(facts.mac.to_string()),
             "ip" => Some(facts.addr.to_string()),
             "hostname" => Some(facts.hostname.clone()).filter(|name| is_name(name)),
@@ -160,6 +161,15 @@ mod tests {
         initrd http://10.20.0.2/boot/firmware.img
         boot
         ");
+    }
+
+    #[test]
+    fn a_word_can_lead_to_a_boot_file() {
+        let text = script("quorate.install={files}disk.img.zst")
+            .render(&facts(), "http://10.20.0.2")
+            .unwrap();
+        let word = " quorate.install=http://10.20.0.2/boot/disk.img.zst\n";
+        assert!(text.contains(word), "{text}");
     }
 
     #[test]

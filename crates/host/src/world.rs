@@ -41,6 +41,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::lan::{Lan, LanOptions, Port, SERVERS};
 use crate::netns::NetNs;
+use collect::{Reached, Written};
 use hollow::Hollow;
 use member::{Pace, Watch};
 use pulse::Pulse;
@@ -75,6 +76,8 @@ pub struct HostWorld<R = Namespaces> {
     slots: Vec<Slot>,
     servers: Option<Servers>,
     registry: Option<Registry>,
+    /// What [`World::write`] wrote.
+    written: Vec<Written>,
     lan: Option<Lan>,
     pulse: Pulse,
     tell: Sender<Told>,
@@ -145,6 +148,7 @@ impl<R: Rack> HostWorld<R> {
             slots: Vec::new(),
             servers: None,
             registry: None,
+            written: Vec::new(),
             lan: None,
             pulse: Pulse::start(),
             tell,
@@ -360,6 +364,21 @@ impl<R: Rack> HostWorld<R> {
         Ok(())
     }
 
+    /// The members of each cluster that answer, and where. One without a leader answers nothing
+    /// until its time is up; that it is without one has been observed already.
+    fn healthy(&self) -> Vec<Vec<Reached>> {
+        let reached = |index: &usize| {
+            let slot = &self.slots[*index];
+            let watch = slot.watch()?;
+            let addr = watch.known_address().filter(|_| watch.is_healthy())?;
+            Some((slot.role.name.clone(), addr))
+        };
+        let clusters = self.story.clusters.iter();
+        clusters
+            .map(|cluster| cluster.members.iter().filter_map(reached).collect())
+            .collect()
+    }
+
     /// Why what was seen may be this host's fault.
     fn starved(&self) -> Option<String> {
         let counters = self.lan.as_ref().and_then(|lan| lan.counters().ok())?;
@@ -474,22 +493,19 @@ impl<R: Rack> World for HostWorld<R> {
         Ok(seen)
     }
 
+    async fn write(&mut self) -> Result<(), WorldError> {
+        let servers = self.servers.as_ref().expect("deployed");
+        let members = self.healthy().concat();
+        let written = servers.ns.run(|| collect::write(&self.story, &members));
+        self.written = written.map_err(|error| broken("writing values", &error))?;
+        Ok(())
+    }
+
     async fn collect(&mut self) -> Result<Evidence, WorldError> {
         let servers = self.servers.as_ref().expect("deployed");
-        // A member without a leader answers nothing until its time is up; that it is without
-        // one has been observed already.
-        let reached = |index: &usize| {
-            let slot = &self.slots[*index];
-            let watch = slot.watch()?;
-            let addr = watch.known_address().filter(|_| watch.is_healthy())?;
-            Some((slot.role.name.clone(), addr))
-        };
-        let clusters = self.story.clusters.iter();
-        let on: Vec<Vec<_>> = clusters
-            .map(|cluster| cluster.members.iter().filter_map(reached).collect())
-            .collect();
-        let mut evidence = collect::evidence(&self.story, &self.expected, servers, &on)
-            .map_err(|error| broken("collecting the evidence", &error))?;
+        let on = self.healthy();
+        let evidence = collect::evidence(&self.story, &self.expected, servers, &on, &self.written);
+        let mut evidence = evidence.map_err(|error| broken("collecting the evidence", &error))?;
         if let Some(registry) = &self.registry {
             let urls = self.expected.clusters.iter();
             evidence.registry = registry

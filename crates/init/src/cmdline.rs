@@ -6,7 +6,7 @@
 //! | `BOOTIF=01-MAC` | boot from the card with this address (PXE's own way to say it) |
 //! | `quorate.interface=NAME` | boot from this card; the first one otherwise |
 //! | `quorate.data=required` | wait for the data disk, and never run without one |
-//! | `quorate.install=URL` | install this disk image on the first disk, and start again |
+//! | `quorate.install=URL` | install this disk image on the first disk, and start again; tell nothing meanwhile |
 //! | `quorate.tell=PATH` | where the agent tells its events: a serial or virtio port |
 //! | `quorate.unit-log=PATH` | where units' output goes, etcd's among them |
 //! | `quorate.random=N` | the number that transaction identifiers and jitter come from |
@@ -98,11 +98,13 @@ impl CommandLine {
     pub fn node_arguments(&self, interface: &str) -> Vec<String> {
         let mut arguments = vec!["--interface".to_owned(), interface.to_owned()];
         let number = |value: Option<u64>| value.map(|value| value.to_string());
+        // Whoever listens waits for the machine's system. An installer has the console.
+        let port = |value: &Option<String>| value.clone().filter(|_| self.install.is_none());
         let optional = [
             ("--seed", self.seed.clone()),
             ("--install", self.install.clone()),
-            ("--tell", self.tell.clone()),
-            ("--unit-log", self.unit_log.clone()),
+            ("--tell", port(&self.tell)),
+            ("--unit-log", port(&self.unit_log)),
             ("--random", number(self.random)),
             ("--first-retry-ms", number(self.first_retry_ms)),
         ];
@@ -186,6 +188,20 @@ mod tests {
                 "eth1",
                 "--seed=http://10.0.0.2/seed/x/",
                 "--install=http://10.0.0.2/boot/disk.img.zst",
+                "--random=7",
+                "--first-retry-ms=500",
+            ]
+        );
+        let line = CommandLine {
+            seed: None,
+            install: None,
+            ..line
+        };
+        assert_eq!(
+            line.node_arguments("eth1"),
+            [
+                "--interface",
+                "eth1",
                 "--tell=/dev/ttyS1",
                 "--unit-log=/dev/ttyS2",
                 "--random=7",

@@ -3,11 +3,12 @@
 //! `/var/log`.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 use rustix::mount::{MountFlags, mount as mount_file_system, mount_bind};
 
 use crate::drivers::Drivers;
@@ -37,6 +38,7 @@ pub(crate) fn mount(data: Data, drivers: &mut Drivers) -> Result<(), InitError> 
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
     mount_file_system(&device, PLACE, "ext4", flags, OPTIONS)
         .map_err(|error| at()(error.into()))?;
+    grow(&device);
     for (part, place) in PARTS {
         let from = Path::new(PLACE).join(part);
         let at = || InitError::at(format!("show {} at {place}", from.display()));
@@ -45,6 +47,52 @@ pub(crate) fn mount(data: Data, drivers: &mut Drivers) -> Result<(), InitError> 
         mount_bind(&from, place).map_err(|error| at()(error.into()))?;
     }
     Ok(())
+}
+
+/// Lets the file system take the whole of its partition, which may have become larger when the
+/// system was installed. One that cannot grow will do.
+fn grow(device: &Path) {
+    let grown = || {
+        let mut device = File::open(device)?;
+        let bytes = device.seek(SeekFrom::End(0))?;
+        let (blocks, block_bytes) = ext_size(&device)?;
+        let fit = bytes / block_bytes;
+        if fit <= blocks {
+            return Ok(());
+        }
+        let place = File::open(PLACE)?;
+        // SAFETY: the kernel reads one u64 at the address that it is given, and `Setter` gives that
+        // of the value which it holds.
+        #[expect(unsafe_code, reason = "rustix has no call for this ioctl of ext4")]
+        unsafe { ioctl(place, Setter::<EXT4_IOC_RESIZE_FS, u64>::new(fit)) }
+            .map_err(io::Error::from)
+    };
+    if let Err(error) = grown() {
+        let shown = device.display();
+        stage::say(&format!(
+            "{shown} stays smaller than its partition: {error}"
+        ));
+    }
+}
+
+/// How many blocks an ext4 file system has, and how many bytes a block.
+fn ext_size(file: &File) -> io::Result<(u64, u64)> {
+    let mut block = [0; SUPERBLOCK_LEN];
+    file.read_exact_at(&mut block, SUPERBLOCK)?;
+    let number = |at: usize| {
+        let octets = block[at..].first_chunk::<4>();
+        octets.map_or(0, |octets| u64::from(u32::from_le_bytes(*octets)))
+    };
+    let low = number(BLOCKS_LOW);
+    let high = match number(FEATURES_INCOMPAT) & INCOMPAT_64BIT {
+        0 => 0,
+        _ => number(BLOCKS_HIGH),
+    };
+    let block_bytes = 1024_u64
+        .checked_shl(u32::try_from(number(LOG_BLOCK_SIZE)).unwrap_or(u32::MAX))
+        .filter(|bytes| *bytes > 0)
+        .ok_or(io::ErrorKind::InvalidData)?;
+    Ok((high << 32 | low, block_bytes))
 }
 
 /// Waits for a disk to install on, whatever is on it.
@@ -92,9 +140,17 @@ const OPTIONS: &std::ffi::CStr = c"noinit_itable";
 const APPEARS_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+// include/uapi/linux/ext4.h
+const EXT4_IOC_RESIZE_FS: Opcode = opcode::write::<u64>(b'f', 16);
+
 // struct ext4_super_block (Documentation/filesystems/ext4/super.rst)
 const SUPERBLOCK: u64 = 1024;
-const SUPERBLOCK_LEN: usize = 0x88;
+const SUPERBLOCK_LEN: usize = 0x154;
+const BLOCKS_LOW: usize = 0x4;
+const LOG_BLOCK_SIZE: usize = 0x18;
+const FEATURES_INCOMPAT: usize = 0x60;
+const INCOMPAT_64BIT: u64 = 0x80;
+const BLOCKS_HIGH: usize = 0x150;
 const MAGIC: std::ops::Range<usize> = 0x38..0x3a;
 const LABEL: std::ops::Range<usize> = 0x78..0x88;
 

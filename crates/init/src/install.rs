@@ -2,6 +2,11 @@
 //!
 //! The image comes compressed by zstd, which carries a checksum, and is never whole in memory.
 //! What is zero in it is made zero on the disk without being written, where the disk can do that.
+//!
+//! The disk's beginning, which firmware looks at, is written last: a machine that loses power before
+//! that finds nothing to start on its disk, and is installed when it has power again.
+
+mod partitions;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom};
@@ -87,7 +92,8 @@ fn disk_in(class: &Path) -> Option<PathBuf> {
     found.map(|name| Path::new("/dev").join(name))
 }
 
-/// Writes a compressed image to a disk. Answers its length.
+/// Writes a compressed image to a disk, whose last partition gets what the disk has more. Answers the
+/// image's length.
 fn write(compressed: impl Read, path: &Path) -> Result<u64, InstallError> {
     let at_disk = |source| InstallError::Disk {
         path: path.to_owned(),
@@ -97,7 +103,15 @@ fn write(compressed: impl Read, path: &Path) -> Result<u64, InstallError> {
     let mut disk = OpenOptions::new().write(true).open(path).map_err(at_disk)?;
     let disk_bytes = disk.seek(SeekFrom::End(0)).map_err(at_disk)?;
     let mut image = zstd::Decoder::new(compressed).map_err(at_image(0))?;
-    let (mut at, mut zeros) = (0, 0);
+    let mut first = vec![0; BLOCK];
+    let taken = fill(&mut image, &mut first).map_err(at_image(0))?;
+    first.truncate(taken);
+    let (mut at, mut zeros) = (taken as u64, 0);
+    if at > disk_bytes {
+        return Err(InstallError::TooLarge { disk_bytes });
+    }
+    disk.write_all_at(&ZEROS[..taken], 0).map_err(at_disk)?;
+    disk.sync_all().map_err(at_disk)?;
     let mut block = vec![0; BLOCK];
     loop {
         let taken = fill(&mut image, &mut block).map_err(at_image(at))?;
@@ -120,6 +134,9 @@ fn write(compressed: impl Read, path: &Path) -> Result<u64, InstallError> {
         }
         at += length;
     }
+    disk.sync_all().map_err(at_disk)?;
+    partitions::stretch(&mut first, at, disk_bytes);
+    disk.write_all_at(&first, 0).map_err(at_disk)?;
     disk.sync_all().map_err(at_disk)?;
     Ok(at)
 }

@@ -97,11 +97,14 @@ pub fn restart(pause: Duration) -> ! {
 
 fn boot() -> Result<Infallible, InitError> {
     mounts::mount_all()?;
-    stage::mark("userspace");
+    let text = std::fs::read_to_string("/proc/cmdline").map_err(InitError::at("/proc/cmdline"))?;
+    stage::mark(match CommandLine::parse(&text).install {
+        Some(_) => "installer",
+        None => "userspace",
+    });
     let mut drivers = Drivers::read(Path::new(MODULES));
     drivers.settle();
     stage::mark("drivers");
-    let text = std::fs::read_to_string("/proc/cmdline").map_err(InitError::at("/proc/cmdline"))?;
     // The command line goes before what the firmware says: the last word of a kind counts.
     let text = firmware::oem_words() + &text;
     let line = CommandLine::parse(&text).or_serial(&firmware::serial());

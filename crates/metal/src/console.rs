@@ -20,6 +20,8 @@ pub(crate) fn follow(
     let (mark, marks) = channel();
     copy(console, &format!("{name} console"), file, move |line| {
         let link = stage::read(line).and_then(|(stage, _)| match stage {
+            "installer" => Some(Link::Installer),
+            "installed" => Some(Link::Installed),
             "userspace" => Some(Link::Userspace),
             _ => None,
         });

@@ -24,8 +24,15 @@ pub(crate) fn make(mke2fs: &Path, disk: &Path) -> io::Result<()> {
     Err(io::Error::other(format!("mke2fs: {}", words.trim())))
 }
 
+/// Makes the disk of a machine that is to be installed: empty, and somewhat larger than the `image`
+/// of so many bytes, as disks have sizes of their own.
+pub(crate) fn blank(disk: &Path, image: u64) -> io::Result<()> {
+    File::create(disk)?.set_len(image + MORE_OCTETS)
+}
+
 /// etcd allocates 64 MB at a time for its log, and keeps some.
 const DISK_OCTETS: u64 = 320 << 20;
+const MORE_OCTETS: u64 = 64 << 20;
 const INODES: &str = "4096";
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(crate) struct Spec<'a> {
     /// Of a machine whose story does not say.
     pub(crate) memory_mib: u32,
     pub(crate) cmdline: &'a str,
+    /// Words in the firmware's tables, for a machine that boots from its disk.
+    pub(crate) oem: &'a [String],
     pub(crate) disk: &'a Path,
     /// UEFI's variables.
     pub(crate) vars: &'a Path,
@@ -194,10 +196,12 @@ fn arguments(spec: &Spec<'_>) -> Vec<String> {
         Boot::Pxe => "",
         Boot::Uefi | Boot::Direct => ",romfile=",
     };
+    // The firmware passes over a disk on which there is nothing to start.
+    let (network, on_disk) = if hardware.install { (2, 1) } else { (1, 2) };
     let mac = spec.mac;
     line.option(
         "-device",
-        format!("virtio-net-pci,netdev=net0,id={NIC},mac={mac},bootindex=1{rom}"),
+        format!("virtio-net-pci,netdev=net0,id={NIC},mac={mac},bootindex={network}{rom}"),
     );
     let disk = escaped(&spec.disk.display().to_string());
     line.option(
@@ -206,8 +210,13 @@ fn arguments(spec: &Spec<'_>) -> Vec<String> {
     );
     line.option(
         "-device",
-        format!("virtio-blk-pci,drive={DISK},bootindex=2"),
+        format!("virtio-blk-pci,drive={DISK},bootindex={on_disk}"),
     );
+    if hardware.install {
+        for word in spec.oem {
+            line.option("-smbios", format!("type=11,value={}", escaped(word)));
+        }
+    }
     line.boot(spec);
     line.0
 }

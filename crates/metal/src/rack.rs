@@ -8,8 +8,8 @@ use quorate_core::MacAddr;
 use quorate_fabric::PortId;
 use quorate_host::lan::Lan;
 use quorate_host::world::monotonic_ns;
-use quorate_host::world::rack::{Namespaces, NetBoot, PoweredOn, Rack};
-use quorate_image::Image;
+use quorate_host::world::rack::{Install, Namespaces, NetBoot, PoweredOn, Rack};
+use quorate_image::{Disk, Image};
 use quorate_scenario::story::{Boot, Hardware, Machine as Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +27,17 @@ pub struct Files {
     pub initrd: PathBuf,
     /// How much memory a machine wants that boots them.
     pub memory_mib: u32,
+    /// What is installed on machines whose disks are empty.
+    pub disk: Option<Installed>,
+}
+
+/// The system that a machine has on its disk once it is installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// The compressed disk.
+    pub image: PathBuf,
+    /// How long it is.
+    pub bytes: u64,
 }
 
 impl Files {
@@ -37,7 +48,18 @@ impl Files {
             kernel: image.kernel.clone(),
             initrd: image.initrd.clone(),
             memory_mib: u32::try_from(image.memory_mib()).unwrap_or(u32::MAX),
+            disk: None,
         }
+    }
+
+    /// For machines whose disks are empty, too.
+    #[must_use]
+    pub fn with_disk(mut self, disk: &Disk) -> Self {
+        self.disk = Some(Installed {
+            image: disk.compressed.clone(),
+            bytes: disk.bytes,
+        });
+        self
     }
 }
 
@@ -91,7 +113,11 @@ impl Metal {
             linked: true,
             qemu: None,
         };
-        disk::make(&self.files.firmware.mke2fs, &bay.disk())?;
+        match (&self.files.disk, bay.hardware.install) {
+            (Some(installed), true) => disk::blank(&bay.disk(), installed.bytes)?,
+            (None, true) => return Err(io::Error::other("there is no image to install")),
+            (_, false) => disk::make(&self.files.firmware.mke2fs, &bay.disk())?,
+        }
         if let (Boot::Uefi, Some((_, vars))) = (bay.hardware.boot, &self.files.firmware.ovmf) {
             fs::copy(vars, bay.vars())?;
         }
@@ -119,7 +145,8 @@ impl Bay {
             kernel: &files.kernel,
             initrd: &files.initrd,
             memory_mib: files.memory_mib,
-            cmdline: &cmdline(agent),
+            cmdline: &netboot_line(agent),
+            oem: &oem_words(agent),
             disk: &self.disk(),
             vars: &self.vars(),
             log: &log.join("qemu.log"),
@@ -158,8 +185,10 @@ impl Rack for Metal {
     fn netboot(&self, agent: &Value) -> Option<NetBoot> {
         let name = |path: &Path| path.file_name()?.to_str().map(str::to_owned);
         let firmware = &self.files.firmware;
+        let disk = self.files.disk.as_ref().map(|disk| &disk.image);
         let mut dirs: Vec<PathBuf> = [&self.files.kernel, &self.files.initrd]
             .into_iter()
+            .chain(disk)
             .filter_map(|file| file.parent().map(Path::to_owned))
             .collect();
         dirs.extend(firmware.loaders.clone());
@@ -168,7 +197,13 @@ impl Rack for Metal {
             dirs,
             kernel: name(&self.files.kernel)?,
             initrd: name(&self.files.initrd)?,
-            cmdline: cmdline(agent),
+            cmdline: netboot_line(agent),
+            install: disk.and_then(|image| {
+                Some(Install {
+                    image: name(image)?,
+                    cmdline: install_line(agent),
+                })
+            }),
         })
     }
 
@@ -230,14 +265,34 @@ impl Rack for Metal {
     }
 }
 
-/// What stands on the kernel's command line: what every machine of the image wants, where this
-/// runner listens, and what the agent is told.
-fn cmdline(agent: &Value) -> String {
-    let words = [
-        quorate_image::COMMAND_LINE.to_owned(),
-        "quorate.data=required quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2".to_owned(),
+/// What stands on the kernel's command line of a machine that boots over the network.
+fn netboot_line(agent: &Value) -> String {
+    let image = quorate_image::COMMAND_LINE;
+    let words = [ports(), told(agent)].concat().join(" ");
+    format!("{image} quorate.data=required {words}")
+}
+
+/// What stands there when it boots the installer.
+fn install_line(agent: &Value) -> String {
+    format!("{} {}", quorate_image::COMMAND_LINE, told(agent).join(" "))
+}
+
+/// What the firmware tells a machine whose command line lies on its disk, as everybody's.
+fn oem_words(agent: &Value) -> Vec<String> {
+    [ports(), told(agent)].concat()
+}
+
+/// Where this runner listens.
+fn ports() -> Vec<String> {
+    ["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// What the agent is told.
+fn told(agent: &Value) -> Vec<String> {
+    vec![
         format!("quorate.random={}", agent["seed"]),
         format!("quorate.first-retry-ms={}", agent["first_retry_ms"]),
-    ];
-    words.join(" ")
+    ]
 }

@@ -1,8 +1,7 @@
 //! What virtual machines need before a run: QEMU, firmware, an image to boot.
 
-use std::path::PathBuf;
-
-use quorate_image::{Kernel, Request};
+use quorate_image::disk::DATA_MIB;
+use quorate_image::{ImageError, Kernel, Request, build, build_disk};
 use quorate_metal::{Files, Firmware};
 use quorate_obtain::Progress;
 use quorate_scenario::Story;
@@ -44,24 +43,31 @@ pub(crate) fn machines(
         .map_err(|error| format!("{}\n  {}", cannot(&error), error.remedy()))?;
     let cache = quorate_obtain::cache::default_dir()
         .ok_or_else(|| cannot(&quorate_obtain::request::NoCacheDir))?;
+    // Files are named from within a sandbox.
+    let cache = std::path::absolute(cache).map_err(|error| cannot(&error))?;
     let program = std::env::current_exe().map_err(|error| cannot(&error))?;
-    let image = quorate_image::build(&Request {
+    let request = Request {
         cache: &cache,
         etcd: &etcd.path,
         program: &program,
         kernel: Kernel::default(),
         progress,
-    });
-    let image = image.map_err(|error| cannot(&error))?;
-    let absolute = |path: PathBuf| path.canonicalize().map_err(|error| cannot(&error));
-    let files = Files::new(firmware, &image);
+    };
+    let made = files(firmware, &request, story.to_install().next().is_some());
+    let files = made.map_err(|error| cannot(&error))?;
     Ok(Machines::Virtual {
         etcd,
-        files: Box::new(Files {
-            kernel: absolute(image.kernel)?,
-            initrd: absolute(image.initrd)?,
-            ..files
-        }),
+        files: Box::new(files),
         all: which == Virtual::All,
     })
+}
+
+/// The image, with a disk to install when some machine wants one.
+fn files(firmware: Firmware, request: &Request<'_>, install: bool) -> Result<Files, ImageError> {
+    if install {
+        let disk = build_disk(request, DATA_MIB)?;
+        Ok(Files::new(firmware, &disk.image).with_disk(&disk))
+    } else {
+        Ok(Files::new(firmware, &build(request)?))
+    }
 }

@@ -8,12 +8,14 @@ use quorate_scenario::story::Class;
 use quorate_scenario::{Lane, Link, Outcome, Story};
 
 /// The links whose times are shown. Quorum comes with the voter, and writes have no time.
-pub(crate) const CHAIN: [Link; 14] = [
+pub(crate) const CHAIN: [Link; 16] = [
     Link::Power,
     Link::Firmware,
     Link::Script,
     Link::Kernel,
     Link::Initrd,
+    Link::Installer,
+    Link::Installed,
     Link::Userspace,
     Link::Discover,
     Link::Ack,

@@ -157,6 +157,7 @@ impl Check {
             expect: Expect {
                 renewals: raw.expect.renewals,
                 quorum_gap: self.optional_duration(raw.expect.quorum_gap.as_ref()),
+                data_kept: raw.expect.data_kept,
             },
             ranges: None,
             sizes: None,

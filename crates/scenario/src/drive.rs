@@ -74,7 +74,12 @@ pub async fn drive<W: World>(
             && teller.renewals.are_enough(&teller.lanes, &after_formed)
         {
             let now = world.now();
-            teller.formed_at.get_or_insert(now);
+            if teller.formed_at.is_none() {
+                teller.formed_at = Some(now);
+                if story.expect.data_kept {
+                    world.write().await?;
+                }
+            }
             if after_formed.is_empty() {
                 break;
             }

@@ -22,6 +22,10 @@ pub struct Evidence {
     pub members: Vec<Member>,
     /// What happened to one value for each pair of members.
     pub writes: Vec<Write>,
+    /// What became of values that were written when every cluster had formed, in stories that look
+    /// for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Write>,
     /// Why times and failures of this run cannot be trusted, when they cannot.
     pub starved: Option<String>,
 }

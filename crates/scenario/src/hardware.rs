@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::raw::Boot;
-use crate::story::Story;
+use crate::story::{Machine, Story};
 
 /// What a virtual machine is. Without meaning for a machine that is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Hardware {
     /// The story wants this machine to be a virtual one among others.
     pub wanted: bool,
     pub boot: Boot,
+    /// Its disk is empty at first: it boots an installer over the network, and then from there.
+    pub install: bool,
     /// `None` for what its image wants.
     pub memory_mib: Option<u32>,
     /// What its real-time clock says at power-on, as RFC 3339 has it without a zone; `None` for the
@@ -48,6 +50,12 @@ impl Story {
         self.expect.quorum_gap = self.expect.quorum_gap.map(|gap| gap * VM_PATIENCE);
         self.etcd.heartbeat.get_or_insert(HEARTBEAT);
         self.etcd.election.get_or_insert(ELECTION);
+    }
+
+    /// The machines whose disk is empty at first, in this run.
+    pub fn to_install(&self) -> impl Iterator<Item = &Machine> {
+        let machines = self.machines.iter();
+        machines.filter(|machine| machine.hardware.is_vm && machine.hardware.install)
     }
 
     /// True when some machine is a virtual one in this run.

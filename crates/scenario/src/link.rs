@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum Link {
     /// The machine is switched on.
     Power,
-    /// Its firmware asks for an address. This and the next four only where machines boot.
+    /// Its firmware asks for an address. This and the next six only where machines boot.
     Firmware,
     /// Its boot loader has the script that says what to load.
     Script,
@@ -22,7 +22,12 @@ pub enum Link {
     Kernel,
     /// It loads the initial RAM file system.
     Initrd,
-    /// Its first process runs.
+    /// What it has loaded is the installer, whose first process runs. This and the next one only
+    /// where a machine gets its system first.
+    Installer,
+    /// The image is on its disk, and it starts again.
+    Installed,
+    /// The first process of its system runs.
     Userspace,
     /// It asks for an address.
     Discover,
@@ -49,12 +54,14 @@ pub enum Link {
 
 impl Link {
     /// Every link, from the first to the last.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Power,
         Self::Firmware,
         Self::Script,
         Self::Kernel,
         Self::Initrd,
+        Self::Installer,
+        Self::Installed,
         Self::Userspace,
         Self::Discover,
         Self::Ack,
@@ -75,7 +82,13 @@ impl Link {
     pub const fn is_boot(self) -> bool {
         matches!(
             self,
-            Self::Firmware | Self::Script | Self::Kernel | Self::Initrd | Self::Userspace
+            Self::Firmware
+                | Self::Script
+                | Self::Kernel
+                | Self::Initrd
+                | Self::Installer
+                | Self::Installed
+                | Self::Userspace
         )
     }
 }
@@ -88,6 +101,8 @@ impl fmt::Display for Link {
             Self::Script => "script",
             Self::Kernel => "kernel",
             Self::Initrd => "initrd",
+            Self::Installer => "installer",
+            Self::Installed => "installed",
             Self::Userspace => "userspace",
             Self::Discover => "discover",
             Self::Ack => "ack",

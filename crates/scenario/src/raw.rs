@@ -211,6 +211,12 @@ pub struct Machines {
     /// How a virtual machine comes to its system; other machines begin with it. Default: pxe.
     #[serde(default)]
     pub boot: Boot,
+    /// The disk of a virtual machine is empty: what it boots over the network is an installer,
+    /// which writes the system onto the disk and starts the machine again. Later it boots from
+    /// there. Not with `boot = "direct"`. Default: false.
+    #[serde(default)]
+    #[schemars(with = "bool")]
+    pub install: Option<Spanned<bool>>,
     /// Of a virtual machine, in MiB; at least 96. Default: what its image wants, some 150.
     #[schemars(with = "Option<u32>")]
     pub memory_mib: Option<Spanned<u32>>,
@@ -347,6 +353,9 @@ pub struct Expect {
     /// Default: not looked at.
     #[schemars(with = "Option<String>")]
     pub quorum_gap: Option<Spanned<String>>,
+    /// What is written through each member when every cluster has formed the first time is read
+    /// through every other at the end, whatever the steps did. Default: false.
+    pub data_kept: bool,
 }
 
 impl Default for Expect {
@@ -355,6 +364,7 @@ impl Default for Expect {
             formed_within: unspanned("30s"),
             renewals: 0,
             quorum_gap: None,
+            data_kept: false,
         }
     }
 }

@@ -293,6 +293,8 @@ pub struct Expect {
     pub renewals: usize,
     /// How long a cluster may be without a quorum.
     pub quorum_gap: Option<Duration>,
+    /// Whether what was written once is looked for at the end.
+    pub data_kept: bool,
 }
 
 /// When a step happens.

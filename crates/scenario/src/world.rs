@@ -48,6 +48,14 @@ pub trait World {
     /// When the world itself fails.
     async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError>;
 
+    /// Writes a value through each member that is healthy; [`collect`](Self::collect) looks for
+    /// all of them.
+    ///
+    /// # Errors
+    /// When the world itself fails; a value that a member does not take is one that is missing
+    /// later.
+    async fn write(&mut self) -> Result<(), WorldError>;
+
     /// Asks servers and members for the state that oracles judge.
     ///
     /// # Errors

@@ -77,7 +77,11 @@ impl Scripts {
     }
 
     pub(crate) fn render(&self, facts: &Facts) -> Result<String, quorate_boot::ScriptError> {
-        self.boot.script.render(facts, &self.url)
+        let class = facts.class.as_deref();
+        let mut own = self.boot.scripts.iter();
+        let own = own.find(|own| own.is_for(facts.mac, class));
+        let script = own.map_or(&self.boot.script, |own| &own.script);
+        script.render(facts, &self.url)
     }
 }
 
@@ -100,7 +104,25 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
     if !plain {
         return Err("`url` begins with http:// and does not end with a slash".to_owned());
     }
-    let anybody = Facts {
+    let anybody = anybody();
+    for own in &boot.scripts {
+        if own.macs.is_empty() && own.class.is_none() {
+            return Err(
+                "a script of `scripts` is for machines with `macs` or of a `class`".to_owned(),
+            );
+        }
+    }
+    let own = boot.scripts.iter().map(|own| &own.script);
+    for script in own.chain([&boot.script]) {
+        let rendered = script.render(&anybody, &scripts.url).map(drop);
+        rendered.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// A machine of which nothing is known.
+fn anybody() -> Facts {
+    Facts {
         mac: quorate_core::MacAddr::default(),
         addr: Ipv4Addr::UNSPECIFIED,
         prefix_len: 32,
@@ -110,9 +132,7 @@ pub(crate) fn check(config: &Config) -> Result<(), String> {
         dns: Vec::new(),
         instance_id: String::new(),
         class: None,
-    };
-    let checked = scripts.render(&anybody).map(drop);
-    checked.map_err(|error| error.to_string())
+    }
 }
 
 /// iPXE's encapsulated option 176, `no-pxedhcp`: it waits three seconds for a ProxyDHCP server
@@ -201,6 +221,36 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_boots_the_first_script_that_is_for_it() {
+        let boot = BOOT.replace(
+            "\"files\"",
+            r#""scripts": [
+                { "macs": ["02:00:00:00:00:01"], "script": { "kernel": "one" } },
+                { "class": "etcd", "script": { "kernel": "two" } }
+            ], "files""#,
+        );
+        let scripts = Scripts::new(&config(&boot)).unwrap();
+        let kernel = |number, class: Option<&str>| {
+            let facts = Facts {
+                mac: quorate_core::MacAddr([2, 0, 0, 0, 0, number]),
+                class: class.map(str::to_owned),
+                ..anybody()
+            };
+            let script = scripts.render(&facts).unwrap();
+            let line = script.lines().nth(1).unwrap_or_default();
+            line.rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        assert_eq!(kernel(1, Some("etcd")), "one");
+        assert_eq!(kernel(2, Some("etcd")), "two");
+        assert_eq!(kernel(2, Some("plain")), "vmlinuz");
+        assert_eq!(kernel(2, None), "vmlinuz");
+    }
+
+    #[test]
     fn a_script_that_could_never_be_rendered_is_found_at_the_start() {
         assert_eq!(check(&config(BOOT)), Ok(()));
         for (boot, word) in [
@@ -213,6 +263,14 @@ mod tests {
             let error = check(&config(&boot)).unwrap_err();
             assert!(error.contains(word), "{error}");
         }
+        let script = |more: &str| {
+            let scripts =
+                format!("\"scripts\": [{{ {more} \"script\": {{ \"kernel\": \"/k\" }} }}],");
+            BOOT.replace("\"files\"", &format!("{scripts} \"files\""))
+        };
+        let error = |more: &str| check(&config(&script(more))).unwrap_err();
+        assert!(error("").contains("`macs`"));
+        assert!(error("\"class\": \"etcd\",").contains("boot file"));
         let mut without = config(BOOT);
         without.seed = None;
         assert!(check(&without).unwrap_err().contains("[seed]"));

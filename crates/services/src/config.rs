@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use quorate_boot::{EtcdUnit, Script};
+use quorate_core::MacAddr;
 use quorate_dhcp::server::{Limits, RawBoot, RawClass, RawHost, RawServerConfig, RawSubnet};
 use serde::Deserialize;
 
@@ -175,7 +176,29 @@ pub struct Boot {
     /// waits 13 seconds for one otherwise. Switch it off where there is one.
     #[serde(default = "yes")]
     pub no_ipv6_router: bool,
+    /// What machines boot that nothing in `scripts` is for.
     pub script: Script,
+    /// What some machines boot instead; the first one that is for a machine counts.
+    #[serde(default)]
+    pub scripts: Vec<ScriptFor>,
+}
+
+/// What some machines boot: those with one of the addresses, or of the class.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptFor {
+    #[serde(default)]
+    pub macs: Vec<MacAddr>,
+    #[serde(default)]
+    pub class: Option<String>,
+    pub script: Script,
+}
+
+impl ScriptFor {
+    /// True when this is what the machine boots.
+    pub fn is_for(&self, mac: MacAddr, class: Option<&str>) -> bool {
+        self.macs.contains(&mac) || (self.class.is_some() && self.class.as_deref() == class)
+    }
 }
 
 /// Short, since names appear while people wait for them.

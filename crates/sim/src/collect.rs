@@ -34,6 +34,7 @@ impl SimWorld {
                 .filter_map(|index| self.view(*index))
                 .collect(),
             writes: self.writes(),
+            kept: self.kept(),
             leases,
             starved: None,
         })
@@ -127,6 +128,49 @@ impl SimWorld {
                 .map(|voter| self.machines[voter].role.name.clone())
                 .collect(),
         })
+    }
+
+    /// Writes a value through each healthy member, to be looked for at the end.
+    pub(crate) fn write_once(&mut self) {
+        let members: Vec<usize> = (0..self.machines.len())
+            .filter(|index| self.is_healthy(*index))
+            .collect();
+        for through in members {
+            let (key, value) = self.kept_by(through);
+            let failed = self.put(through, &key, &value).err();
+            self.written.push((through, failed));
+        }
+    }
+
+    /// What has become of those values.
+    fn kept(&mut self) -> Vec<Write> {
+        let mut kept = Vec::new();
+        for (through, failed) in self.written.clone() {
+            let cluster = self.machines[through].role.cluster;
+            let members = cluster.map(|cluster| self.story.clusters[cluster].members.clone());
+            let members = members.unwrap_or_default();
+            for read in members.into_iter().filter(|read| self.is_healthy(*read)) {
+                let (key, value) = self.kept_by(through);
+                let look = || match self.value(read, &key) {
+                    Ok(Some(got)) if got == value => None,
+                    Ok(Some(got)) => Some(format!("it answers {got:?}")),
+                    Ok(None) => Some(format!("it has no key {key}")),
+                    Err(why) => Some(why),
+                };
+                kept.push(Write {
+                    through: self.machines[through].role.name.clone(),
+                    read: self.machines[read].role.name.clone(),
+                    failed: failed.clone().or_else(look),
+                });
+            }
+        }
+        kept
+    }
+
+    /// The key and the value that this member is to keep.
+    fn kept_by(&self, index: usize) -> (String, String) {
+        let name = &self.machines[index].role.name;
+        (format!("quorate/kept/{name}"), format!("kept by {name}"))
     }
 
     /// Writes a value through each healthy member and reads it through every other of its

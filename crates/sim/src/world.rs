@@ -82,6 +82,8 @@ pub struct SimWorld {
     /// Who opened which stream to the servers: by position.
     streams: Vec<(usize, u32)>,
     seen: Vec<Observation>,
+    /// Through which machines a value was written to be kept, and why that failed.
+    pub(crate) written: Vec<(usize, Option<String>)>,
     pub(crate) tape: Option<Tape>,
 }
 
@@ -201,6 +203,7 @@ impl SimWorld {
             losses: seed.child("updates").random(),
             streams: Vec::new(),
             seen: Vec::new(),
+            written: Vec::new(),
             tape: None,
         })
     }
@@ -483,6 +486,11 @@ impl World for SimWorld {
                 return Ok(std::mem::take(&mut self.seen));
             }
         }
+    }
+
+    async fn write(&mut self) -> Result<(), WorldError> {
+        self.write_once();
+        Ok(())
     }
 
     async fn collect(&mut self) -> Result<Evidence, WorldError> {

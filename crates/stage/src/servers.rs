@@ -24,18 +24,42 @@ pub struct Boot {
     pub initrd: String,
     /// The kernel's command line, without the seed, which is each machine's own.
     pub cmdline: String,
+    /// What machines boot whose disks are empty.
+    pub install: Option<Install>,
+}
+
+/// An installer: the same kernel with other words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    /// The name of the disk image among the boot files.
+    pub image: String,
+    /// The kernel's command line, without the image's place.
+    pub cmdline: String,
 }
 
 /// The configuration `config` of the servers of `story`, which let machines boot.
 pub fn with_boot(mut config: Value, story: &Story, boot: &Boot) -> Value {
-    config["boot"] = json!({
-        "files": boot.files,
-        "tftp": format!("{}:69", story.network.server()),
-        "script": {
+    let server = story.network.server();
+    let script = |cmdline: String| {
+        json!({
             "kernel": boot.kernel,
             "initrd": [boot.initrd],
-            "cmdline": format!("{} ds=nocloud-net;s={{seed}}", boot.cmdline),
-        },
+            "cmdline": cmdline,
+        })
+    };
+    let to_install: Vec<_> = story.to_install().map(|machine| machine.mac).collect();
+    // The firmware of these tries the disk first, so they ask while there is nothing on it.
+    let install = boot.install.as_ref().filter(|_| !to_install.is_empty());
+    let install = install.map(|install| {
+        let Install { image, cmdline } = install;
+        let script = script(format!("{cmdline} quorate.install={{files}}{image}"));
+        json!({ "macs": to_install, "script": script })
+    });
+    config["boot"] = json!({
+        "files": boot.files,
+        "tftp": format!("{server}:69"),
+        "script": script(format!("{} ds=nocloud-net;s={{seed}}", boot.cmdline)),
+        "scripts": install.into_iter().collect::<Vec<_>>(),
     });
     config
 }

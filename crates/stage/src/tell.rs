@@ -256,6 +256,7 @@ mod tests {
                 kernel: "vmlinuz".to_owned(),
                 initrd: "initrd".to_owned(),
                 cmdline: String::new(),
+                install: None,
             },
         );
         let [vm, other] = [story.machines[0].mac, story.machines[1].mac];

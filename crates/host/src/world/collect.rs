@@ -24,12 +24,14 @@ struct LeaseLine {
 /// A member that is on, and where.
 pub(super) type Reached = (String, Ipv4Addr);
 
-/// Asks the servers, and the members of each cluster that are on at these addresses.
+/// Asks the servers, and the members of each cluster that are on at these addresses; looks for what
+/// was `written` before.
 pub(super) fn evidence(
     story: &Story,
     expected: &Expected,
     servers: &Servers,
     clusters: &[Vec<Reached>],
+    written: &[Written],
 ) -> io::Result<Evidence> {
     let leases: Vec<LeaseLine> = servers.ask("/leases")?;
     let leases: Vec<Lease> = leases
@@ -43,10 +45,7 @@ pub(super) fn evidence(
     let dns = servers.dns;
     servers.ns.run(|| {
         let mut stub = Stub::new(dns)?;
-        let patience = match story.has_vms() {
-            true => ASK_MAX * VM_PATIENCE,
-            false => ASK_MAX,
-        };
+        let patience = patience(story);
         let (members, writes) = asked(clusters, patience);
         Ok(Evidence {
             names: names(&mut stub, &leases, &story.network.domain)?,
@@ -54,6 +53,7 @@ pub(super) fn evidence(
             registry: Vec::new(),
             members,
             writes,
+            kept: kept(story, clusters, written),
             leases,
             starved: None,
         })
@@ -164,6 +164,74 @@ fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
         }
     }
     writes
+}
+
+/// A value that was written through a member, or why it was not.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    through: String,
+    failed: Option<String>,
+}
+
+impl Written {
+    fn key(&self) -> String {
+        format!("quorate/kept/{}", self.through)
+    }
+
+    fn value(&self) -> String {
+        format!("kept by {}", self.through)
+    }
+}
+
+/// Writes a value through each of these members, from the namespace of the calling thread.
+pub(super) fn write(story: &Story, members: &[Reached]) -> Vec<Written> {
+    let put = |(name, address): &Reached| {
+        let mut written = Written {
+            through: name.clone(),
+            failed: None,
+        };
+        let client = Client::new(*address, patience(story));
+        written.failed = client.put(&written.key(), &written.value()).err();
+        written
+    };
+    members.iter().map(put).collect()
+}
+
+/// Reads through each of these members what was written through any of its cluster.
+fn kept(story: &Story, clusters: &[Vec<Reached>], written: &[Written]) -> Vec<Write> {
+    let look = |written: &Written, (read, address): &Reached| {
+        let look = || match Client::new(*address, patience(story)).get(&written.key()) {
+            Ok(Some(got)) if got == written.value() => None,
+            Ok(Some(got)) => Some(format!("{read} answers {got:?}")),
+            Ok(None) => Some(format!("{read} has no key {}", written.key())),
+            Err(error) => Some(error),
+        };
+        Write {
+            through: written.through.clone(),
+            read: read.clone(),
+            failed: written.failed.clone().or_else(look),
+        }
+    };
+    let mut kept = Vec::new();
+    for (cluster, reached) in story.clusters.iter().zip(clusters) {
+        for one in written {
+            if story
+                .members_of(cluster)
+                .any(|role| role.name == one.through)
+            {
+                kept.extend(reached.iter().map(|member| look(one, member)));
+            }
+        }
+    }
+    kept
+}
+
+/// How long a member may take to answer.
+fn patience(story: &Story) -> Duration {
+    match story.has_vms() {
+        true => ASK_MAX * VM_PATIENCE,
+        false => ASK_MAX,
+    }
 }
 
 /// More would only wait for each other.

@@ -12,6 +12,7 @@ use quorate_fabric::PortId;
 use quorate_scenario::Link;
 use quorate_scenario::story::Machine as Role;
 use quorate_stage::servers::ETCD_INSIDE;
+pub use quorate_stage::servers::Install;
 use serde_json::Value;
 
 use super::monotonic_ns;
@@ -76,6 +77,8 @@ pub struct NetBoot {
     pub kernel: String,
     pub initrd: String,
     pub cmdline: String,
+    /// For machines whose disks are empty.
+    pub install: Option<Install>,
 }
 
 impl Debug for PoweredOn {

@@ -150,6 +150,7 @@ fn boot(netboot: NetBoot) -> (Boot, Vec<Bind>) {
         kernel: netboot.kernel,
         initrd: netboot.initrd,
         cmdline: netboot.cmdline,
+        install: netboot.install,
     };
     (boot, binds)
 }

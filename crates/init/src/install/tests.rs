@@ -37,6 +37,16 @@ fn every_byte_of_the_image_is_on_the_disk_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn firmware_finds_nothing_on_a_disk_that_is_half_written() {
+    let whole = compressed(&image());
+    let disk = disk(image().len());
+    write(&whole[..whole.len() - 1], disk.path()).unwrap_err();
+    let on_disk = fs::read(disk.path()).unwrap();
+    assert!(on_disk[..BLOCK] == ZEROS);
+    assert_eq!(on_disk[4 * BLOCK + 7], 1);
+}
+
+#[test]
 fn an_image_that_ends_in_zeros_is_written_to_its_end() {
     let image = vec![0; 2 * BLOCK];
     let disk = disk(image.len());

@@ -177,6 +177,8 @@ const fn sign(cell: Cell, colour: bool) -> char {
             | Link::Script
             | Link::Kernel
             | Link::Initrd
+            | Link::Installer
+            | Link::Installed
             | Link::Userspace => 'p',
             Link::Discover => 'd',
             Link::Ack => 'a',
@@ -202,6 +204,8 @@ const fn paint(cell: Cell) -> &'static str {
             | Link::Script
             | Link::Kernel
             | Link::Initrd
+            | Link::Installer
+            | Link::Installed
             | Link::Userspace => "\x1b[38;5;226m",
             Link::Discover => "\x1b[38;5;190m",
             Link::Ack => "\x1b[38;5;118m",

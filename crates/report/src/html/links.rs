@@ -145,9 +145,13 @@ fn next(stage: Stage, chain: &[Link]) -> Option<Link> {
 fn stage(link: Link) -> Stage {
     match link {
         Link::Voter | Link::Quorum | Link::Writes => Stage::Done,
-        Link::Firmware | Link::Script | Link::Kernel | Link::Initrd | Link::Userspace => {
-            Stage::At(Link::Power)
-        }
+        Link::Firmware
+        | Link::Script
+        | Link::Kernel
+        | Link::Initrd
+        | Link::Installer
+        | Link::Installed
+        | Link::Userspace => Stage::At(Link::Power),
         Link::Power
         | Link::Discover
         | Link::Ack

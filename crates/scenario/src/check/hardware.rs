@@ -12,6 +12,7 @@ impl Check {
         let hardware = Hardware {
             wanted: group.made_of == Some(raw::MadeOf::Vm),
             boot: group.boot,
+            install: self.install(group),
             ..Hardware::default()
         };
         let sane = MEMORY_MIB_MIN..=MEMORY_MIB_MAX;
@@ -28,6 +29,19 @@ impl Check {
             clock: group.clock.as_ref().and_then(|clock| self.clock(clock)),
             ..hardware
         }
+    }
+
+    /// Who boots from memory boots from there every time.
+    fn install(&mut self, group: &raw::Machines) -> bool {
+        let Some(written) = group.install.as_ref().filter(|written| *written.get_ref()) else {
+            return false;
+        };
+        if group.boot == raw::Boot::Direct {
+            let message = "a machine that is started with its kernel in memory cannot be installed";
+            let help = "write boot = \"pxe\" or \"uefi\", or leave `install` out";
+            self.problem(written.span(), message.to_owned(), help);
+        }
+        true
     }
 
     /// A time as a real-time clock has it: to the second, in no time zone.

@@ -101,7 +101,7 @@ machine = "n9"
 #[test]
 fn an_unknown_key_is_refused_with_its_span() {
     let text = format!("{MINIMAL}\ncolour = \"blue\"\n");
-    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `world`, `boot`, `memory_mib`, `clock`, `power_on`, `every`, `spread` @ colour");
+    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `world`, `boot`, `install`, `memory_mib`, `clock`, `power_on`, `every`, `spread` @ colour");
 }
 
 #[test]
@@ -112,6 +112,19 @@ fn hardware_that_cannot_be_is_shown_with_its_place() {
     a machine with 64 MiB cannot boot @ 64
     "yesterday" is no time of a clock @ "yesterday"
     "#);
+}
+
+#[test]
+fn a_machine_that_never_boots_by_itself_cannot_be_installed() {
+    let keys = "class = \"etcd\"\nboot = \"direct\"\ninstall = true";
+    let text = MINIMAL.replace("class = \"etcd\"", keys);
+    insta::assert_snapshot!(problems(&text).join("\n"), @"a machine that is started with its kernel in memory cannot be installed @ true");
+    let story = Story::parse("story.toml", &text.replace("install = true", "")).unwrap();
+    assert_eq!(story.to_install().count(), 0);
+    let mut story = Story::parse("story.toml", &text.replace("direct", "uefi")).unwrap();
+    assert_eq!(story.to_install().count(), 0);
+    story.virtualize(crate::hardware::Virtual::All);
+    assert_eq!(story.to_install().count(), 3);
 }
 
 #[test]

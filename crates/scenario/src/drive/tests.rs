@@ -12,6 +12,7 @@ struct Notes {
     now: Instant,
     predicted: ClusterId,
     done: Vec<(Instant, Action, String)>,
+    written: Vec<Instant>,
     pending: VecDeque<Observation>,
     names: Vec<String>,
     healthy: bool,
@@ -23,6 +24,7 @@ impl Notes {
             now: Instant::ZERO,
             predicted: expected.clusters[0].cluster_id,
             done: Vec::new(),
+            written: Vec::new(),
             pending: VecDeque::new(),
             names: story
                 .machines
@@ -105,6 +107,11 @@ impl World for Notes {
         }
     }
 
+    async fn write(&mut self) -> Result<(), WorldError> {
+        self.written.push(self.now);
+        Ok(())
+    }
+
     async fn collect(&mut self) -> Result<Evidence, WorldError> {
         Ok(Evidence::default())
     }
@@ -167,6 +174,18 @@ fn steps_after_formation_wait_for_it() {
     );
     assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
     assert_eq!(outcome.ended_at, Instant::from_nanos(5_200_000_000));
+}
+
+#[test]
+fn what_is_to_be_kept_is_written_once_before_the_steps() {
+    let (world, _) = tell(STORY, true);
+    assert_eq!(world.written, []);
+    let story = format!("{STORY}[expect]\ndata_kept = true\n");
+    let (world, outcome) = tell(&story, true);
+    assert_eq!(world.written, [Instant::from_nanos(3_100_000_000)]);
+    assert_eq!(Some(world.written[0]), outcome.formed_at);
+    let (world, _) = tell(&story, false);
+    assert_eq!(world.written, []);
 }
 
 #[test]

@@ -236,6 +236,49 @@ pub(super) fn writes_arrive(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> 
     }]
 }
 
+/// In a story that looks for it, what was written through each member when all had formed is read
+/// through each that is on.
+pub(super) fn data_is_kept(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    if !case.story.expect.data_kept {
+        return Vec::new();
+    }
+    let up: Vec<&&Lane> = group.lanes.iter().filter(|lane| lane.expected()).collect();
+    if up.iter().any(|lane| lane.voters != Some(group.size())) {
+        // An earlier link is broken.
+        return Vec::new();
+    }
+    let lost = group
+        .kept
+        .iter()
+        .find_map(|write| Some((write, write.failed.as_ref()?)));
+    let looked_for = |lane: &&&Lane| group.kept.iter().any(|write| write.read == lane.machine);
+    let (machine, what, cause, fix) = match (lost, up.iter().find(|lane| !looked_for(lane))) {
+        (Some((write, why)), _) => (
+            &write.read,
+            format!(
+                "what was written through {} before is not there",
+                write.through
+            ),
+            why.clone(),
+            "a majority of the members began anew with empty disks: look for etcd's data where it lay before",
+        ),
+        (None, Some(lane)) => (
+            &lane.machine,
+            "nobody looked there for what was written before".to_owned(),
+            "the cluster had not formed when it was to be written to".to_owned(),
+            "mend what kept the cluster from forming",
+        ),
+        (None, None) => return Vec::new(),
+    };
+    vec![Finding {
+        link: Link::Writes,
+        machine: Some(machine.clone()),
+        what,
+        cause,
+        fix: fix.to_owned(),
+    }]
+}
+
 /// A cluster that is whole but was never written to has not been proved.
 fn unwritten(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
     let up: Vec<&&Lane> = group.lanes.iter().filter(|lane| lane.expected()).collect();

@@ -15,6 +15,7 @@ pub(super) struct Group<'a> {
     pub(super) lanes: Vec<&'a Lane>,
     pub(super) members: Vec<&'a Member>,
     pub(super) writes: Vec<&'a Write>,
+    pub(super) kept: Vec<&'a Write>,
     pub(super) srv: Vec<&'a Srv>,
     pub(super) registry: Vec<&'a Registered>,
     /// Its name, when there are others.
@@ -63,6 +64,11 @@ pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Group<'a>> {
             groups[group].writes.push(write);
         }
     }
+    for write in &evidence.kept {
+        if let Some(&group) = by_machine.get(write.through.as_str()) {
+            groups[group].kept.push(write);
+        }
+    }
     for srv in &evidence.srv {
         if let Some(&group) = by_owner.get(srv.owner.as_str()) {
             groups[group].srv.push(srv);
@@ -92,6 +98,7 @@ fn new<'a>(
         lanes: case.lanes.of(cluster).collect(),
         members: Vec::new(),
         writes: Vec::new(),
+        kept: Vec::new(),
         srv: Vec::new(),
         registry: Vec::new(),
         name: (!alone).then_some(cluster.name.as_str()),

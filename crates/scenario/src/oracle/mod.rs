@@ -6,6 +6,7 @@
 
 mod cluster;
 mod group;
+mod installs;
 mod lasting;
 mod leases;
 mod names;
@@ -44,6 +45,7 @@ pub fn judge(
         evidence,
     };
     let mut findings = Vec::new();
+    findings.extend(installs::once(&case));
     findings.extend(leases::unique(&case));
     findings.extend(leases::every_machine_has_one(&case));
     findings.extend(names::equal_leases(&case));
@@ -59,6 +61,7 @@ pub fn judge(
             findings.extend(cluster::every_member_is_healthy(&group));
             findings.extend(cluster::member_lists_agree(&group));
             findings.extend(cluster::writes_arrive(&case, &group));
+            findings.extend(cluster::data_is_kept(&case, &group));
         }
         findings.extend(split);
     }

@@ -1,5 +1,7 @@
 //! Each oracle, shown a world in which the thing it names is broken.
 
+mod installs;
+
 use std::net::Ipv4Addr;
 
 use quorate_core::Instant;

@@ -1,0 +1,89 @@
+//! Machines whose disks were empty: installed when they are switched on first, and never again.
+
+use super::Case;
+use crate::lane::Lane;
+use crate::link::Link;
+use crate::verdict::Finding;
+
+/// Every machine that is to be installed is, and boots from its disk ever after.
+pub(super) fn once(case: &Case<'_>) -> Vec<Finding> {
+    let machines = case.story.machines.iter().zip(case.lanes.iter());
+    let installed = machines.filter(|(machine, lane)| {
+        machine.hardware.is_vm && machine.hardware.install && lane.expected()
+    });
+    installed
+        .filter_map(|(_, lane)| missing(lane).or_else(|| again(lane)))
+        .collect()
+}
+
+/// A machine that did not come to the system on its disk.
+fn missing(lane: &Lane) -> Option<Finding> {
+    let is_missing = |step: &&Step| !lane.reached.contains_key(&step.link);
+    let step = WAY.iter().find(is_missing)?;
+    Some(Finding {
+        link: step.link,
+        machine: Some(lane.machine.clone()),
+        what: step.what.to_owned(),
+        cause: step.cause.to_owned(),
+        fix: "read its console.log".to_owned(),
+    })
+}
+
+/// A machine that booted from the network although it had been installed.
+fn again(lane: &Lane) -> Option<Finding> {
+    let mut boots = lane.boots.iter();
+    boots.find(|boot| boot.reached.contains_key(&Link::Installed))?;
+    let again = boots.find_map(|boot| {
+        let mut way = WAY.iter().map(|step| step.link);
+        way.find(|link| *link != Link::Userspace && boot.reached.contains_key(link))
+    });
+    Some(Finding {
+        link: again?,
+        machine: Some(lane.machine.clone()),
+        what: "was installed, and booted from the network again".to_owned(),
+        cause: "its firmware tried the network before the disk, or found nothing to start there"
+            .to_owned(),
+        fix: "let the firmware try the disk first; its console.log has what it said of the disk"
+            .to_owned(),
+    })
+}
+
+/// A link on the way from firmware to the system on the disk, and how it breaks.
+struct Step {
+    link: Link,
+    what: &'static str,
+    cause: &'static str,
+}
+
+const WAY: [Step; 6] = [
+    Step {
+        link: Link::Script,
+        what: "did not boot from the network, and is not installed",
+        cause: "its firmware found something to start on the disk, or no boot server",
+    },
+    Step {
+        link: Link::Kernel,
+        what: "was told what to boot, and did not load the kernel",
+        cause: "the boot server has no such file, or its link is down",
+    },
+    Step {
+        link: Link::Initrd,
+        what: "did not load the initial RAM file system",
+        cause: "the boot server has no such file, or the machine has too little memory",
+    },
+    Step {
+        link: Link::Installer,
+        what: "has loaded the installer, which does not run",
+        cause: "its kernel does not start, or has too little memory to unpack what was loaded",
+    },
+    Step {
+        link: Link::Installed,
+        what: "runs the installer, which does not come to its end",
+        cause: "the installer has no disk or no lease, or does not get the image",
+    },
+    Step {
+        link: Link::Userspace,
+        what: "is installed, and does not boot from its disk",
+        cause: "its firmware does not start what is on the disk",
+    },
+];
