@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use quorate::{Group, Scenario, Verdict, World};
 use quorate_tests::checks::has;
 use quorate_tests::stories::{
     self, Nobody, check, check_exit, cli, is_command_line, scenario, text, unless, wait_for,
@@ -17,8 +18,13 @@ use quorate_tests::stories::{
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 3] = [
+const CASES: [(&str, Case); 5] = [
     ("three_members_unchanged_and_without_root", three_members),
+    (
+        "empty_disks_are_installed_once_and_keep_their_data",
+        installed,
+    ),
+    ("a_program_tells_it_too", by_program),
     ("virtual_and_other_machines_on_one_lan", mixed),
     ("a_killed_run_leaves_nothing", leaves_nothing),
 ];
@@ -60,16 +66,8 @@ fn three_members() -> Result<(), Failed> {
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
     let links = "firmware script kernel initrd userspace discover ack name seed srv etcd";
-    let mut lines = said.lines();
-    let head = lines
-        .find(|line| line.starts_with("ms "))
-        .unwrap_or_default();
-    let shown: Vec<&str> = head.split_whitespace().skip(2).collect();
-    check(
-        shown.join(" ").starts_with(links),
-        "a column for each link",
-        &said,
-    )?;
+    check(has_columns(&said, links), "a column for each link", &said)?;
+    let lines = said.lines().skip_while(|line| !line.starts_with("ms "));
     let machines = lines.filter(|line| line.starts_with('n'));
     let whole = machines.filter(|line| !line.contains(" - ")).count();
     check(whole == 3, "three machines that reached them all", &said)?;
@@ -96,6 +94,80 @@ fn cache_for_anybody(cache: &Path) -> Result<(), Failed> {
         .arg(cache)
         .status()?;
     check(opened.success(), "an open cache", "a closed one")
+}
+
+/// From empty disks to a cluster, and from there over a power cut: what the verdict says is looked
+/// at in what was observed, and in what etcd itself has written.
+fn installed() -> Result<(), Failed> {
+    let report = tempfile::tempdir()?;
+    let story = scenario("metal-install");
+    let output = cli()
+        .arg("run")
+        .arg(story)
+        .args(["--world", "vm", "--report"])
+        .arg(report.path())
+        .output()?;
+    check_exit(&output, 0)?;
+    let said = text(&output.stdout);
+    let links = "initrd installer installed userspace discover";
+    check(has_columns(&said, links), links, &said)?;
+    let events = fs::read_to_string(report.path().join("events.jsonl"))?;
+    for machine in ["n1", "n2", "n3"] {
+        let own = |what: &str| -> Vec<&str> {
+            let named = format!("\"machine\":\"{machine}\"");
+            let lines = events.lines().filter(|line| line.contains(&named));
+            lines.filter(|line| line.contains(what)).collect()
+        };
+        for (what, times) in [
+            ("\"powered-on\"", 2),
+            ("\"script\"", 1),
+            ("\"installer\"", 1),
+            ("\"installed\"", 1),
+            ("\"userspace\"", 2),
+        ] {
+            let seen = own(what);
+            check(
+                seen.len() == times,
+                &format!("{times} of {what}"),
+                &seen.join("\n"),
+            )?;
+        }
+        let log = report
+            .path()
+            .join("logs")
+            .join(machine)
+            .join("etcd.service.log");
+        let log = fs::read_to_string(log)?;
+        let restarts = log.matches("restarting local member").count();
+        check(restarts == 1, "one restart with data", &log)?;
+    }
+    Ok(())
+}
+
+/// True when the table has these columns, one after the other.
+fn has_columns(said: &str, columns: &str) -> bool {
+    let mut lines = said.lines();
+    let head = lines
+        .find(|line| line.starts_with("ms "))
+        .unwrap_or_default();
+    let shown: Vec<&str> = head.split_whitespace().collect();
+    shown.join(" ").contains(columns)
+}
+
+/// The same world from Rust.
+fn by_program() -> Result<(), Failed> {
+    let scenario = Scenario::builder("one machine from memory")
+        .machines(Group::etcd("n").set("boot", "direct"))
+        .build()?
+        .world(World::Vm);
+    let outcome = scenario.run_blocking()?;
+    let told = format!("{:?}", outcome.verdict);
+    check(outcome.verdict == Verdict::Pass, "a pass", &told)?;
+    let lane = outcome.lanes.iter().next().ok_or("no machine")?;
+    let links = lane.reached.keys().map(ToString::to_string);
+    let links: Vec<_> = links.collect();
+    let has_booted = links.contains(&"userspace".to_owned());
+    check(has_booted, "a kernel of its own", &links.join(" "))
 }
 
 fn mixed() -> Result<(), Failed> {
