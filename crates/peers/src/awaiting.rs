@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use quorate_core::{
     Datagram, Deadline, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random, Seed,
     StreamId, Ticket,
 };
-use quorate_dns::{RData, RecordType, text};
+use quorate_dns::{RData, RecordType};
 use quorate_etcd::{PeerUrl, service_name};
 
-use crate::resolver::{Reply, Resolver, Send, address};
+use crate::resolver::{Reply, Resolver, Send, address, host};
 use crate::turn::{Probe, Turn};
 
 /// The member that waits, as etcd's own flags describe it.
@@ -172,8 +172,13 @@ impl Awaiting {
         let asked = self.resolver.ask(name, kind, now, &mut out);
         self.send(out);
         if let Err(why) = asked {
-            let (asked, data) = (name.to_owned(), Err(why));
-            self.handle_reply(Reply { asked, kind, data }, now);
+            let reply = Reply {
+                asked: name.to_owned(),
+                kind,
+                data: Err(why),
+                additional: Vec::new(),
+            };
+            self.handle_reply(reply, now);
         }
     }
 
@@ -197,7 +202,8 @@ impl Awaiting {
     fn handle_reply(&mut self, reply: Reply, now: Instant) {
         match (&mut self.state, reply.data) {
             (State::Set, Ok(data)) if reply.kind == RecordType::SRV => {
-                self.handle_set(data.iter().filter_map(record).collect(), now);
+                let records = data.iter().filter_map(record).collect();
+                self.handle_set(records, reply.additional, now);
             }
             (State::Set, Err(why)) => {
                 let owner = self.owner.clone();
@@ -205,7 +211,7 @@ impl Awaiting {
             }
             (State::Addresses { found, .. }, Ok(data)) => {
                 // etcd takes the first one, too.
-                if let Some(IpAddr::V4(addr)) = data.iter().find_map(address) {
+                if let Some(addr) = data.iter().find_map(address) {
                     found.insert(reply.asked, addr);
                 }
                 self.conclude(now);
@@ -221,7 +227,13 @@ impl Awaiting {
         }
     }
 
-    fn handle_set(&mut self, records: BTreeSet<(String, u16)>, now: Instant) {
+    /// A target is asked for unless its address came with the set (RFC 2782, usage rules).
+    fn handle_set(
+        &mut self,
+        records: BTreeSet<(String, u16)>,
+        additional: Vec<(String, Ipv4Addr)>,
+        now: Instant,
+    ) {
         if records.is_empty() {
             let (owner, why) = (self.owner.clone(), "its records name no host".to_owned());
             return self.pause(Reason::Set { owner, why }, now);
@@ -232,7 +244,12 @@ impl Awaiting {
             .chain([self.config.own.host.clone()])
             .collect();
         let literal = |host: &String| Some((host.clone(), host.parse().ok()?));
-        let found: BTreeMap<String, Ipv4Addr> = hosts.iter().filter_map(literal).collect();
+        // Of several addresses the first one is left, as etcd takes that.
+        let came = additional.into_iter().rev();
+        let found: BTreeMap<String, Ipv4Addr> = came
+            .filter(|(host, _)| hosts.contains(host))
+            .chain(hosts.iter().filter_map(literal))
+            .collect();
         let open: Vec<String> = hosts
             .into_iter()
             .filter(|host| !found.contains_key(host))
@@ -430,7 +447,7 @@ impl Awaiting {
 /// (RFC 2782).
 fn record(data: &RData) -> Option<(String, u16)> {
     let RData::SRV(srv) = data else { return None };
-    let host = text::name(&srv.target).trim_end_matches('.').to_owned();
+    let host = host(&srv.target);
     (!host.is_empty()).then_some((host, srv.port))
 }
 

@@ -1,6 +1,6 @@
 //! Questions to name servers, each asked again and again until somebody answers it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quorate_core::{Channel, Datagram, Deadline, Destination, Instant, Random, StreamId, Transmit};
@@ -26,6 +26,8 @@ pub(crate) struct Reply {
     pub(crate) kind: RecordType,
     /// The data, or why there is none.
     pub(crate) data: Result<Vec<RData>, String>,
+    /// Addresses that the server added, of whatever host, in its order.
+    pub(crate) additional: Vec<(String, Ipv4Addr)>,
 }
 
 /// The open questions.
@@ -140,6 +142,7 @@ impl Resolver {
             asked: asked.text,
             kind: asked.kind,
             data,
+            additional: additional(&answer),
         })
     }
 
@@ -202,10 +205,23 @@ fn data(answer: &Answer, asked: &Asked) -> Result<Vec<RData>, String> {
     Err(format!("{} says there is none", asked.server))
 }
 
+/// The addresses of the additional section.
+fn additional(answer: &Answer) -> Vec<(String, Ipv4Addr)> {
+    let records = answer.additionals.iter();
+    records
+        .filter_map(|record| Some((host(&record.name), address(&record.data)?)))
+        .collect()
+}
+
+/// A host as URLs write it.
+pub(crate) fn host(name: &Name) -> String {
+    text::name(name).trim_end_matches('.').to_owned()
+}
+
 /// The address of an A record.
-pub(crate) const fn address(data: &RData) -> Option<IpAddr> {
+pub(crate) const fn address(data: &RData) -> Option<Ipv4Addr> {
     if let RData::A(a) = data {
-        Some(IpAddr::V4(a.0))
+        Some(a.0)
     } else {
         None
     }

@@ -43,12 +43,13 @@ impl Lan {
         lan
     }
 
-    /// Plugs in the relay of every rack, behind all machines.
+    /// Plugs in the relay of every rack, behind all machines. A rack's router is inside of the
+    /// switch: a frame has a cable at either end of its way, and none in between.
     pub(crate) fn plug_relays(&mut self, network: &Network) {
         let next = u32::try_from(self.plugs.len()).expect("fewer ports than 2^32");
         self.racks = Racks::new(network, PortId(next));
         for rack in 0..self.racks.relays() {
-            let ports = [Some(rack), None].map(|segment| self.plug(segment));
+            let ports = [Some(rack), None].map(|segment| self.add(segment));
             assert_eq!(
                 ports,
                 [Side::Rack, Side::Core].map(|side| self.racks.port(rack, side))
@@ -59,14 +60,19 @@ impl Lan {
 
     /// A port in a rack, or beside the servers, with a good cable.
     pub(crate) fn plug(&mut self, rack: Option<usize>) -> PortId {
-        let port = self.switch.add_port_in(Racks::segment(rack));
+        let port = self.add(rack);
+        self.set_cable(port, Cable::default());
+        port
+    }
+
+    /// A port with no cable at all.
+    fn add(&mut self, rack: Option<usize>) -> PortId {
         self.plugs.push(Plug {
             rack,
             up: true,
             cable: Cable::default(),
         });
-        self.set_cable(port, Cable::default());
-        port
+        self.switch.add_port_in(Racks::segment(rack))
     }
 
     /// Exchanges the cable: its faults are on top of the time that a frame takes.

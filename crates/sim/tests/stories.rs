@@ -39,7 +39,7 @@ const STORIES: [(&str, Option<Link>); 26] = [
     ("two-clusters", None),
 ];
 
-/// Too many machines for a debug build; `cargo bench -p quorate-tests --bench simulator` tells
+/// Too many machines for a debug build; `cargo bench -p quorate-sim --bench simulator` tells
 /// such stories.
 const FOR_BENCHES: [&str; 3] = ["datacenter-100k", "datacenter-10k", "stampede-10000"];
 

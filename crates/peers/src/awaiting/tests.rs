@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use quorate_core::laws::{Input, WALL_EPOCH, obey};
 use quorate_core::{Channel, Destination, Transmit};
-use quorate_dns::{Authority, Name, RawConfig, RawZone};
+use quorate_dns::{Authority, Name, RawConfig, RawZone, text};
 
 use super::*;
 
@@ -85,6 +85,9 @@ struct Bench {
     now: Instant,
     /// Decides about each question whether it is lost.
     lost: Fate,
+    /// The server adds no addresses to its answers.
+    terse: bool,
+    questions: usize,
     looks: Vec<SocketAddr>,
     reasons: Vec<String>,
     verdict: Option<Verdict>,
@@ -92,11 +95,17 @@ struct Bench {
 
 impl Bench {
     fn new(host: &str, records: &[String]) -> Self {
+        Self::beside(host, records, false)
+    }
+
+    fn beside(host: &str, records: &[String], terse: bool) -> Self {
         let mut bench = Self {
             engine: Awaiting::new(config(host), Seed::new(1)),
             authority: authority(records),
             now: Instant::ZERO,
             lost: Box::new(|| false),
+            terse,
+            questions: 0,
             looks: Vec::new(),
             reasons: Vec::new(),
             verdict: None,
@@ -123,6 +132,7 @@ impl Bench {
                     ..
                 }) => {
                     assert_eq!(destination, Destination::Udp(SocketAddr::from(SERVER)));
+                    self.questions += 1;
                     if !(self.lost)() {
                         self.answer(Channel::Udp, &payload);
                     }
@@ -143,7 +153,11 @@ impl Bench {
 
     fn answer(&mut self, channel: Channel, payload: &[u8]) {
         let now = self.clocks();
-        for answer in answers(&mut self.authority, channel, payload, now) {
+        for mut answer in answers(&mut self.authority, channel, payload, now) {
+            if self.terse {
+                // RFC 1035 §4.1.1: ARCOUNT. What follows is not read.
+                answer[10..12].fill(0);
+            }
             self.engine
                 .handle_datagram(from_server(channel, &answer), now);
         }
@@ -180,6 +194,27 @@ fn the_first_member_of_a_whole_set_begins_at_once_with_every_address() {
     assert_eq!(ready.addresses, expected.collect());
 }
 
+/// RFC 2782: a server should add the targets' addresses, and a client may use them.
+#[test]
+fn it_asks_only_for_addresses_that_did_not_come_with_the_set() {
+    assert_eq!(Bench::new("n1", &whole(3)).questions, 1);
+    let bench = Bench::beside("n1", &whole(3), true);
+    assert_eq!(bench.questions, 4);
+    assert_eq!(bench.verdict, Bench::new("n1", &whole(3)).verdict);
+    let mut records = whole(3);
+    records.retain(|record| *record != a(3));
+    assert_eq!(Bench::new("n1", &records).questions, 2);
+}
+
+#[test]
+fn of_several_addresses_the_first_counts_however_it_came() {
+    let mut records = whole(2);
+    records.push("n2 60 IN A 10.0.0.99".to_owned());
+    let [added, asked] = [false, true].map(|terse| Bench::beside("n1", &records, terse));
+    assert_eq!(added.ready(), asked.ready());
+    assert_eq!(added.ready().addresses["n2.lab"], Ipv4Addr::new(10, 0, 0, 12));
+}
+
 #[test]
 fn it_waits_as_long_as_there_is_no_set() {
     let mut bench = Bench::new("n1", &[a(1)]);
@@ -214,7 +249,7 @@ fn a_target_without_an_address_holds_everybody_up() {
 #[test]
 fn no_loss_makes_a_set_smaller() {
     for seed in 0..50 {
-        let mut bench = Bench::new("n1", &[]);
+        let mut bench = Bench::beside("n1", &[], seed % 2 == 0);
         let mut random = Seed::new(seed).random();
         bench.lost = Box::new(move || random.below(10) < 8);
         bench.authority = authority(&whole(5));
