@@ -212,7 +212,10 @@ fn of_several_addresses_the_first_counts_however_it_came() {
     records.push("n2 60 IN A 10.0.0.99".to_owned());
     let [added, asked] = [false, true].map(|terse| Bench::beside("n1", &records, terse));
     assert_eq!(added.ready(), asked.ready());
-    assert_eq!(added.ready().addresses["n2.lab"], Ipv4Addr::new(10, 0, 0, 12));
+    assert_eq!(
+        added.ready().addresses["n2.lab"],
+        Ipv4Addr::new(10, 0, 0, 12)
+    );
 }
 
 #[test]
