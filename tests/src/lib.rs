@@ -1,6 +1,7 @@
 //! Shared by the test targets of this package.
 
 pub mod checks;
+pub mod debian;
 pub mod dns_tools;
 pub mod lab;
 pub mod sandboxed;

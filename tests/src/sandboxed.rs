@@ -106,7 +106,7 @@ pub fn etcd(version: &str) -> Result<Etcd, String> {
 
 impl Need {
     /// Why it is not met.
-    pub(crate) fn missing(self) -> Option<String> {
+    pub fn missing(self) -> Option<String> {
         match self {
             Self::Program(name) if program(name).is_some() => None,
             Self::Program(name) => Some(format!("{name} is not installed")),

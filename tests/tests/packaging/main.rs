@@ -14,15 +14,28 @@ use quorate_tests::checks::{self, Check};
 use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB, Need};
 use quorate_tests::stories::is_command_line;
 
-const CASES: [Case; 1] = [Case {
-    name: "the_unit_serves_the_example_with_two_capabilities",
-    needs: &[
-        Need::Program("setpriv"),
-        Need::Program("udhcpc"),
-        Need::Program("dig"),
-    ],
-    run: served::as_the_unit_does,
-}];
+const CASES: [Case; 2] = [
+    Case {
+        name: "the_unit_serves_the_example_with_two_capabilities",
+        needs: &[
+            Need::Program("setpriv"),
+            Need::Program("udhcpc"),
+            Need::Program("dig"),
+        ],
+        run: served::as_the_unit_does,
+    },
+    Case {
+        name: "the_package_serves_where_it_is_installed",
+        needs: &[
+            debian::PACKAGE,
+            debian::MMDEBSTRAP,
+            Need::Program("setpriv"),
+            Need::Program("udhcpc"),
+            Need::Program("dig"),
+        ],
+        run: served::as_installed,
+    },
+];
 
 const SYSTEMD: &[Need] = &[Need::Program("systemd-analyze")];
 
@@ -54,6 +67,9 @@ fn main() -> ExitCode {
         return sandboxed::main(&CASES);
     }
     let arguments = Arguments::from_args();
+    if !arguments.list {
+        debian::install();
+    }
     let mut trials = sandboxed::trials(&CASES, arguments.list);
     trials.extend(checks::trials(&CHECKS));
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,18 +1,21 @@
 //! The package's example, served as the package's unit serves it: the same command line, the
-//! same two capabilities and no more, ready when it says so.
+//! same two capabilities and no more, ready when it says so. Once from this repository, once from
+//! a package that was installed.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
-use std::process::Child;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use quorate_tests::lab::{Lab, PATIENCE, Station, eventually, foreign};
 use quorate_tests::read;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::debian;
 use crate::unit::{EXAMPLE, PROGRAM, UNIT, values};
 
 /// What the example says.
@@ -21,16 +24,61 @@ const WATCHER: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 3);
 const CONFIG: &str = "/etc/quorate/quorate.toml";
 const STATE_DIR: &str = "/var/lib/quorate";
 
+/// This repository's program, as systemd would start it.
 pub(crate) fn as_the_unit_does(dir: &Path) {
+    let state_dir = dir.join("state");
+    let config = dir.join("quorate.toml");
+    configure(&read(EXAMPLE), &state_dir, &config, &state_dir);
+    let words = |word: &str| match word {
+        PROGRAM => std::env::current_exe().expect("it is running"),
+        CONFIG => config.clone(),
+        word => word.into(),
+    };
+    let mut command = foreign("setpriv");
+    command.args(confined(&read(UNIT), words));
+    let notify = dir.join("notify");
+    command.env("NOTIFY_SOCKET", &notify);
+    serves(dir, &notify, &mut command);
+}
+
+/// The package's program, in the root where it is installed, with the example that it brought.
+pub(crate) fn as_installed(dir: &Path) {
+    let root = dir.join("root");
+    debian::unpack(&root);
+    debian::check_units(&root);
+    let below = |path: &str| root.join(path.trim_start_matches('/'));
+    let text = |path: &str| {
+        let path = below(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    fs::create_dir_all(below("/etc/quorate")).expect("the root is writable");
+    let example = text("/usr/share/doc/quorate/examples/quorate.toml");
+    configure(
+        &example,
+        &below(STATE_DIR),
+        &below(CONFIG),
+        Path::new(STATE_DIR),
+    );
+    let mut command = foreign("chroot");
+    command.arg(&root).arg("setpriv");
+    command.args(confined(&text(debian::UNIT), |word| word.into()));
+    command.env("NOTIFY_SOCKET", "/notify");
+    serves(dir, &below("/notify"), &mut command);
+}
+
+/// What the servers of the example do for a new machine, from the start of the daemon to its end.
+fn serves(dir: &Path, notify: &Path, daemon: &mut Command) {
     let lab = Lab::new(dir);
     let server = lab.station(2);
     server.set_address(SERVER);
     let watcher = lab.station(3);
     watcher.set_address(WATCHER);
 
-    let manager = UnixDatagram::bind(dir.join("notify")).expect("the directory is writable");
-    let mut daemon = start(&server, dir);
-    heard(&manager, "READY=1");
+    let manager = UnixDatagram::bind(notify).expect("the directory is writable");
+    let log = fs::File::create(dir.join("serve.log")).expect("the directory is writable");
+    daemon.stdout(log.try_clone().expect("a file can be shared"));
+    let mut daemon = server.spawn(daemon.stderr(log));
+    heard(&manager, "READY=1", dir);
 
     let newcomer = lab.station(20);
     let addr = lease(&newcomer, dir);
@@ -47,60 +95,55 @@ pub(crate) fn as_the_unit_does(dir: &Path) {
 
     let id = Pid::from_child(&daemon);
     kill_process(id, Signal::TERM).expect("it is our child");
-    heard(&manager, "STOPPING=1");
+    heard(&manager, "STOPPING=1", dir);
     let status = daemon.wait().expect("it was started");
     assert!(status.success(), "{status}");
 }
 
-/// What systemd does with the unit: the command line, a state directory, capabilities.
-fn start(server: &Station, dir: &Path) -> Child {
-    let unit = read(UNIT);
-    let state_dir = dir.join("state");
+/// Makes the state directory as systemd does, and writes the example as a configuration that calls
+/// it `named`.
+fn configure(example: &str, state_dir: &Path, config: &Path, named: &Path) {
     let mut private = fs::DirBuilder::new();
     private.mode(0o700);
-    private.create(&state_dir).expect("the directory is empty");
-    let config = dir.join("quorate.toml");
-    let text = read(EXAMPLE);
-    assert!(text.contains(STATE_DIR), "the unit's StateDirectory=");
-    let text = text.replace(STATE_DIR, &state_dir.display().to_string());
-    fs::write(&config, text).expect("the directory is writable");
+    private.create(state_dir).expect("nobody made it before");
+    assert!(example.contains(STATE_DIR), "the unit's StateDirectory=");
+    let text = example.replace(STATE_DIR, &named.display().to_string());
+    fs::write(config, text).expect("the directory is writable");
+}
 
-    let [line] = &values(&unit, "ExecStart")[..] else {
-        panic!("one ExecStart= in {UNIT}");
+/// The arguments with which setpriv starts what the unit starts, with the unit's capabilities;
+/// `find` says where each word of its command line is.
+fn confined(unit: &str, find: impl Fn(&str) -> PathBuf) -> Vec<OsString> {
+    let [line] = &values(unit, "ExecStart")[..] else {
+        panic!("one ExecStart= in {unit}");
     };
-    let words = line.split(' ').map(|word| match word {
-        PROGRAM => std::env::current_exe().expect("it is running"),
-        CONFIG => config.clone(),
-        word => word.into(),
-    });
-    let bounds = values(&unit, "CapabilityBoundingSet").join(" ");
+    let bounds = values(unit, "CapabilityBoundingSet").join(" ");
     let keep: String = bounds
         .split_whitespace()
         .filter_map(|name| name.strip_prefix("CAP_"))
         .map(|name| format!(",+{}", name.to_lowercase()))
         .collect();
-    let log = fs::File::create(dir.join("serve.log")).expect("the directory is writable");
-    let mut command = foreign("setpriv");
-    command
-        .arg(format!("--bounding-set=-all{keep}"))
-        .arg("--inh-caps=-all")
-        .arg("--no-new-privs")
-        .arg("--")
-        .args(words)
-        .env("NOTIFY_SOCKET", dir.join("notify"))
-        .stdout(log.try_clone().expect("a file can be shared"))
-        .stderr(log);
-    server.spawn(&mut command)
+    let fixed = [
+        &format!("--bounding-set=-all{keep}"),
+        "--inh-caps=-all",
+        "--no-new-privs",
+        "--",
+    ];
+    let words = line.split(' ').map(|word| find(word).into_os_string());
+    fixed.iter().map(OsString::from).chain(words).collect()
 }
 
 /// Waits until the daemon says this to its manager.
-fn heard(manager: &UnixDatagram, what: &str) {
+fn heard(manager: &UnixDatagram, what: &str, dir: &Path) {
     manager
         .set_read_timeout(Some(PATIENCE))
         .expect("it is not zero");
     let mut heard = [0; 64];
     let len = manager.recv(&mut heard);
-    let len = len.unwrap_or_else(|error| panic!("waited for {what}: {error}"));
+    let len = len.unwrap_or_else(|error| {
+        let log = fs::read_to_string(dir.join("serve.log")).unwrap_or_default();
+        panic!("waited for {what}: {error}; the daemon said: {log}")
+    });
     assert_eq!(String::from_utf8_lossy(&heard[..len]), what);
 }
 
