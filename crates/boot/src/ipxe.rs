@@ -50,10 +50,14 @@ impl Script {
         let cmdline = self.cmdline(facts, base)?;
         let mut script = String::from("#!ipxe\n");
         script += &line("kernel", base, &self.kernel)?;
-        // iPXE names each image after its file; Linux finds them without being told.
+        // What UEFI starts asks for its files by name (Linux' admin-guide/efi-stub.rst); a BIOS'
+        // kernel finds them in memory, and leaves the words alone.
+        for number in 0..self.initrd.len() {
+            script += &format!(" initrd=initrd{number}");
+        }
         script += &format!(" {cmdline}\n");
-        for initrd in &self.initrd {
-            script += &line("initrd", base, initrd)?;
+        for (number, initrd) in self.initrd.iter().enumerate() {
+            script += &line(&format!("initrd --name initrd{number}"), base, initrd)?;
             script.push('\n');
         }
         script += "boot\n";
@@ -156,9 +160,9 @@ mod tests {
             .unwrap();
         assert_snapshot!(text, @"
         #!ipxe
-        kernel http://10.20.0.2/boot/vmlinuz console=ttyS0 ds=nocloud-net;s=http://10.20.0.2/seed/02:00:5e:10:00:01/ ip=10.20.0.100 mac=02:00:5e:10:00:01 name=ash
-        initrd http://10.20.0.2/boot/node/initrd.zst
-        initrd http://10.20.0.2/boot/firmware.img
+        kernel http://10.20.0.2/boot/vmlinuz initrd=initrd0 initrd=initrd1 console=ttyS0 ds=nocloud-net;s=http://10.20.0.2/seed/02:00:5e:10:00:01/ ip=10.20.0.100 mac=02:00:5e:10:00:01 name=ash
+        initrd --name initrd0 http://10.20.0.2/boot/node/initrd.zst
+        initrd --name initrd1 http://10.20.0.2/boot/firmware.img
         boot
         ");
     }

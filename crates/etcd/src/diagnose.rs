@@ -138,7 +138,8 @@ impl<'a> Seen<'a> {
                 | LogEvent::LeaderElected { .. }
                 | LogEvent::LeaderLost { .. }
                 | LogEvent::Published { .. }
-                | LogEvent::ClusterIdMismatch { .. } => {}
+                | LogEvent::ClusterIdMismatch { .. }
+                | LogEvent::SlowSync { .. } => {}
             }
         }
         seen

@@ -47,6 +47,9 @@ pub enum LogEvent {
     ClusterIdMismatch { local: ClusterId, remote: ClusterId },
     /// A peer's connection failed in the TLS handshake or was refused for its certificate.
     TlsRefused { error: String },
+    /// A sync of the disk took longer than the second that etcd expects at most (zap only); the
+    /// time in Go's notation: `1.234567s`.
+    SlowSync { took: String },
     /// The process gives up; the text of the error.
     Fatal { error: String },
 }
@@ -119,6 +122,9 @@ fn zap(fields: &Map<String, Value>) -> Option<LogEvent> {
         "ready to serve client requests"
         | "serving client traffic insecurely; this is strongly discouraged!"
         | "serving client traffic securely" => Some(LogEvent::Ready),
+        "slow fdatasync" => Some(LogEvent::SlowSync {
+            took: owned("took")?,
+        }),
         "request cluster ID mismatch"
         | "request sent was ignored by remote peer due to cluster ID mismatch"
         | "request sent was ignored by remote member due to cluster ID mismatch"

@@ -32,6 +32,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use quorate_core::{Instant, MacAddr, Seed};
 use quorate_scenario::drive::Expected;
@@ -43,11 +44,12 @@ use crate::lan::{Lan, LanOptions, Port, SERVERS};
 use crate::netns::NetNs;
 use collect::{Reached, Written};
 use hollow::Hollow;
-use member::{Pace, Watch};
+use member::{Client, Pace, Watch};
 use pulse::Pulse;
 use rack::{Namespaces, Rack};
 use registry::Registry;
 use servers::Servers;
+use tell::Address;
 
 /// What a run in this world needs beside its story.
 #[derive(Clone, Debug)]
@@ -249,8 +251,8 @@ impl<R: Rack> HostWorld<R> {
         Some(WorldError::Unsupported { what, remedy })
     }
 
-    fn power_on(&mut self, index: usize) -> io::Result<()> {
-        let slot = &mut self.slots[index];
+    fn power_on(&mut self, slot_index: usize) -> io::Result<()> {
+        let slot = &mut self.slots[slot_index];
         if matches!(slot.power, Power::On { .. }) {
             return Ok(());
         }
@@ -269,17 +271,8 @@ impl<R: Rack> HostWorld<R> {
                 return lan.nudge();
             }
         };
-        let watch = (slot.role.class == Class::Etcd)
-            .then(|| {
-                let servers = self.servers.as_ref().expect("deployed before power-on");
-                let members = self.story.machines.iter();
-                let members = members.filter(|role| role.class == Class::Etcd).count();
-                let period = member::period(members);
-                let pace = Pace::of(&slot.role, period);
-                let (name, dir) = (&slot.role.name, &slot.dir);
-                Watch::start(name, dir, &servers.ns, pace, self.tell.clone())
-            })
-            .transpose()?;
+        let watch = self.watch(slot_index, Address::default())?;
+        let slot = &mut self.slots[slot_index];
         let address = watch.as_ref().map(Watch::address);
         let on = self
             .rack
@@ -301,6 +294,66 @@ impl<R: Rack> HostWorld<R> {
         };
         follower.follow(on.told)?;
         slot.power = Power::on(watch);
+        Ok(())
+    }
+
+    /// Watches the member on a machine of class etcd from now on.
+    fn watch(&self, index: usize, address: Address) -> io::Result<Option<Watch>> {
+        let slot = &self.slots[index];
+        if slot.role.class != Class::Etcd {
+            return Ok(None);
+        }
+        let servers = self.servers.as_ref().expect("deployed before power-on");
+        let members = self.story.machines.iter();
+        let members = members.filter(|role| role.class == Class::Etcd).count();
+        let pace = Pace::of(&slot.role, member::period(members));
+        let place = (slot.role.name.as_str(), slot.dir.as_path());
+        Watch::start(place, &servers.ns, pace, address, self.tell.clone()).map(Some)
+    }
+
+    /// One that is off has nothing to begin anew.
+    fn reset(&mut self, index: usize) -> io::Result<()> {
+        let slot = &mut self.slots[index];
+        let Power::On { watch, .. } = &mut slot.power else {
+            return Ok(());
+        };
+        let is_reset = match slot.place {
+            Place::Rack(index) => self.rack.reset(index)?,
+            Place::Row(_) => false,
+        };
+        if !is_reset {
+            self.power_off(index)?;
+            return self.power_on(index);
+        }
+        // What the member that is gone still answers must not be taken for an answer of the next.
+        let address = watch.take().map(|watch| watch.address());
+        let name = Some(slot.role.name.clone());
+        let _ = self.tell.send((monotonic_ns(), name, What::Reset));
+        let watch = match address {
+            Some(address) => self.watch(index, address)?,
+            None => None,
+        };
+        self.slots[index].power = Power::on(watch);
+        Ok(())
+    }
+
+    /// Where disks cannot be made slow, that is said.
+    fn set_disk(&mut self, index: usize, iops: Option<u32>) -> io::Result<()> {
+        let slot = &self.slots[index];
+        let is_done = match slot.place {
+            Place::Rack(index) => self.rack.set_disk(index, iops)?,
+            Place::Row(_) => false,
+        };
+        let what = match iops {
+            _ if !is_done => {
+                let text = "unsupported here: its disk has no speed to set; left out".to_owned();
+                What::Note { text }
+            }
+            Some(iops) => What::DiskSlow { iops },
+            None => What::DiskFast,
+        };
+        let name = Some(slot.role.name.clone());
+        let _ = self.tell.send((monotonic_ns(), name, what));
         Ok(())
     }
 
@@ -444,8 +497,25 @@ impl<R: Rack> World for HostWorld<R> {
             Action::LinkUp => self.set_link(index, true),
             Action::Freeze => self.set_frozen(index, true),
             Action::Thaw => self.set_frozen(index, false),
+            Action::Reset => self.reset(index),
+            Action::DiskSlow { iops } => self.set_disk(index, Some(iops)),
+            Action::DiskFast => self.set_disk(index, None),
         };
         done.map_err(|error| broken(&self.slots[index].role.name, &error))
+    }
+
+    async fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
+        let servers = self.servers.as_ref().expect("deployed");
+        let members = &self.story.clusters[cluster].members;
+        let leads = |index: &usize| {
+            let slot = &self.slots[*index];
+            let watch = slot.watch().filter(|watch| watch.is_healthy())?;
+            let patience = Pace::of(&slot.role, Duration::ZERO).patience;
+            let client = Client::new(watch.known_address()?, patience);
+            client.leads().ok()?.then_some(*index)
+        };
+        let found = servers.ns.run(|| members.iter().find_map(leads));
+        found.map_err(|error| broken("asking who leads", &error))
     }
 
     async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {

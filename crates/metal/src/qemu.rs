@@ -101,6 +101,22 @@ impl Qemu {
         self.execute(command, json!({}))
     }
 
+    /// Presses the reset button. One that was stopped goes on, as a machine's BMC has it.
+    pub(crate) fn reset(&mut self) -> io::Result<()> {
+        self.execute("system_reset", json!({}))?;
+        self.set_frozen(false)
+    }
+
+    /// Lets the disk do so many operations in a second; `None`: as many as it can.
+    pub(crate) fn set_disk(&mut self, iops: Option<u32>) -> io::Result<()> {
+        // 0 is no limit. All six must be there.
+        let mut limits = json!({ "device": DISK, "iops": iops.unwrap_or(0) });
+        for other in ["bps", "bps_rd", "bps_wr", "iops_rd", "iops_wr"] {
+            limits[other] = json!(0);
+        }
+        self.execute("block_set_io_throttle", limits)
+    }
+
     fn execute(&mut self, command: &str, arguments: Value) -> io::Result<()> {
         let done = self.qmp.execute(command, arguments).map(drop);
         done.map_err(|error| io::Error::new(error.kind(), format!("{error}{}", self.last_words())))

@@ -88,6 +88,8 @@ struct Bay {
     dir: PathBuf,
     port: PortId,
     linked: bool,
+    /// How much its disk does in a second; `None` for as much as it can.
+    iops: Option<u32>,
     qemu: Option<Qemu>,
 }
 
@@ -111,6 +113,7 @@ impl Metal {
             dir: dir.to_owned(),
             port: lan.lay(&role.name)?.port,
             linked: true,
+            iops: None,
             qemu: None,
         };
         match (&self.files.disk, bay.hardware.install) {
@@ -155,6 +158,9 @@ impl Bay {
         if !self.linked {
             lan.set_link(self.port, false)?;
             qemu.set_link(false)?;
+        }
+        if self.iops.is_some() {
+            qemu.set_disk(self.iops)?;
         }
         let marks = console::follow(lines.console, &self.name, &log.join("console.log"))?;
         console::keep(lines.unit_log, &self.name, &log.join("etcd.service.log"))?;
@@ -238,6 +244,25 @@ impl Rack for Metal {
                 None => Ok(()),
             },
         }
+    }
+
+    fn reset(&mut self, index: usize) -> io::Result<bool> {
+        let Slot::Vm(bay) = &mut self.slots[index] else {
+            return Ok(false);
+        };
+        bay.qemu.as_mut().map_or(Ok(()), Qemu::reset)?;
+        Ok(true)
+    }
+
+    fn set_disk(&mut self, index: usize, iops: Option<u32>) -> io::Result<bool> {
+        let Slot::Vm(bay) = &mut self.slots[index] else {
+            return Ok(false);
+        };
+        bay.iops = iops;
+        bay.qemu
+            .as_mut()
+            .map_or(Ok(()), |qemu| qemu.set_disk(iops))?;
+        Ok(true)
     }
 
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {

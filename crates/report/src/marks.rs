@@ -31,6 +31,12 @@ pub enum Occasion {
     Freeze,
     /// A step let it go on.
     Thaw,
+    /// A step pressed the reset button.
+    Reset,
+    /// A step made a disk slow.
+    DiskSlow,
+    /// A step made it fast again.
+    DiskFast,
     /// The gate let an SRV set through.
     GateOpened,
     /// The cluster had formed.
@@ -46,6 +52,9 @@ impl Occasion {
             Self::LinkUp => "cable in",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
+            Self::Reset => "reset",
+            Self::DiskSlow => "slow disk",
+            Self::DiskFast => "fast disk",
             Self::GateOpened => "gate opened",
             Self::Formed => "formed",
         }
@@ -69,6 +78,9 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             What::LinkUp => Occasion::LinkUp,
             What::Frozen => Occasion::Freeze,
             What::Thawed => Occasion::Thaw,
+            What::Reset => Occasion::Reset,
+            What::DiskSlow { .. } => Occasion::DiskSlow,
+            What::DiskFast => Occasion::DiskFast,
             What::GateOpened { .. } => Occasion::GateOpened,
             What::ServersReady
             | What::PoweredOn
@@ -88,6 +100,7 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             | What::GateWaiting { .. }
             | What::SrvPublished { .. }
             | What::Refused { .. }
+            | What::SlowWrite { .. }
             | What::Note { .. } => continue,
         };
         mark(observation.at, kind, observation.machine.as_ref());

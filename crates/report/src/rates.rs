@@ -91,6 +91,10 @@ impl Kind {
             | What::LinkUp
             | What::Frozen
             | What::Thawed
+            | What::Reset
+            | What::DiskSlow { .. }
+            | What::DiskFast
+            | What::SlowWrite { .. }
             | What::LeaseLost { .. }
             | What::NamePublished { .. }
             | What::ReversePublished { .. }

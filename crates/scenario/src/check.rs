@@ -132,7 +132,7 @@ impl Check {
         let swarm = swarm.and_then(|swarm| Some((swarm.span(), self.ranges(&raw, swarm)?)));
         let is_drawn = raw.swarm.is_some();
         let (etcd, clusters) = self.etcd(raw.etcd, &mut machines, is_drawn);
-        let steps = self.steps(&raw.steps, &raw.machines, &machines);
+        let steps = self.steps(&raw.steps, &raw.machines, &machines, &clusters);
         let (faults, decisions) = self.faults(&raw.faults, &machines);
         let lease = self.duration(&raw.dhcp.lease);
         if lease < Duration::from_secs(LEASE_SECS_MIN) {

@@ -8,11 +8,12 @@ use quorate_core::{Instant, Seed};
 use crate::evidence::Evidence;
 pub use crate::expected::{Expected, ExpectedCluster};
 use crate::lane::Lanes;
+use crate::link::Link;
 use crate::observation::{Observation, What};
 use crate::oracle;
 use crate::progress::Progress;
 use crate::story::{Action, Deed, Moment, Story};
-use crate::verdict::Verdict;
+use crate::verdict::{Finding, Verdict};
 use crate::world::{World, WorldError};
 
 /// A story that was told to its end.
@@ -62,6 +63,10 @@ pub async fn drive<W: World>(
             };
             match deed {
                 Deed::Machine { action, machine } => world.apply(action, machine).await?,
+                Deed::Leader { action, cluster } => match world.leader(cluster).await? {
+                    Some(machine) => world.apply(action, machine).await?,
+                    None => put_off(&mut due, world.now() + LEADER_AGAIN, deed),
+                },
                 Deed::Servers { up } => world.set_servers(up).await?,
             }
         }
@@ -71,7 +76,7 @@ pub async fn drive<W: World>(
         }
         if due.is_empty()
             && teller.progress.formed()
-            && teller.renewals.are_enough(&teller.lanes, &after_formed)
+            && (!after_formed.is_empty() || teller.renewals.are_enough(&teller.lanes))
         {
             let now = world.now();
             if teller.formed_at.is_none() {
@@ -80,11 +85,11 @@ pub async fn drive<W: World>(
                     world.write().await?;
                 }
             }
-            if after_formed.is_empty() {
+            let Some(next) = after_formed.pop_front() else {
                 break;
-            }
-            due = after_formed
-                .drain(..)
+            };
+            due = next
+                .into_iter()
                 .map(|(after, deed)| (now + after, deed))
                 .collect();
             deadline = end(&due, story.formed_within);
@@ -98,13 +103,14 @@ pub async fn drive<W: World>(
         teller.take(observation, &mut watch);
     }
     let ended_at = world.now();
-    let findings = oracle::judge(
+    let mut findings = oracle::judge(
         story,
         expected,
         &teller.lanes,
         &teller.observations,
         &evidence,
     );
+    findings.extend(due.iter().filter_map(|(_, deed)| undone(story, *deed)));
     Ok(Outcome {
         verdict: Verdict::new(findings, evidence.starved.clone()),
         observations: teller.observations,
@@ -117,8 +123,29 @@ pub async fn drive<W: World>(
 
 type Agenda<T> = VecDeque<(T, Deed)>;
 
-/// What happens when: from the start, and from the moment the cluster has formed.
-fn agenda(story: &Story, seed: Seed) -> (Agenda<Instant>, Agenda<Duration>) {
+/// The deed waits, behind all that is due before.
+fn put_off(due: &mut Agenda<Instant>, until: Instant, deed: Deed) {
+    let place = due.partition_point(|(at, _)| *at <= until);
+    due.insert(place, (until, deed));
+}
+
+/// A step that waited for a leader when the story ended.
+fn undone(story: &Story, deed: Deed) -> Option<Finding> {
+    let Deed::Leader { action, cluster } = deed else {
+        return None;
+    };
+    let (word, name) = (action.word(), &story.clusters[cluster].name);
+    Some(Finding {
+        link: Link::Quorum,
+        machine: None,
+        what: format!("{word} of the leader of {name} was never done"),
+        cause: "no member said that it leads".to_owned(),
+        fix: "look at the members' logs for lost elections".to_owned(),
+    })
+}
+
+/// What happens when: from the start, and from each moment at which every cluster has formed.
+fn agenda(story: &Story, seed: Seed) -> (Agenda<Instant>, VecDeque<Agenda<Duration>>) {
     let power_on = story.machines.iter().enumerate().map(|(index, machine)| {
         let deed = Deed::Machine {
             action: Action::PowerOn,
@@ -127,15 +154,18 @@ fn agenda(story: &Story, seed: Seed) -> (Agenda<Instant>, Agenda<Duration>) {
         (Instant::ZERO + machine.power_on(seed), deed)
     });
     let mut due: Vec<_> = power_on.collect();
-    let mut after_formed = Agenda::new();
+    let mut after_formed: BTreeMap<usize, Agenda<Duration>> = BTreeMap::new();
     for step in &story.steps {
         match step.moment {
             Moment::Start(at) => due.push((Instant::ZERO + at, step.deed)),
-            Moment::Formed(after) => after_formed.push_back((after, step.deed)),
+            Moment::Formed { nth, after } => {
+                let steps = after_formed.entry(nth).or_default();
+                steps.push_back((after, step.deed));
+            }
         }
     }
     due.sort_by_key(|(at, _)| *at);
-    (due.into(), after_formed)
+    (due.into(), after_formed.into_values().collect())
 }
 
 fn end(due: &Agenda<Instant>, formed_within: Duration) -> Instant {
@@ -167,11 +197,11 @@ impl Renewals {
         }
     }
 
-    /// True when the story need not wait for more of them, or has steps to come before that.
-    fn are_enough(&self, lanes: &Lanes, steps: &Agenda<Duration>) -> bool {
+    /// True when the story need not wait for more of them.
+    fn are_enough(&self, lanes: &Lanes) -> bool {
         let of = |machine: &str| self.by_machine.get(machine).copied().unwrap_or(0);
         let on = || lanes.iter().filter(|lane| lane.expected());
-        self.want == 0 || !steps.is_empty() || on().all(|lane| of(&lane.machine) >= self.want)
+        self.want == 0 || on().all(|lane| of(&lane.machine) >= self.want)
     }
 }
 
@@ -185,6 +215,9 @@ impl Teller<'_> {
         self.observations.push(observation);
     }
 }
+
+/// How soon it is asked again who leads.
+const LEADER_AGAIN: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests;

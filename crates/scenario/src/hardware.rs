@@ -70,13 +70,16 @@ impl Story {
         let names = self.machines.iter().filter(|m| special(&m.hardware));
         let names: Vec<_> = names.map(|machine| machine.name.as_str()).collect();
         let shown = names.iter().take(NAMES_SHOWN).copied();
-        let shown = shown.collect::<Vec<_>>().join(", ");
+        let mut shown = shown.collect::<Vec<_>>().join(", ");
         let more = names.len().saturating_sub(NAMES_SHOWN);
-        match (names.is_empty(), more) {
-            (true, _) => None,
-            (false, 0) => Some(format!("{shown}: no virtual machines here")),
-            (false, more) => Some(format!("{shown} and {more} more: no virtual machines here")),
+        if more > 0 {
+            shown += &format!(" and {more} more");
         }
+        if self.steps.iter().any(|step| step.deed.throttles()) {
+            let comma = if shown.is_empty() { "" } else { ", " };
+            shown += &format!("{comma}steps disk-slow and disk-fast");
+        }
+        (!shown.is_empty()).then(|| format!("{shown}: no virtual machines here"))
     }
 }
 

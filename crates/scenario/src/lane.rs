@@ -178,6 +178,10 @@ impl Lane {
                 self.voters = None;
             }
             What::Thawed => self.frozen = false,
+            What::Reset => {
+                self.take(at, &What::PoweredOff);
+                self.take(at, &What::PoweredOn);
+            }
             What::Booting { link } => self.reach(*link, at),
             What::DhcpSent { .. } => self.reach(Link::Discover, at),
             What::Leased { .. } => self.reach(Link::Ack, at),
@@ -230,6 +234,9 @@ impl Lane {
             | What::GateOpened { .. }
             | What::SrvPublished { .. }
             | What::Refused { .. }
+            | What::DiskSlow { .. }
+            | What::DiskFast
+            | What::SlowWrite { .. }
             | What::Note { .. } => {}
         }
         if self.voters.is_none() {

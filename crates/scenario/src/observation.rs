@@ -34,6 +34,18 @@ pub enum What {
     Frozen,
     /// It goes on where it stood.
     Thawed,
+    /// Its reset button was pressed: it has lost its memory and begins anew.
+    Reset,
+    /// Its disk does so many reads and writes in a second from now on.
+    DiskSlow {
+        iops: u32,
+    },
+    /// Its disk is as fast as before.
+    DiskFast,
+    /// The member says that its disk took so long to keep what it wrote.
+    SlowWrite {
+        took: String,
+    },
     /// The machine, which has no system yet, has come to a link of its boot.
     Booting {
         link: Link,

@@ -278,22 +278,33 @@ pub struct Step {
     /// Time from the moment at which every cluster had formed. Default: none.
     #[schemars(with = "Option<String>")]
     pub after_formed: Option<Spanned<String>>,
+    /// Which moment of that kind: 1 is the first; 2 is when, after the steps that count from the
+    /// first, every cluster has formed again; and so on. Default: 1.
+    #[schemars(with = "usize")]
+    pub formation: Option<Spanned<usize>>,
     /// What is done.
     #[serde(rename = "do")]
     pub action: Deed,
-    /// To which machine. A step that concerns machines has this or `machines`.
+    /// To which machine. A step that concerns machines has this, `machines` or `leader_of`.
     /// Default: none.
     #[schemars(with = "Option<String>")]
     pub machine: Option<Spanned<String>>,
     /// To all machines of the group of this name, in order. Default: none.
     #[schemars(with = "Option<String>")]
     pub machines: Option<Spanned<String>>,
+    /// To the machine that leads this cluster, `c1`, `c2`, …, when the time has come; while nobody
+    /// does, the step waits. Default: none.
+    #[schemars(with = "Option<String>")]
+    pub leader_of: Option<Spanned<String>>,
     /// Time from one machine of the group to the next. Default: "0s".
     #[schemars(with = "Option<String>")]
     pub every: Option<Spanned<String>>,
     /// How long each machine is off in a rolling restart. Default: "1s".
     #[schemars(with = "Option<String>")]
     pub down: Option<Spanned<String>>,
+    /// How many reads and writes a slow disk does in a second. Default: 4.
+    #[schemars(with = "u32")]
+    pub iops: Option<Spanned<u32>>,
 }
 
 /// What a step does.
@@ -312,6 +323,14 @@ pub enum Deed {
     Freeze,
     /// It goes on where it stood. Its clock has run on: what was due meanwhile is late.
     Thaw,
+    /// Its reset button is pressed, or its BMC does that: memory is lost, the disk stays. Where
+    /// machines have none, power off and at once on again.
+    Reset,
+    /// Its disk does no more than `iops` reads and writes in a second. Virtual machines only;
+    /// elsewhere the step is left out, and the run says so.
+    DiskSlow,
+    /// Its disk is as fast as before.
+    DiskFast,
     /// Power off and, `down` later, on again; of a group one machine `every` so often.
     RollingRestart,
     /// DHCP, DNS and seed server die at once, with all that is not on their disk.
@@ -321,8 +340,7 @@ pub enum Deed {
 }
 
 /// What can be done to one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Pull the plug: memory is lost, the disk stays.
     PowerOff,
@@ -336,6 +354,29 @@ pub enum Action {
     Freeze,
     /// It goes on where it stood.
     Thaw,
+    /// It begins anew, as after a power cut.
+    Reset,
+    /// Its disk does so many reads and writes in a second; at least one.
+    DiskSlow { iops: u32 },
+    /// Its disk is as fast as before.
+    DiskFast,
+}
+
+impl Action {
+    /// As files say it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PowerOff => "power-off",
+            Self::PowerOn => "power-on",
+            Self::LinkDown => "link-down",
+            Self::LinkUp => "link-up",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Reset => "reset",
+            Self::DiskSlow { .. } => "disk-slow",
+            Self::DiskFast => "disk-fast",
+        }
+    }
 }
 
 /// What must be true for the story to pass.

@@ -55,10 +55,18 @@ pub struct Device {
 #[derive(Clone, Debug)]
 pub struct Act {
     pub moment: Moment,
-    /// What is done, as files say it.
-    pub word: &'static str,
-    /// To whom; the servers, when it is no machine.
-    pub machine: Option<String>,
+    /// What is done.
+    pub deed: Deed,
+    pub whom: Object,
+}
+
+/// Whom a step concerns, by name.
+#[derive(Clone, Debug)]
+pub enum Object {
+    Servers,
+    Machine(String),
+    /// Whoever leads the cluster of these members.
+    LeaderOf(Vec<String>),
 }
 
 impl Sketch {
@@ -78,10 +86,16 @@ impl Sketch {
         let plain = plain.filter(|machine| machine.class == Class::Plain);
         let steps = story.steps.iter().map(|step| Act {
             moment: step.moment,
-            word: word(step.deed),
-            machine: match step.deed {
-                Deed::Machine { machine, .. } => Some(story.machines[machine].name.clone()),
-                Deed::Servers { .. } => None,
+            deed: step.deed,
+            whom: match step.deed {
+                Deed::Machine { machine, .. } => {
+                    Object::Machine(story.machines[machine].name.clone())
+                }
+                Deed::Leader { cluster, .. } => {
+                    let members = story.members_of(&story.clusters[cluster]);
+                    Object::LeaderOf(members.map(|machine| machine.name.clone()).collect())
+                }
+                Deed::Servers { .. } => Object::Servers,
             },
         });
         Self {
@@ -119,8 +133,11 @@ impl Sketch {
     pub fn tidy(&mut self) {
         let names: BTreeSet<String> = self.devices().map(|device| device.name.clone()).collect();
         let is_gone = |name: &String| !names.contains(name);
-        self.steps
-            .retain(|step| step.machine.as_ref().is_none_or(|name| !is_gone(name)));
+        self.steps.retain(|step| match &step.whom {
+            Object::Servers => true,
+            Object::Machine(name) => !is_gone(name),
+            Object::LeaderOf(members) => !members.iter().all(is_gone),
+        });
         for fault in &mut self.faults {
             if let Whom::Machines(whom) = &mut fault.whom {
                 whom.retain(|name| !is_gone(name));
@@ -181,19 +198,7 @@ impl fmt::Display for Sketch {
             }
         }
         for step in &self.steps {
-            let (key, at) = match step.moment {
-                Moment::Start(at) => ("at", at),
-                Moment::Formed(after) => ("after_formed", after),
-            };
-            let word = step.word;
-            write!(
-                f,
-                "\n[[steps]]\n{key} = \"{}\"\ndo = \"{word}\"\n",
-                time(at)
-            )?;
-            if let Some(machine) = &step.machine {
-                writeln!(f, "machine = \"{machine}\"")?;
-            }
+            self.write_step(step, f)?;
         }
         for fault in &self.faults {
             let fault = toml::to_string(fault).map_err(|_| fmt::Error)?;
@@ -211,6 +216,40 @@ impl Sketch {
         let members = self.clusters.iter().flat_map(|squad| &squad.members);
         let members = members.map(|device| ("etcd", device));
         members.chain(self.plain.iter().map(|device| ("plain", device)))
+    }
+
+    fn write_step(&self, step: &Act, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\n[[steps]]\n")?;
+        match step.moment {
+            Moment::Start(at) => writeln!(f, "at = \"{}\"", time(at))?,
+            Moment::Formed { nth, after } => {
+                writeln!(f, "after_formed = \"{}\"", time(after))?;
+                if nth > 1 {
+                    writeln!(f, "formation = {nth}")?;
+                }
+            }
+        }
+        writeln!(f, "do = \"{}\"", word(step.deed))?;
+        match &step.whom {
+            Object::Servers => {}
+            Object::Machine(name) => writeln!(f, "machine = \"{name}\"")?,
+            Object::LeaderOf(members) => {
+                // Clusters are numbered anew when some are gone.
+                let is_it = |squad: &Squad| {
+                    let mut left = squad.members.iter();
+                    left.any(|device| members.contains(&device.name))
+                };
+                let position = self.clusters.iter().position(is_it);
+                let number = position.map_or(1, |position| position + 1);
+                writeln!(f, "leader_of = \"c{number}\"")?;
+            }
+        }
+        if let Deed::Machine { action, .. } | Deed::Leader { action, .. } = step.deed
+            && let Action::DiskSlow { iops } = action
+        {
+            writeln!(f, "iops = {iops}")?;
+        }
+        Ok(())
     }
 
     fn write_etcd(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -303,14 +342,7 @@ const fn word(deed: Deed) -> &'static str {
     match deed {
         Deed::Servers { up: true } => "servers-start",
         Deed::Servers { up: false } => "servers-stop",
-        Deed::Machine { action, .. } => match action {
-            Action::PowerOff => "power-off",
-            Action::PowerOn => "power-on",
-            Action::LinkDown => "link-down",
-            Action::LinkUp => "link-up",
-            Action::Freeze => "freeze",
-            Action::Thaw => "thaw",
-        },
+        Deed::Machine { action, .. } | Deed::Leader { action, .. } => action.word(),
     }
 }
 

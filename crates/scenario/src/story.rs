@@ -282,8 +282,26 @@ pub enum Deed {
         /// Index into [`Story::machines`].
         machine: usize,
     },
+    /// To whoever leads then.
+    Leader {
+        action: Action,
+        /// Index into [`Story::clusters`].
+        cluster: usize,
+    },
     /// DHCP, DNS and seeds: killed, or started again.
     Servers { up: bool },
+}
+
+impl Deed {
+    /// It makes a disk slow, or fast again.
+    pub const fn throttles(self) -> bool {
+        match self {
+            Self::Machine { action, .. } | Self::Leader { action, .. } => {
+                matches!(action, Action::DiskSlow { .. } | Action::DiskFast)
+            }
+            Self::Servers { .. } => false,
+        }
+    }
 }
 
 /// What must hold over time, beside formation.
@@ -302,8 +320,12 @@ pub struct Expect {
 pub enum Moment {
     /// This long after the story began.
     Start(Duration),
-    /// This long after the cluster had formed.
-    Formed(Duration),
+    /// This long after every cluster had formed, for the first time or again.
+    Formed {
+        /// Which of these times it is, from 1.
+        nth: usize,
+        after: Duration,
+    },
 }
 
 impl Moment {
@@ -311,7 +333,10 @@ impl Moment {
     pub(crate) fn plus(self, more: Duration) -> Self {
         match self {
             Self::Start(at) => Self::Start(at + more),
-            Self::Formed(after) => Self::Formed(after + more),
+            Self::Formed { nth, after } => Self::Formed {
+                nth,
+                after: after + more,
+            },
         }
     }
 }

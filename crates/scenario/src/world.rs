@@ -29,6 +29,13 @@ pub trait World {
     /// When the world itself fails; what happens to the machine is observed instead.
     async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError>;
 
+    /// Who leads this of the story's clusters now, as an index into its machines; `None` when
+    /// nobody says so.
+    ///
+    /// # Errors
+    /// When the world itself fails.
+    async fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError>;
+
     /// Kills the servers, or starts them again with their disk.
     ///
     /// # Errors

@@ -234,7 +234,7 @@ impl SimWorld {
         Ok(data_dir.and_then(|data_dir| data_dir.store.get(key).cloned()))
     }
 
-    fn leader_of(&self, index: usize) -> Result<usize, String> {
+    pub(crate) fn leader_of(&self, index: usize) -> Result<usize, String> {
         let data_dir = self.machines[index].data_dir.as_ref();
         data_dir
             .and_then(|data_dir| self.clusters.get(data_dir.cluster_id))

@@ -458,8 +458,23 @@ impl World for SimWorld {
             Action::LinkUp => self.set_link(index, true),
             Action::Freeze => self.freeze(index),
             Action::Thaw => self.thaw(index),
+            Action::Reset if self.machines[index].on.is_some() => {
+                self.switch(index, false);
+                self.switch(index, true);
+            }
+            Action::Reset => {}
+            Action::DiskSlow { .. } | Action::DiskFast => {
+                let text = "unsupported here: no member waits for its disk; left out".to_owned();
+                self.observe_machine(index, What::Note { text });
+            }
         }
         Ok(())
+    }
+
+    async fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
+        let mut members = self.story.clusters[cluster].members.iter().copied();
+        let leads = |index: &usize| self.leader_of(*index) == Ok(*index);
+        Ok(members.find(leads))
     }
 
     async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {

@@ -10,7 +10,7 @@ use quorate_scenario::{Link, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 /// What the world `host` says of each story.
-const STORIES: [(&str, Option<Link>); 26] = [
+const STORIES: [(&str, Option<Link>); 27] = [
     ("avalanche", None),
     ("containers-30", None),
     ("discovery-service-power-loss", Some(Link::Etcd)),
@@ -21,6 +21,7 @@ const STORIES: [(&str, Option<Link>); 26] = [
     ("late-static", None),
     ("link-down", None),
     ("mass-renewal", None),
+    ("metal-faults", None),
     ("metal-install", None),
     ("metal-mixed", None),
     ("old-etcd", None),

@@ -32,7 +32,7 @@ pub(super) struct Pace {
     /// How often it is asked at most.
     ask: Duration,
     /// How long it may take to answer.
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 impl Pace {
@@ -57,16 +57,17 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch the member of the machine in `dir`, from `ns`.
+    /// Starts to watch the member of the machine in `dir`, from `ns`; its lease will be, or is,
+    /// written to `address`.
     pub(super) fn start(
-        name: &str,
-        dir: &Path,
+        (name, dir): (&str, &Path),
         ns: &Arc<NetNs>,
         pace: Pace,
+        address: Address,
         tell: Sender<Told>,
     ) -> io::Result<Self> {
         let watch = Self {
-            address: Address::default(),
+            address,
             healthy: Arc::default(),
             stop: Arc::default(),
             forget: Arc::default(),
@@ -177,6 +178,8 @@ impl Watcher {
             });
         } else if let LogEvent::Ready = event {
             self.ready = true;
+        } else if let LogEvent::SlowSync { took } = event {
+            self.say(What::SlowWrite { took: took.clone() });
         } else if let LogEvent::Fatal { .. } = event {
             self.ready = false;
         }
@@ -273,6 +276,13 @@ impl Client {
                 .filter(|name| !name.is_empty())
                 .collect(),
         })
+    }
+
+    /// True for the member that leads.
+    pub(super) fn leads(&self) -> Result<bool, String> {
+        let status = self.post("maintenance/status", &json!({}))?;
+        let leader = status["leader"].as_str().filter(|leader| *leader != "0");
+        Ok(leader.is_some() && leader == status["header"]["member_id"].as_str())
     }
 
     pub(super) fn put(&self, key: &str, value: &str) -> Result<(), String> {

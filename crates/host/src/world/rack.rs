@@ -49,6 +49,21 @@ pub trait Rack: Debug {
     /// Its disk is.
     fn power_off(&mut self, index: usize) -> io::Result<()>;
 
+    /// Presses the reset button of a machine that is on: it loses its memory, keeps its disk, and
+    /// goes on to tell where it told. False when machines of this kind have none: then nothing has
+    /// happened.
+    fn reset(&mut self, index: usize) -> io::Result<bool> {
+        let _ = index;
+        Ok(false)
+    }
+
+    /// Lets the disk of a machine do so many operations in a second, also when it is on for the next
+    /// time; `None`: as many as it can. False when that cannot be done here.
+    fn set_disk(&mut self, index: usize, iops: Option<u32>) -> io::Result<bool> {
+        let _ = (index, iops);
+        Ok(false)
+    }
+
     /// Pulls a machine's cable, or plugs it in again.
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()>;
 

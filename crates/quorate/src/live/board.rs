@@ -116,7 +116,10 @@ impl Board {
             | What::LinkDown
             | What::LinkUp
             | What::Frozen
-            | What::Thawed => {
+            | What::Thawed
+            | What::Reset
+            | What::DiskSlow { .. }
+            | What::DiskFast => {
                 self.acted_at = observation.at;
             }
             What::Leased { addr, renewed, .. } => {
@@ -147,6 +150,7 @@ impl Board {
             | What::GateWaiting { .. }
             | What::GateOpened { .. }
             | What::Refused { .. }
+            | What::SlowWrite { .. }
             | What::Note { .. } => {}
         }
         if let Some(machine) = &observation.machine {

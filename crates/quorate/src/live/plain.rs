@@ -12,6 +12,9 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::LinkUp => "link up".to_owned(),
         What::Frozen => "freezes".to_owned(),
         What::Thawed => "thaws".to_owned(),
+        What::Reset => "reset".to_owned(),
+        What::DiskSlow { iops } => format!("its disk is slow: {iops} operations a second"),
+        What::DiskFast => "its disk is fast again".to_owned(),
         What::Leased {
             addr,
             renewed: false,
@@ -36,6 +39,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::Unhealthy { why } => format!("no longer healthy: {why}"),
         What::Refused { by, why } => format!("{by} refused {why}"),
         What::Note { text } => text.clone(),
+        What::SlowWrite { took } if verbose => format!("its disk took {took} to keep a write"),
         What::Leased { addr, .. } if verbose => format!("renewed {addr}"),
         What::Booting { link } if verbose => format!("boots: {link}"),
         What::DhcpSent { message, attempt } if verbose => format!("{message} ({attempt})"),
@@ -58,6 +62,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         | What::DhcpSent { .. }
         | What::NamePublished { .. }
         | What::Seeded
+        | What::SlowWrite { .. }
         | What::ServiceStarted { .. }
         | What::ServiceExited { .. }
         | What::ZoneChanged { .. }
@@ -80,6 +85,9 @@ pub(super) const fn stands_out(what: &What) -> bool {
             | What::LinkUp
             | What::Frozen
             | What::Thawed
+            | What::Reset
+            | What::DiskSlow { .. }
+            | What::DiskFast
             | What::LeaseLost { .. }
             | What::Unhealthy { .. }
             | What::Refused { .. }

@@ -480,7 +480,9 @@ fn a_sketch_writes_a_story_that_reads_as_the_same() {
          [[steps]]\nat = \"9s\"\ndo = \"link-down\"\nmachine = \"p\"\n\
          [[steps]]\nafter_formed = \"1s\"\ndo = \"power-off\"\nmachine = \"n2\"\n\
          [[steps]]\nafter_formed = \"2s\"\ndo = \"freeze\"\nmachine = \"n1\"\n\
-         [[steps]]\nafter_formed = \"3s\"\ndo = \"thaw\"\nmachine = \"n1\"",
+         [[steps]]\nafter_formed = \"3s\"\ndo = \"thaw\"\nmachine = \"n1\"\n\
+         [[steps]]\nafter_formed = \"1s\"\nformation = 2\ndo = \"disk-slow\"\nleader_of = \"c1\"\niops = 7\n\
+         [[steps]]\nafter_formed = \"2s\"\nformation = 2\ndo = \"reset\"\nmachine = \"n1\"",
     );
     let story = Story::parse("story.toml", &text).unwrap();
     let written = crate::sketch::Sketch::of(&story, 4).to_string();
@@ -515,4 +517,28 @@ fn a_sketch_writes_a_story_that_reads_as_the_same() {
         )
     };
     assert_eq!(rest(&story), rest(&again));
+}
+
+#[test]
+fn steps_that_cannot_be_are_shown_with_their_places() {
+    let step = |lines: &str| format!("[[steps]]\nafter_formed = \"1s\"\n{lines}\n");
+    let steps = [
+        "do = \"disk-slow\"\nmachine = \"n1\"\niops = 0",
+        "do = \"freeze\"\nleader_of = \"c7\"",
+        "do = \"rolling-restart\"\nleader_of = \"c1\"",
+        "do = \"reset\"\nleader_of = \"c1\"\nmachine = \"n1\"",
+        "do = \"reset\"\nmachine = \"n1\"\nformation = 3",
+    ];
+    let steps = steps.map(step).concat();
+    let text = format!(
+        "{MINIMAL}\n{steps}[[steps]]\nat = \"1s\"\nformation = 1\ndo = \"reset\"\nmachine = \"n1\""
+    );
+    insta::assert_snapshot!(problems(&text).join("\n"), @r#"
+    there is no formation 3 @ 3
+    this step does not wait for a formation @ 1
+    a disk that does nothing is not slow, but gone @ 0
+    no cluster is called "c7" @ "c7"
+    when it is back, another machine may lead @ "c1"
+    whom does this step concern? @ [[steps]]
+    "#);
 }

@@ -16,6 +16,8 @@ struct Notes {
     pending: VecDeque<Observation>,
     names: Vec<String>,
     healthy: bool,
+    /// How often it is asked who leads before there is one: the second machine.
+    leaderless: u32,
 }
 
 impl Notes {
@@ -32,6 +34,7 @@ impl Notes {
                 .map(|machine| machine.name.clone())
                 .collect(),
             healthy,
+            leaderless: 2,
         }
     }
 }
@@ -49,37 +52,40 @@ impl World for Notes {
         let name = self.names[index].clone();
         self.done.push((self.now, action, name.clone()));
         let boot = Duration::from_millis(100);
+        let healthy = What::Healthy {
+            cluster_id: self.predicted,
+            member_id: quorate_etcd::MemberId(1),
+            voters: 2,
+        };
+        let leased = What::Leased {
+            addr: [10, 77, 0, 10].into(),
+            hostname: Some(name.clone()),
+            lease_secs: 3600,
+            renewed: false,
+        };
         let said = match action {
             Action::PowerOff => vec![(self.now, What::PoweredOff)],
             Action::LinkDown => vec![(self.now, What::LinkDown)],
             Action::LinkUp => vec![(self.now, What::LinkUp)],
             Action::Freeze => vec![(self.now, What::Frozen)],
             Action::Thaw => vec![(self.now, What::Thawed)],
+            Action::Reset => vec![
+                (self.now, What::Reset),
+                (self.now + boot, leased),
+                (self.now + boot, healthy),
+            ],
+            Action::DiskSlow { iops } => vec![(self.now, What::DiskSlow { iops })],
+            Action::DiskFast => vec![(self.now, What::DiskFast)],
             Action::PowerOn => vec![
                 (self.now, What::PoweredOn),
-                (
-                    self.now + boot,
-                    What::Leased {
-                        addr: [10, 77, 0, 10].into(),
-                        hostname: Some(name.clone()),
-                        lease_secs: 3600,
-                        renewed: false,
-                    },
-                ),
+                (self.now + boot, leased),
                 (
                     self.now + boot,
                     What::ReversePublished {
                         addr: [10, 77, 0, 10].into(),
                     },
                 ),
-                (
-                    self.now + boot,
-                    What::Healthy {
-                        cluster_id: self.predicted,
-                        member_id: quorate_etcd::MemberId(1),
-                        voters: 2,
-                    },
-                ),
+                (self.now + boot, healthy),
             ],
         };
         for (at, what) in said {
@@ -92,6 +98,12 @@ impl World for Notes {
             }
         }
         Ok(())
+    }
+
+    async fn leader(&mut self, _cluster: usize) -> Result<Option<usize>, WorldError> {
+        let answer = (self.leaderless == 0).then_some(1);
+        self.leaderless = self.leaderless.saturating_sub(1);
+        Ok(answer)
     }
 
     async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
@@ -118,9 +130,14 @@ impl World for Notes {
 }
 
 fn tell(text: &str, healthy: bool) -> (Notes, Outcome) {
+    tell_with(text, healthy, 2)
+}
+
+fn tell_with(text: &str, healthy: bool, leaderless: u32) -> (Notes, Outcome) {
     let story = Story::parse("story.toml", text).unwrap();
     let expected = Expected::new(&story, 3, 5);
     let mut world = Notes::new(&story, &expected, healthy);
+    world.leaderless = leaderless;
     let outcome = {
         let told = std::pin::pin!(drive(
             &mut world,
@@ -174,6 +191,56 @@ fn steps_after_formation_wait_for_it() {
     );
     assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
     assert_eq!(outcome.ended_at, Instant::from_nanos(5_200_000_000));
+}
+
+const STORY_OF_LEADERS: &str = r#"
+title = "Two"
+[etcd]
+[[machines]]
+name = "n"
+count = 2
+class = "etcd"
+[[steps]]
+after_formed = "1s"
+do = "reset"
+leader_of = "c1"
+[[steps]]
+after_formed = "1s"
+formation = 2
+do = "disk-slow"
+leader_of = "c1"
+iops = 2
+"#;
+
+#[test]
+fn a_step_waits_for_a_leader_and_for_the_formation_that_it_counts_from() {
+    let (world, outcome) = tell(STORY_OF_LEADERS, true);
+    let done: Vec<_> = world
+        .done
+        .iter()
+        .map(|(at, action, name)| format!("{:.1} {action:?} {name}", at.as_nanos() as f64 / 1e9))
+        .collect();
+    // Formed at 0.1; asked for a leader at 1.1, 1.3 and 1.5; formed again at 1.6.
+    assert_eq!(
+        done,
+        [
+            "0.0 PowerOn n1",
+            "0.0 PowerOn n2",
+            "1.5 Reset n2",
+            "2.6 DiskSlow { iops: 2 } n2"
+        ]
+    );
+    let undone = |outcome: &Outcome| {
+        let findings = outcome.verdict.findings().iter();
+        findings
+            .filter(|finding| finding.what.contains("never done"))
+            .count()
+    };
+    assert_eq!(undone(&outcome), 0);
+    let first = STORY_OF_LEADERS.rfind("[[steps]]").unwrap();
+    let at_start = STORY_OF_LEADERS[..first].replace("after_formed", "at");
+    let (_, outcome) = tell_with(&at_start, false, u32::MAX);
+    assert_eq!(undone(&outcome), 1);
 }
 
 #[test]

@@ -104,6 +104,7 @@ fn longest_gap(case: &Case<'_>, names: &BTreeSet<&str>, members: usize) -> Durat
                 | What::PoweredOff
                 | What::LinkDown
                 | What::Frozen
+                | What::Reset
                 | What::ServiceExited { .. }
         );
         if let What::Healthy { .. } = observation.what {
