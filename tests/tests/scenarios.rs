@@ -31,7 +31,7 @@ const FOR_SIM: [&str; 7] = [
 ];
 
 /// Stories with virtual machines, which `tests/vm.rs` tells.
-const FOR_VM: [&str; 2] = ["metal-install", "metal-mixed"];
+const FOR_VM: [&str; 3] = ["metal-faults", "metal-install", "metal-mixed"];
 
 type Case = fn() -> Result<(), Failed>;
 

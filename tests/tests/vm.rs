@@ -18,7 +18,7 @@ use quorate_tests::stories::{
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 5] = [
+const CASES: [(&str, Case); 6] = [
     ("three_members_unchanged_and_without_root", three_members),
     (
         "empty_disks_are_installed_once_and_keep_their_data",
@@ -26,6 +26,7 @@ const CASES: [(&str, Case); 5] = [
     ),
     ("a_program_tells_it_too", by_program),
     ("virtual_and_other_machines_on_one_lan", mixed),
+    ("a_cable_a_hang_a_reset_and_a_slow_disk", faults),
     ("a_killed_run_leaves_nothing", leaves_nothing),
 ];
 
@@ -168,6 +169,34 @@ fn by_program() -> Result<(), Failed> {
     let links: Vec<_> = links.collect();
     let has_booted = links.contains(&"userspace".to_owned());
     check(has_booted, "a kernel of its own", &links.join(" "))
+}
+
+/// Each fault happens to a machine under QEMU, and the cluster is whole again before the next.
+fn faults() -> Result<(), Failed> {
+    let mut run = cli();
+    run.arg("run").arg(scenario("metal-faults"));
+    let output = run.args(["--world", "vm", "--verbose"]).output()?;
+    check_exit(&output, 0)?;
+    let told = text(&output.stderr);
+    let mut rest = told.as_str();
+    let deeds = [
+        "n1        link down",
+        "n1        link up",
+        "n1        healthy",
+        "n2        freezes",
+        "n2        thaws",
+        "n2        healthy",
+        "n3        reset",
+        "n3        boots: firmware",
+        "n3        boots: userspace",
+        "n3        healthy",
+        "its disk is slow: 4 operations a second",
+    ];
+    for deed in deeds {
+        let found = rest.split_once(deed);
+        (_, rest) = found.ok_or_else(|| format!("{deed:?} is missing in its place in:\n{told}"))?;
+    }
+    Ok(())
 }
 
 fn mixed() -> Result<(), Failed> {
