@@ -106,8 +106,11 @@ impl Reader {
             }
             What::GateOpened { members } => format!("gate opened for {}", list(members)),
             What::SrvPublished { members } => format!("SRV published for {}", list(members)),
-            // Members may be counted two at a time.
-            What::GateWaiting { .. } | What::Note { .. } => return,
+            What::Reset => "reset".to_owned(),
+            What::DiskSlow { iops } => format!("slow disk: {iops}"),
+            What::DiskFast => "fast disk".to_owned(),
+            // Members may be counted two at a time; how long a disk takes is the world's.
+            What::GateWaiting { .. } | What::SlowWrite { .. } | What::Note { .. } => return,
             What::Refused { by, why } => format!("{by} refused: {why}"),
         };
         let lines = self.lines.entry(machine).or_default();
