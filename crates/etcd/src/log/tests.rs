@@ -60,6 +60,7 @@ fn brief(log: &str) -> Vec<String> {
             LogEvent::LeaderLost { leader } => format!("lost {leader}"),
             LogEvent::Published { cluster } => format!("published {cluster}"),
             LogEvent::Ready => "ready".to_owned(),
+            LogEvent::SlowSync { took } => format!("slow {took}"),
             LogEvent::ClusterIdMismatch { local, remote } => {
                 format!("mismatch local {local} remote {remote}")
             }
