@@ -11,7 +11,7 @@ let
         (toString value)
       ];
 in
-{
+rec {
   defaults = {
     binary = "/usr/bin/etcd";
     discovery_srv = "";
@@ -28,6 +28,9 @@ in
     await = null;
   };
 
+  # What that leaves for etcd's environment; see docs/decisions/0013.
+  environmentFile = "/run/etcd.env";
+
   # What runs before etcd, where `unit.await` is quorate: the wait for its peers.
   awaitArgv =
     { unit, fqdn }:
@@ -43,6 +46,8 @@ in
       "${unit.peer_scheme}://${fqdn}:${toString unit.peer_port}"
       "--data-dir"
       unit.data_dir
+      "--environment-file"
+      environmentFile
     ];
 
   # The program and its arguments on a machine of this name.

@@ -170,6 +170,7 @@ in
         // lib.optionalAttrs cfg.await {
           # Never worse than not having it; and it may wait for the slowest machine of the rack.
           ExecStartPre = "-${await}";
+          EnvironmentFile = "-${etcd.environmentFile}";
           TimeoutStartSec = "infinity";
         };
     };

@@ -190,9 +190,16 @@ impl<W: Write> Agent<W> {
                 unit,
                 argv,
                 env,
+                env_files,
                 open_files,
                 ..
-            } => self.start_unit(unit, &argv, &env, open_files),
+            } => self.start_unit(&Program {
+                unit: &unit,
+                argv: &argv,
+                env: &env,
+                env_files: &env_files,
+                open_files,
+            }),
             Event::StopUnit { unit, signal } => self.processes.signal(&unit, signal),
             Event::PoweredOff => self.is_off = true,
             Event::PoweredOn
@@ -211,19 +218,9 @@ impl<W: Write> Agent<W> {
         }
     }
 
-    fn start_unit(
-        &mut self,
-        unit: String,
-        argv: &[String],
-        env: &[(String, String)],
-        open_files: Option<(u64, u64)>,
-    ) {
-        let started = self.processes.spawn(Program {
-            unit: &unit,
-            argv,
-            env,
-            open_files,
-        });
+    fn start_unit(&mut self, program: &Program<'_>) {
+        let started = self.processes.spawn(program);
+        let unit = program.unit.to_owned();
         self.commands.push_back(match started {
             Ok(pid) => Command::UnitStarted {
                 unit,

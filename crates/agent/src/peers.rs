@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Seed, StreamId};
-use quorate_peers::{Awaiting, Command, Config, Event, Probe, Reason, Verdict, hosts};
+use quorate_peers::{Awaiting, Command, Config, Event, Probe, Ready, Reason, Verdict, hosts};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::driver::{monotonic, now};
@@ -26,6 +26,8 @@ pub struct AwaitPeers {
     pub data_dir: PathBuf,
     /// Where `resolv.conf` and `hosts` are: `/etc`.
     pub etc_dir: PathBuf,
+    /// Where variables for etcd's environment are left, when it needs any at this start.
+    pub environment_file: Option<PathBuf>,
 }
 
 /// How the wait ended.
@@ -37,6 +39,8 @@ pub enum Awaited {
         verdict: Verdict,
         /// Why the addresses are not in `/etc/hosts`, when they are not.
         not_pinned: Option<String>,
+        /// Why etcd's environment lacks what it should have, when it does.
+        not_set: Option<String>,
     },
 }
 
@@ -46,9 +50,11 @@ pub enum Awaited {
 /// When there is no socket to ask with.
 pub fn await_peers(member: AwaitPeers, mut waiting: impl FnMut(&Reason)) -> io::Result<Awaited> {
     let hosts = member.etc_dir.join("hosts");
+    let environment = member.environment_file.as_deref();
     if has_bootstrapped(&member.data_dir) {
         // Whoever has no pins needs none removed.
         let _ = pin(&hosts, &BTreeMap::new());
+        let _ = environment.map(|path| set(path, ""));
         return Ok(Awaited::Rejoins);
     }
     let mut config = member.config;
@@ -75,13 +81,18 @@ pub fn await_peers(member: AwaitPeers, mut waiting: impl FnMut(&Reason)) -> io::
                 Output::Event(Event::Probe { peer }) => errands.probe(peer)?,
                 Output::Event(Event::Waiting(reason)) => waiting(&reason),
                 Output::Event(Event::Ended(verdict)) => {
-                    let not_pinned = match &verdict {
-                        Verdict::Ready(ready) => pin(&hosts, &ready.addresses).err(),
-                        Verdict::NotListed { .. } => None,
+                    let (pinned, set) = match &verdict {
+                        Verdict::Ready(ready) => (
+                            pin(&hosts, &ready.addresses),
+                            environment.map_or(Ok(()), |path| set(path, variables(ready))),
+                        ),
+                        Verdict::NotListed { .. } => (Ok(()), Ok(())),
                     };
+                    let why = |error: io::Error| error.to_string();
                     return Ok(Awaited::Ended {
                         verdict,
-                        not_pinned: not_pinned.map(|error| error.to_string()),
+                        not_pinned: pinned.err().map(why),
+                        not_set: set.err().map(why),
                     });
                 }
                 Output::Write { write, .. } => match write {},
@@ -290,6 +301,29 @@ fn pin(path: &Path, addresses: &BTreeMap<String, Ipv4Addr>) -> io::Result<()> {
         return Ok(());
     }
     fs::write(path, after)
+}
+
+/// What etcd's environment is to say. When a member's peers are there, etcd advances its clock
+/// by all but two ticks of the election timeout, so that somebody leads soon. The member that
+/// goes first may lead already by the vote of one: the jump has it look for its quorum before it
+/// can have heard of any, and step down; what it proposed is lost for seven seconds.
+fn variables(ready: &Ready) -> &'static str {
+    let goes_first = ready.place == 0 && ready.members > 1;
+    match goes_first {
+        true => "ETCD_INITIAL_ELECTION_TICK_ADVANCE=false\n",
+        false => "",
+    }
+}
+
+/// Leaves variables, or takes away what is left of an earlier start.
+fn set(path: &Path, variables: &str) -> io::Result<()> {
+    if !variables.is_empty() {
+        return fs::write(path, variables);
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The name servers of a resolv.conf(5), as far as they have IPv4 addresses.

@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use quorate_node::unit::{EnvironmentFile, read_environment};
 use quorate_node::{ExitStatus, StopSignal};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus,
@@ -22,6 +23,8 @@ pub(crate) struct Program<'a> {
     pub(crate) unit: &'a str,
     pub(crate) argv: &'a [String],
     pub(crate) env: &'a [(String, String)],
+    /// What stands in these goes before `env`.
+    pub(crate) env_files: &'a [EnvironmentFile],
     /// `RLIMIT_NOFILE`, soft and hard.
     pub(crate) open_files: Option<(u64, u64)>,
 }
@@ -48,7 +51,7 @@ impl Processes {
     }
 
     /// Starts a unit's process, its output appended to `<log_dir>/<unit>.log` or the one file.
-    pub(crate) fn spawn(&mut self, program: Program<'_>) -> io::Result<u32> {
+    pub(crate) fn spawn(&mut self, program: &Program<'_>) -> io::Result<u32> {
         let (path, args) = program
             .argv
             .split_first()
@@ -61,6 +64,7 @@ impl Processes {
             .args(args)
             .env_clear()
             .envs(program.env.iter().map(|(name, value)| (name, value)))
+            .envs(variables(program.env_files)?)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -131,6 +135,21 @@ impl Drop for Processes {
             let _ = rustix::process::waitpid(Some(*pid), WaitOptions::empty());
         }
     }
+}
+
+/// The variables of the files as they are now: a step before may just have written them.
+fn variables(files: &[EnvironmentFile]) -> io::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for file in files {
+        let text = match std::fs::read_to_string(&file.path) {
+            Err(_) if file.optional => continue,
+            read => read
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.path)))?,
+        };
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        variables.extend(read_environment(&text).map(owned));
+    }
+    Ok(variables)
 }
 
 /// The wanted limits, or as much of them as the hard limit allows a machine without

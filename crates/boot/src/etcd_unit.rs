@@ -125,6 +125,11 @@ pub const UNIT_PATH: &str = "/etc/systemd/system/etcd.service";
 /// The verb of `quorate` that waits for a member's peers.
 pub const AWAIT_VERB: &str = "await-peers";
 
+/// Where that verb leaves what etcd's environment is to have for this start.
+const ENVIRONMENT_PATH: &str = "/run/etcd.env";
+/// etcd ends when a variable and a flag say the same thing.
+const ADVANCE_FLAG: &str = "--initial-election-tick-advance";
+
 /// etcd holds one descriptor for each client connection and WAL segment; Debian's unit asks for
 /// this many.
 const OPEN_FILES_MAX: u32 = 65_536;
@@ -196,7 +201,15 @@ impl EtcdUnit {
         }
         flag("--initial-advertise-peer-urls", own);
         flag("--data-dir", self.data_dir.clone());
+        if self.has_environment_file() {
+            flag("--environment-file", ENVIRONMENT_PATH.into());
+        }
         Some(argv)
+    }
+
+    fn has_environment_file(&self) -> bool {
+        let says = |word: &String| word.starts_with(ADVANCE_FLAG);
+        !self.extra_args.iter().any(says)
     }
 
     /// The flags that lead to the peers.
@@ -235,7 +248,11 @@ impl EtcdUnit {
                 let pre = exec_start(&argv)?;
                 // The dash: what happens to this step is never worse than not having it. It
                 // ends by itself, and may have to wait for the slowest machine of the rack.
-                format!("ExecStartPre=-{pre}\nTimeoutStartSec=infinity\n")
+                let file = match self.has_environment_file() {
+                    true => format!("EnvironmentFile=-{ENVIRONMENT_PATH}\n"),
+                    false => String::new(),
+                };
+                format!("{file}ExecStartPre=-{pre}\nTimeoutStartSec=infinity\n")
             }
             None => String::new(),
         };

@@ -7,6 +7,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::unit::EnvironmentFile;
+
 /// What the driver tells the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -105,13 +107,15 @@ pub enum Event {
         permissions: u32,
         content: String,
     },
-    /// *Order*: start this process with exactly this environment, as the leader of a process
-    /// group of its own. Answered by [`Command::UnitStarted`] and [`Command::UnitExited`].
+    /// *Order*: start this process with exactly this environment and what the files add to it, as
+    /// the leader of a process group of its own. Answered by [`Command::UnitStarted`] and [`Command::UnitExited`].
     StartUnit {
         unit: String,
         step: Step,
         argv: Vec<String>,
         env: Vec<(String, String)>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env_files: Vec<EnvironmentFile>,
         /// `RLIMIT_NOFILE`, soft and hard.
         open_files: Option<(u64, u64)>,
         /// Counts the starts of this unit from 1.
@@ -222,6 +226,7 @@ mod tests {
                 step: Step::Pre { index: 1 },
                 argv: vec!["/usr/bin/etcd".into()],
                 env: vec![("A".into(), "b c".into())],
+                env_files: Vec::new(),
                 open_files: Some((1, u64::MAX)),
                 attempt: 3,
             },

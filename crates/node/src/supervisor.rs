@@ -228,6 +228,7 @@ impl Supervised {
             step,
             argv: self.exec(step).argv.clone(),
             env: env.into_iter().collect(),
+            env_files: self.unit.environment_files.clone(),
             open_files: self.unit.open_files,
             attempt: self.attempt,
         });

@@ -1,7 +1,7 @@
 //! The subset of systemd's service units that a node executes.
 //!
-//! Read: `ExecStartPre=`, `ExecStart=`, `Environment=`, `Restart=`, `RestartSec=`,
-//! `StartLimitIntervalSec=`, `StartLimitBurst=`, `LimitNOFILE=`. Accepted because a node does
+//! Read: `ExecStartPre=`, `ExecStart=`, `Environment=`, `EnvironmentFile=`, `Restart=`,
+//! `RestartSec=`, `StartLimitIntervalSec=`, `StartLimitBurst=`, `LimitNOFILE=`. Accepted because a node does
 //! the same anyway: `Type=simple` and `exec`, descriptions, ordering against targets, and the
 //! whole of `[Install]`. Any other setting is reported by name and left out; a command line that
 //! cannot be run as written makes the unit unusable.
@@ -9,9 +9,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod environment;
 mod span;
 mod words;
 
+pub use environment::{EnvironmentFile, read as read_environment};
 pub use words::WordError;
 
 /// A service unit, ready to run.
@@ -22,6 +24,7 @@ pub struct Unit {
     pub exec_start_pre: Vec<Exec>,
     pub exec_start: Exec,
     pub environment: BTreeMap<String, String>,
+    pub environment_files: Vec<EnvironmentFile>,
     pub restart: Restart,
     pub restart_delay: Duration,
     pub start_limit: StartLimit,
@@ -91,6 +94,7 @@ pub fn parse(name: &str, text: &str, hostname: &str) -> Result<(Unit, Vec<String
         pre: Vec::new(),
         start: Vec::new(),
         environment: BTreeMap::new(),
+        environment_files: Vec::new(),
         restart: Restart::No,
         restart_delay: RESTART_DELAY,
         start_limit: START_LIMIT,
@@ -147,6 +151,7 @@ struct Reader<'a> {
     pre: Vec<Exec>,
     start: Vec<Exec>,
     environment: BTreeMap<String, String>,
+    environment_files: Vec<EnvironmentFile>,
     restart: Restart,
     restart_delay: Duration,
     start_limit: StartLimit,
@@ -183,6 +188,11 @@ impl Reader<'_> {
                 None => self.start.clear(),
             },
             ("Service", "Environment") => self.environment(key, value)?,
+            ("Service", "EnvironmentFile") if value.is_empty() => self.environment_files.clear(),
+            ("Service", "EnvironmentFile") => {
+                let file = EnvironmentFile::parse(value).ok_or_else(|| wrong("not a path"))?;
+                self.environment_files.push(file);
+            }
             ("Service", "Restart") => {
                 self.restart = restart(value).ok_or_else(|| wrong("not a restart policy"))?;
             }
@@ -276,6 +286,7 @@ impl Reader<'_> {
             exec_start_pre: self.pre,
             exec_start,
             environment: self.environment,
+            environment_files: self.environment_files,
             restart: self.restart,
             restart_delay: self.restart_delay,
             start_limit: self.start_limit,
@@ -311,7 +322,7 @@ fn limit(value: &str) -> Option<(u64, u64)> {
     }
 }
 
-fn is_variable_name(name: &str) -> bool {
+pub(crate) fn is_variable_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
         && name

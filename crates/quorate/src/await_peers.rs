@@ -27,6 +27,7 @@ pub(crate) fn run(args: &AwaitPeersArgs) -> ExitCode {
         },
         data_dir: args.data_dir.clone(),
         etc_dir: PathBuf::from("/etc"),
+        environment_file: args.environment_file.clone(),
     };
     let waited = quorate_agent::await_peers(member, |reason| {
         eprintln!("await-peers: waiting {reason}");
@@ -39,9 +40,13 @@ pub(crate) fn run(args: &AwaitPeersArgs) -> ExitCode {
         Ok(Awaited::Ended {
             verdict: Verdict::Ready(ready),
             not_pinned,
+            not_set,
         }) => {
             if let Some(why) = not_pinned {
                 eprintln!("await-peers: the peers' addresses are not in /etc/hosts: {why}");
+            }
+            if let Some(why) = not_set {
+                eprintln!("await-peers: etcd's environment is as it was: {why}");
             }
             let (place, members) = (ready.place + 1, ready.members);
             eprintln!("await-peers: etcd may start as member {place} of {members}");

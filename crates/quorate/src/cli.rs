@@ -456,6 +456,9 @@ pub(crate) struct AwaitPeersArgs {
     /// etcd's data directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    /// Leave variables for etcd's environment in this file, which its unit reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) environment_file: Option<PathBuf>,
 }
 
 /// Be the node agent of this machine: lease, name, seed, units

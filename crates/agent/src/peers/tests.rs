@@ -43,11 +43,32 @@ fn a_member_that_rejoins_waits_for_nobody_and_loses_its_pins() {
         },
         data_dir: dir.path().join("data"),
         etc_dir: dir.path().to_owned(),
+        environment_file: Some(dir.path().join("etcd.env")),
     };
+    fs::write(dir.path().join("etcd.env"), "A=b\n").unwrap();
     let awaited = await_peers(member, |reason| panic!("waits {reason}")).unwrap();
     assert_eq!(awaited, Awaited::Rejoins);
     let after = fs::read_to_string(hosts_file).unwrap();
     assert_eq!(after, "127.0.0.1 localhost\n");
+    assert!(!dir.path().join("etcd.env").exists());
+}
+
+#[test]
+fn only_who_goes_first_of_several_is_told_to_keep_its_pace() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("etcd.env");
+    let told = |place, members| {
+        let ready = Ready {
+            addresses: BTreeMap::new(),
+            members,
+            place,
+        };
+        set(&path, variables(&ready)).unwrap();
+        fs::read_to_string(&path).unwrap_or_default()
+    };
+    assert_eq!(told(0, 3), "ETCD_INITIAL_ELECTION_TICK_ADVANCE=false\n");
+    assert_eq!(told(1, 3), "");
+    assert_eq!(told(0, 1), "");
 }
 
 /// On loopback: a port that is closed, one that takes a connection and says nothing, one that

@@ -6,12 +6,17 @@ use super::*;
 struct Bench {
     log_dir: tempfile::TempDir,
     processes: Processes,
+    env_files: Vec<EnvironmentFile>,
 }
 
 fn bench() -> Bench {
     let log_dir = tempfile::tempdir().unwrap();
     let processes = Processes::new(log_dir.path(), None);
-    Bench { log_dir, processes }
+    Bench {
+        log_dir,
+        processes,
+        env_files: Vec::new(),
+    }
 }
 
 impl Bench {
@@ -19,10 +24,11 @@ impl Bench {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
         let pid = self
             .processes
-            .spawn(Program {
+            .spawn(&Program {
                 unit: "a.service",
                 argv: &argv,
                 env: &[("A".into(), "b c".into())],
+                env_files: &self.env_files,
                 open_files: Some((64, 128)),
             })
             .unwrap();
@@ -74,6 +80,30 @@ fn a_process_has_its_environment_limits_and_log_and_no_more() {
 }
 
 #[test]
+fn files_add_to_the_environment_and_only_some_must_be_there() {
+    let mut bench = bench();
+    let written = bench.log_dir.path().join("written.env");
+    fs::write(&written, "A=file\nB=2\n").unwrap();
+    let file = |path: &Path, optional| EnvironmentFile {
+        path: path.display().to_string(),
+        optional,
+    };
+    let absent = bench.log_dir.path().join("absent.env");
+    bench.env_files = vec![file(&absent, true), file(&written, false)];
+    bench.sh("echo $A $B");
+    bench.ended();
+    assert_eq!(bench.log(), "file 2\n");
+    let error = bench.processes.spawn(&Program {
+        unit: "b.service",
+        argv: &["/bin/true".to_owned()],
+        env: &[],
+        env_files: &[file(&absent, false)],
+        open_files: None,
+    });
+    assert!(error.unwrap_err().to_string().contains("absent.env"));
+}
+
+#[test]
 fn the_log_of_a_second_run_follows_the_first() {
     let mut bench = bench();
     for _ in 0..2 {
@@ -121,10 +151,11 @@ fn nothing_outlives_the_processes() {
 fn a_program_that_is_not_there_is_an_error() {
     let mut bench = bench();
     let argv = ["/nonexistent".to_owned()];
-    let error = bench.processes.spawn(Program {
+    let error = bench.processes.spawn(&Program {
         unit: "a.service",
         argv: &argv,
         env: &[],
+        env_files: &[],
         open_files: None,
     });
     assert_eq!(error.unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -138,6 +169,7 @@ fn one_file_can_take_the_output_of_every_unit() {
     let mut bench = Bench {
         processes: Processes::new(log_dir.path(), Some(log_file.clone())),
         log_dir,
+        env_files: Vec::new(),
     };
     bench.sh("echo hello");
     bench.ended();

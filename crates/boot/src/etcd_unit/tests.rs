@@ -173,13 +173,21 @@ fn a_member_that_waits_for_its_peers() {
     let service = text.split("ExecStart=").next().unwrap();
     let (_, step) = service.split_once("Type=exec\n").unwrap();
     insta::assert_snapshot!(step, @r#"
+    EnvironmentFile=-/run/etcd.env
     ExecStartPre=-/usr/bin/quorate await-peers \
       --discovery-srv lab \
       --discovery-srv-name "rack 1" \
       --initial-advertise-peer-urls https://n1.lab:2380 \
-      --data-dir /var/lib/etcd
+      --data-dir /var/lib/etcd \
+      --environment-file /run/etcd.env
     TimeoutStartSec=infinity
     "#);
+    let decided = EtcdUnit {
+        extra_args: vec!["--initial-election-tick-advance=true".into()],
+        ..unit.clone()
+    };
+    let text = decided.render(&facts("n1")).unwrap();
+    assert!(!text.contains("/run/etcd.env"), "{text}");
     let wrong = EtcdUnit {
         await_peers: Some("quorate".into()),
         ..unit

@@ -54,6 +54,7 @@ WantedBy=multi-user.target
                 ignore_failure: false,
             },
             environment: variables.map(|(k, v)| (k.into(), v.into())).into(),
+            environment_files: Vec::new(),
             restart: Restart::OnFailure,
             restart_delay: Duration::from_millis(60_500),
             start_limit: StartLimit {
