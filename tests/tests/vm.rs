@@ -18,7 +18,7 @@ use quorate_tests::stories::{
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 6] = [
+const CASES: [(&str, Case); 7] = [
     ("three_members_unchanged_and_without_root", three_members),
     (
         "empty_disks_are_installed_once_and_keep_their_data",
@@ -27,6 +27,7 @@ const CASES: [(&str, Case); 6] = [
     ("a_program_tells_it_too", by_program),
     ("virtual_and_other_machines_on_one_lan", mixed),
     ("a_cable_a_hang_a_reset_and_a_slow_disk", faults),
+    ("uefi_boots_over_the_network", uefi),
     ("a_killed_run_leaves_nothing", leaves_nothing),
 ];
 
@@ -197,6 +198,22 @@ fn faults() -> Result<(), Failed> {
         (_, rest) = found.ok_or_else(|| format!("{deed:?} is missing in its place in:\n{told}"))?;
     }
     Ok(())
+}
+
+/// OVMF, DHCP as architecture 7, iPXE by TFTP, and from there as any other.
+fn uefi() -> Result<(), Failed> {
+    let scenario = Scenario::builder("one machine with UEFI")
+        .machines(Group::etcd("n").set("boot", "uefi"))
+        .build()?
+        .world(World::Vm);
+    let outcome = scenario.run_blocking()?;
+    let told = format!("{:?}", outcome.verdict);
+    check(outcome.verdict == Verdict::Pass, "a pass", &told)?;
+    let lane = outcome.lanes.iter().next().ok_or("no machine")?;
+    let links: Vec<_> = lane.reached.keys().map(ToString::to_string).collect();
+    let way = ["firmware", "script", "kernel", "initrd", "userspace"];
+    let has_come = way.iter().all(|link| links.iter().any(|own| own == link));
+    check(has_come, "each link of the way", &links.join(" "))
 }
 
 fn mixed() -> Result<(), Failed> {
