@@ -179,3 +179,9 @@ fn a_refusal_of_the_discovery_service_is_read_in_both_formats() {
     let full = "fatal failed to join discovery cluster (discovery: cluster is full)";
     assert_eq!(brief(log), [twice, twice, full, full]);
 }
+
+#[test]
+fn a_slow_disk_is_read() {
+    let line = r#"{"level":"warn","ts":"2026-11-23T11:12:58.178776Z","caller":"wal/wal.go:805","msg":"slow fdatasync","took":"1.834155035s","expected-duration":"1s"}"#;
+    assert_eq!(brief(line), ["slow 1.834155035s"]);
+}

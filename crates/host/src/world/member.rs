@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -51,6 +51,9 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Watch {
     address: Address,
+    log: PathBuf,
+    /// How many octets of the log it has read.
+    read: Arc<AtomicU64>,
     healthy: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     forget: Arc<AtomicBool>,
@@ -66,16 +69,20 @@ impl Watch {
         address: Address,
         tell: Sender<Told>,
     ) -> io::Result<Self> {
+        let log = dir.join(LOG_FILE);
+        let offset = log.metadata().map_or(0, |metadata| metadata.len());
         let watch = Self {
             address,
+            log: log.clone(),
+            read: Arc::new(AtomicU64::new(offset)),
             healthy: Arc::default(),
             stop: Arc::default(),
             forget: Arc::default(),
         };
-        let log = dir.join(LOG_FILE);
         let mut watcher = Watcher {
             name: name.to_owned(),
-            offset: log.metadata().map_or(0, |metadata| metadata.len()),
+            offset,
+            read: Arc::clone(&watch.read),
             log,
             partial: String::new(),
             ready: false,
@@ -115,6 +122,16 @@ impl Watch {
         self.healthy.load(Ordering::Relaxed)
     }
 
+    /// Waits until all that the log has now was read and told. The thread that reads it may be
+    /// waiting for an answer; after `patience` it has had its time.
+    pub(super) fn catch_up(&self, patience: Duration) {
+        let length = self.log.metadata().map_or(0, |metadata| metadata.len());
+        let end = Instant::now() + patience;
+        while self.read.load(Ordering::Acquire) < length && Instant::now() < end {
+            thread::sleep(PERIOD);
+        }
+    }
+
     /// Tells again how the member is, although nothing has changed.
     pub(super) fn forget(&self) {
         self.forget.store(true, Ordering::Relaxed);
@@ -133,6 +150,7 @@ struct Watcher {
     name: String,
     log: PathBuf,
     offset: u64,
+    read: Arc<AtomicU64>,
     /// A line of the log that has no end yet.
     partial: String,
     /// etcd has said that it serves clients.
@@ -165,6 +183,7 @@ impl Watcher {
                 self.take(&event);
             }
         }
+        self.read.store(self.offset, Ordering::Release);
     }
 
     fn take(&mut self, event: &LogEvent) {

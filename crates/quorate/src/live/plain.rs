@@ -13,7 +13,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::Frozen => "freezes".to_owned(),
         What::Thawed => "thaws".to_owned(),
         What::Reset => "reset".to_owned(),
-        What::DiskSlow { iops } => format!("its disk is slow: {iops} operations a second"),
+        What::DiskSlow { iops } => format!("its disk is slow, {iops} IOPS"),
         What::DiskFast => "its disk is fast again".to_owned(),
         What::Leased {
             addr,
