@@ -164,7 +164,7 @@ fn user_secs() -> Option<f64> {
 /// as in `datacenter-100k.toml`.
 fn racks(machines: usize) -> String {
     let clusters = machines / 3;
-    let every_micros = if machines > 10_000 { 100 } else { 0 };
+    let every_micros = if machines > 10_000 { 200 } else { 0 };
     let spare = machines - clusters * 3;
     let spare = match spare {
         0 => String::new(),

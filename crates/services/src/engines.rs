@@ -63,6 +63,7 @@ pub struct Engines<J> {
     dhcp: Option<Server>,
     dns: Option<Authority>,
     ddns: Option<Registrar>,
+    /// In the order of addresses.
     subnets: Vec<SubnetFacts>,
     directory: Directory,
     log: J,
@@ -350,10 +351,13 @@ impl<J: Journal> Engines<J> {
     }
 
     fn facts(&self, lease: &Lease) -> Facts {
-        let subnet = self
+        // They do not overlap, or the DHCP server would not have taken them.
+        let begun = self
             .subnets
-            .iter()
-            .find(|subnet| subnet.net.contains(lease.addr));
+            .partition_point(|subnet| subnet.net.network() <= lease.addr);
+        let subnet = self.subnets[..begun]
+            .last()
+            .filter(|subnet| subnet.net.contains(lease.addr));
         Facts {
             mac: lease.mac,
             addr: lease.addr,

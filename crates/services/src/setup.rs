@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use quorate_core::Planted;
+use quorate_dhcp::server::RawSubnet;
 use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::tsig::{Algorithm, Key, KeyError};
 use thiserror::Error;
@@ -18,6 +19,7 @@ pub struct Setup {
     pub(crate) dhcp: Option<quorate_dhcp::ServerConfig>,
     pub(crate) dns: Option<quorate_dns::Config>,
     pub(crate) ddns: Option<quorate_ddns::Config>,
+    /// In the order of addresses.
     pub(crate) subnets: Vec<SubnetFacts>,
 }
 
@@ -149,16 +151,16 @@ fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
     }
 }
 
-/// What the seeds of each subnet's machines say about their network.
+/// What the seeds of each subnet's machines say about their network, in the order of addresses.
 fn subnets(dhcp: &Dhcp) -> Vec<SubnetFacts> {
-    dhcp.subnets
-        .iter()
-        .map(|subnet| SubnetFacts {
-            net: subnet.net,
-            gateway: subnet.routers.first().copied(),
-            dns: subnet.dns.clone(),
-        })
-        .collect()
+    let facts = |subnet: &RawSubnet| SubnetFacts {
+        net: subnet.net,
+        gateway: subnet.routers.first().copied(),
+        dns: subnet.dns.clone(),
+    };
+    let mut subnets: Vec<_> = dhcp.subnets.iter().map(facts).collect();
+    subnets.sort_unstable_by_key(|subnet| subnet.net.network());
+    subnets
 }
 
 const OWN_KEY_NAME: &str = "quorate-ddns.";
