@@ -28,10 +28,10 @@ pub(crate) fn install() {
     let package = std::env::var("QUORATE_DEB").expect("the need is met");
     let package = root().join(package);
     eprintln!("installing {} on a clean Debian", package.display());
-    let copy = format!("copy-in {} /root", package.display());
+    let copy = format!("copy-in {} /tmp", package.display());
     let name = package.file_name().unwrap_or_default().to_string_lossy();
     let apt = "apt-get install --yes --quiet --no-install-recommends";
-    let install = format!("chroot \"$1\" {apt} /root/{name}");
+    let install = format!("chroot \"$1\" {apt} /tmp/{name}");
     let hook = |text: String| format!("--customize-hook={text}");
     // systemd, since the package has a unit; it does not run there.
     let fixed = ["--include=systemd", "--format=tar"];
