@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quorate_scenario::drive::Expected;
 use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv, Write};
@@ -143,9 +143,10 @@ fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
             format!("quorate/{through}"),
             format!("written through {through}"),
         );
-        let put = client.put(&key, &value);
+        let put = persist(patience, || client.put(&key, &value));
         for (read, reader) in clients.iter().filter(|(read, _)| alone || read != through) {
-            let failed = put.clone().err().or_else(|| match reader.get(&key) {
+            let get = || persist(patience, || reader.get(&key));
+            let failed = put.clone().err().or_else(|| match get() {
                 Ok(Some(got)) if got == value => None,
                 Ok(got) => Some(format!("{read} answers {got:?}")),
                 Err(error) => Some(error),
@@ -164,6 +165,19 @@ fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
         }
     }
     writes
+}
+
+/// Asks again as long as a member may take to answer, as clients do: it says 503 while nobody
+/// leads, and a leader with a slow disk is voted out now and then.
+fn persist<T>(patience: Duration, ask: impl Fn() -> Result<T, String>) -> Result<T, String> {
+    let since = Instant::now();
+    loop {
+        let answer = ask();
+        if answer.is_ok() || since.elapsed() + ASK_AGAIN > patience {
+            return answer;
+        }
+        std::thread::sleep(ASK_AGAIN);
+    }
 }
 
 /// A value that was written through a member, or why it was not.
@@ -237,3 +251,4 @@ fn patience(story: &Story) -> Duration {
 /// More would only wait for each other.
 const CLUSTERS_AT_ONCE: usize = 8;
 const ASK_MAX: Duration = Duration::from_secs(5);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
