@@ -30,6 +30,25 @@ fn the_list_of_keys_is_that_of_the_schema() {
     );
 }
 
+/// Editors complete and check by the schema: it must not want what may be left out.
+#[test]
+fn the_schema_takes_every_scenario() {
+    let output = quorate(&["schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let files = std::fs::read_dir(root().join("scenarios")).unwrap();
+    let mut count = 0;
+    for path in files.map(|file| file.unwrap().path()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let story: serde_json::Value = toml::from_str(&text).unwrap();
+        if let Err(error) = schema.validate(&story) {
+            panic!("{}: {}: {error}", path.display(), error.instance_path);
+        }
+        count += 1;
+    }
+    assert!(count > 20, "{count} scenarios");
+}
+
 #[test]
 fn every_key_that_may_be_left_out_has_a_default() {
     let page = guide("scenario-keys.md");

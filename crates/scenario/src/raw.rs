@@ -280,7 +280,7 @@ pub struct Step {
     pub after_formed: Option<Spanned<String>>,
     /// Which moment of that kind: 1 is the first; 2 is when, after the steps that count from the
     /// first, every cluster has formed again; and so on. Default: 1.
-    #[schemars(with = "usize")]
+    #[schemars(with = "Option<usize>")]
     pub formation: Option<Spanned<usize>>,
     /// What is done.
     #[serde(rename = "do")]
@@ -303,7 +303,7 @@ pub struct Step {
     #[schemars(with = "Option<String>")]
     pub down: Option<Spanned<String>>,
     /// How many reads and writes a slow disk does in a second. Default: 4.
-    #[schemars(with = "u32")]
+    #[schemars(with = "Option<u32>")]
     pub iops: Option<Spanned<u32>>,
 }
 
