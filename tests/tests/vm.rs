@@ -173,18 +173,22 @@ fn has_columns(said: &str, columns: &str) -> bool {
 
 /// The same world from Rust.
 fn by_program() -> Result<(), Failed> {
-    let scenario = Scenario::builder("one machine from memory")
-        .machines(Group::etcd("n").set("boot", "direct"))
+    comes_by("direct", &["userspace"])
+}
+
+/// One machine passes, and comes by all these links.
+fn comes_by(boot: &str, way: &[&str]) -> Result<(), Failed> {
+    let scenario = Scenario::builder("one machine from Rust")
+        .machines(Group::etcd("n").set("boot", boot))
         .build()?
         .world(World::Vm);
     let outcome = scenario.run_blocking()?;
     let told = format!("{:?}", outcome.verdict);
     check(outcome.verdict == Verdict::Pass, "a pass", &told)?;
     let lane = outcome.lanes.iter().next().ok_or("no machine")?;
-    let links = lane.reached.keys().map(ToString::to_string);
-    let links: Vec<_> = links.collect();
-    let has_booted = links.contains(&"userspace".to_owned());
-    check(has_booted, "a kernel of its own", &links.join(" "))
+    let links: Vec<_> = lane.reached.keys().map(ToString::to_string).collect();
+    let has_come = way.iter().all(|link| links.iter().any(|own| own == link));
+    check(has_come, "each link of the way", &links.join(" "))
 }
 
 /// Each fault happens to a machine under QEMU, and the cluster is whole again before the next.
@@ -219,18 +223,8 @@ fn faults() -> Result<(), Failed> {
 
 /// OVMF, DHCP as architecture 7, iPXE by TFTP, and from there as any other.
 fn uefi() -> Result<(), Failed> {
-    let scenario = Scenario::builder("one machine with UEFI")
-        .machines(Group::etcd("n").set("boot", "uefi"))
-        .build()?
-        .world(World::Vm);
-    let outcome = scenario.run_blocking()?;
-    let told = format!("{:?}", outcome.verdict);
-    check(outcome.verdict == Verdict::Pass, "a pass", &told)?;
-    let lane = outcome.lanes.iter().next().ok_or("no machine")?;
-    let links: Vec<_> = lane.reached.keys().map(ToString::to_string).collect();
     let way = ["firmware", "script", "kernel", "initrd", "userspace"];
-    let has_come = way.iter().all(|link| links.iter().any(|own| own == link));
-    check(has_come, "each link of the way", &links.join(" "))
+    comes_by("uefi", &way)
 }
 
 fn mixed() -> Result<(), Failed> {

@@ -37,6 +37,15 @@ impl Notes {
             leaderless: 2,
         }
     }
+
+    /// What was done: seconds, deed, machine.
+    fn told(&self) -> Vec<String> {
+        let told = self.done.iter().map(|(at, action, name)| {
+            let secs = at.as_nanos() as f64 / 1e9;
+            format!("{secs:.1} {action:?} {name}")
+        });
+        told.collect()
+    }
 }
 
 impl World for Notes {
@@ -175,13 +184,8 @@ machine = "n1"
 #[test]
 fn steps_after_formation_wait_for_it() {
     let (world, outcome) = tell(STORY, true);
-    let done: Vec<_> = world
-        .done
-        .iter()
-        .map(|(at, action, name)| format!("{:.1} {action:?} {name}", at.as_nanos() as f64 / 1e9))
-        .collect();
     assert_eq!(
-        done,
+        world.told(),
         [
             "0.0 PowerOn n1",
             "3.0 PowerOn n2",
@@ -215,14 +219,9 @@ iops = 2
 #[test]
 fn a_step_waits_for_a_leader_and_for_the_formation_that_it_counts_from() {
     let (world, outcome) = tell(STORY_OF_LEADERS, true);
-    let done: Vec<_> = world
-        .done
-        .iter()
-        .map(|(at, action, name)| format!("{:.1} {action:?} {name}", at.as_nanos() as f64 / 1e9))
-        .collect();
     // Formed at 0.1; asked for a leader at 1.1, 1.3 and 1.5; formed again at 1.6.
     assert_eq!(
-        done,
+        world.told(),
         [
             "0.0 PowerOn n1",
             "0.0 PowerOn n2",
