@@ -13,11 +13,13 @@
 //! - `servers`: the daemons' configuration and their control socket
 //! - `registry`: etcd's discovery service, a real etcd, for stories that have it
 //! - `hollow`: machines that live in the switch thread
+//! - `deeds`: what steps do to one machine
 //! - `tell`: from lines of processes to observations
 //! - `member`: one etcd member, followed by its log and asked over HTTP
 //! - `stub`: DNS questions; `collect`: the evidence at the end
 
 mod collect;
+mod deeds;
 mod hollow;
 mod member;
 mod pulse;
@@ -36,7 +38,7 @@ use std::time::Duration;
 
 use quorate_core::{Instant, MacAddr, Seed};
 use quorate_scenario::drive::Expected;
-use quorate_scenario::story::{Action, Class, Discovery, Machine as Role, Story};
+use quorate_scenario::story::{Action, Discovery, Machine as Role, Story};
 use quorate_scenario::{Evidence, Observation, What, World, WorldError};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -49,7 +51,6 @@ use pulse::Pulse;
 use rack::{Namespaces, Rack};
 use registry::Registry;
 use servers::Servers;
-use tell::Address;
 
 /// What a run in this world needs beside its story.
 #[derive(Clone, Debug)]
@@ -254,171 +255,11 @@ impl<R: Rack> HostWorld<R> {
         Some(WorldError::Unsupported { what, remedy })
     }
 
-    fn power_on(&mut self, slot_index: usize) -> io::Result<()> {
-        let slot = &mut self.slots[slot_index];
-        if matches!(slot.power, Power::On { .. }) {
-            return Ok(());
-        }
-        let lan = self.lan.as_ref().expect("deployed before power-on");
-        let index = match slot.place {
-            Place::Rack(index) => index,
-            Place::Row(number) => {
-                let name = Some(slot.role.name.clone());
-                let _ = self.tell.send((monotonic_ns(), name, What::PoweredOn));
-                slot.power = Power::on(None);
-                let hollow = self
-                    .hollow
-                    .as_ref()
-                    .expect("the row stands beside the rack");
-                hollow.power_on(number);
-                return lan.nudge();
-            }
-        };
-        let watch = self.watch(slot_index, Address::default())?;
-        let slot = &mut self.slots[slot_index];
-        let address = watch.as_ref().map(Watch::address);
-        let on = self
-            .rack
-            .power_on(index, agent_config(self.options.seed), lan)?;
-        let name = slot.role.name.clone();
+    /// Tells that something has happened to a machine, now.
+    fn say(&self, index: usize, what: What) {
+        let name = Some(self.slots[index].role.name.clone());
         // The receiver lives as long as the world does.
-        let _ = self
-            .tell
-            .send((on.at_ns, Some(name.clone()), What::PoweredOn));
-        if let Some(marks) = on.marks {
-            tell::follow_boot(marks, name.clone(), self.tell.clone())?;
-        }
-        let follower = tell::Follower {
-            name,
-            dir: slot.dir.clone(),
-            address,
-            shares_clock: on.shares_clock,
-            tell: self.tell.clone(),
-        };
-        follower.follow(on.told)?;
-        slot.power = Power::on(watch);
-        Ok(())
-    }
-
-    /// Watches the member on a machine of class etcd from now on.
-    fn watch(&self, index: usize, address: Address) -> io::Result<Option<Watch>> {
-        let slot = &self.slots[index];
-        if slot.role.class != Class::Etcd {
-            return Ok(None);
-        }
-        let servers = self.servers.as_ref().expect("deployed before power-on");
-        let members = self.story.machines.iter();
-        let members = members.filter(|role| role.class == Class::Etcd).count();
-        let pace = Pace::of(&slot.role, member::period(members));
-        let place = (slot.role.name.as_str(), slot.dir.as_path());
-        Watch::start(place, &servers.ns, pace, address, self.tell.clone()).map(Some)
-    }
-
-    /// One that is off has nothing to begin anew.
-    fn reset(&mut self, index: usize) -> io::Result<()> {
-        let slot = &mut self.slots[index];
-        let Power::On { watch, .. } = &mut slot.power else {
-            return Ok(());
-        };
-        let is_reset = match slot.place {
-            Place::Rack(index) => self.rack.reset(index)?,
-            Place::Row(_) => false,
-        };
-        if !is_reset {
-            self.power_off(index)?;
-            return self.power_on(index);
-        }
-        // What the member that is gone still answers must not be taken for an answer of the next.
-        let address = watch.take().map(|watch| watch.address());
-        let name = Some(slot.role.name.clone());
-        let _ = self.tell.send((monotonic_ns(), name, What::Reset));
-        let watch = match address {
-            Some(address) => self.watch(index, address)?,
-            None => None,
-        };
-        self.slots[index].power = Power::on(watch);
-        Ok(())
-    }
-
-    /// Where disks cannot be made slow, that is said.
-    fn set_disk(&mut self, index: usize, iops: Option<u32>) -> io::Result<()> {
-        let slot = &self.slots[index];
-        let is_done = match slot.place {
-            Place::Rack(index) => self.rack.set_disk(index, iops)?,
-            Place::Row(_) => false,
-        };
-        let what = match iops {
-            _ if !is_done => {
-                let text = "unsupported here: its disk has no speed to set; left out".to_owned();
-                What::Note { text }
-            }
-            Some(iops) => What::DiskSlow { iops },
-            None => What::DiskFast,
-        };
-        let name = Some(slot.role.name.clone());
         let _ = self.tell.send((monotonic_ns(), name, what));
-        self.slots[index].is_slow = is_done && iops.is_some();
-        Ok(())
-    }
-
-    fn power_off(&mut self, index: usize) -> io::Result<()> {
-        let slot = &mut self.slots[index];
-        if let Power::On { watch, .. } = std::mem::replace(&mut slot.power, Power::Off) {
-            drop(watch);
-            match (slot.place, &self.hollow) {
-                (Place::Rack(index), _) => self.rack.power_off(index)?,
-                (Place::Row(number), Some(hollow)) => hollow.power_off(number),
-                (Place::Row(_), None) => {}
-            }
-            let name = Some(slot.role.name.clone());
-            let _ = self.tell.send((monotonic_ns(), name, What::PoweredOff));
-        }
-        Ok(())
-    }
-
-    fn set_link(&mut self, index: usize, up: bool) -> io::Result<()> {
-        let lan = self.lan.as_ref().expect("deployed before its first step");
-        let slot = &self.slots[index];
-        match (slot.place, &self.hollow) {
-            (Place::Rack(index), _) => self.rack.set_link(index, up, lan)?,
-            (Place::Row(number), Some(hollow)) => hollow.set_link(number, up),
-            (Place::Row(_), None) => {}
-        }
-        let what = if up { What::LinkUp } else { What::LinkDown };
-        let _ = self
-            .tell
-            .send((monotonic_ns(), Some(slot.role.name.clone()), what));
-        if let Some(watch) = slot.watch() {
-            watch.forget();
-        }
-        Ok(())
-    }
-
-    /// One that is off, or hangs already, is left as it is.
-    fn set_frozen(&mut self, index: usize, freeze: bool) -> io::Result<()> {
-        let slot = &mut self.slots[index];
-        match &mut slot.power {
-            Power::On { frozen, .. } if *frozen != freeze => *frozen = freeze,
-            Power::On { .. } | Power::Off => return Ok(()),
-        }
-        match (slot.place, &self.hollow) {
-            (Place::Rack(index), _) => self.rack.set_frozen(index, freeze)?,
-            (Place::Row(number), Some(hollow)) => {
-                hollow.set_frozen(number, freeze);
-                if let Some(lan) = &self.lan {
-                    lan.nudge()?;
-                }
-            }
-            (Place::Row(_), None) => {}
-        }
-        let what = if freeze { What::Frozen } else { What::Thawed };
-        let _ = self
-            .tell
-            .send((monotonic_ns(), Some(slot.role.name.clone()), what));
-        if let Some(watch) = slot.watch() {
-            watch.forget();
-        }
-        Ok(())
     }
 
     /// The members of each cluster that answer, and where. One without a leader answers nothing

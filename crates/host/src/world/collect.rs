@@ -204,8 +204,10 @@ pub(super) fn write(story: &Story, members: &[Reached]) -> Vec<Written> {
             through: name.clone(),
             failed: None,
         };
-        let client = Client::new(*address, patience(story));
-        written.failed = client.put(&written.key(), &written.value()).err();
+        let patience = patience(story);
+        let client = Client::new(*address, patience);
+        let put = persist(patience, || client.put(&written.key(), &written.value()));
+        written.failed = put.err();
         written
     };
     members.iter().map(put).collect()
@@ -213,8 +215,10 @@ pub(super) fn write(story: &Story, members: &[Reached]) -> Vec<Written> {
 
 /// Reads through each of these members what was written through any of its cluster.
 fn kept(story: &Story, clusters: &[Vec<Reached>], written: &[Written]) -> Vec<Write> {
+    let patience = patience(story);
     let look = |written: &Written, (read, address): &Reached| {
-        let look = || match Client::new(*address, patience(story)).get(&written.key()) {
+        let client = Client::new(*address, patience);
+        let look = || match persist(patience, || client.get(&written.key())) {
             Ok(Some(got)) if got == written.value() => None,
             Ok(Some(got)) => Some(format!("{read} answers {got:?}")),
             Ok(None) => Some(format!("{read} has no key {}", written.key())),
