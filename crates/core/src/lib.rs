@@ -17,7 +17,6 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
-mod chacha;
 pub mod engine;
 pub mod laws;
 pub mod net;

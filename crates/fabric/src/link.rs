@@ -1,7 +1,6 @@
 //! The faults of one direction of a link.
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{Instant, Random};
@@ -75,14 +74,9 @@ pub enum Transit {
 }
 
 /// One direction at work: its faults, its draws, and what is still under way.
-///
-/// A frame meets two of them, among many thousands that are in no cache: one line of it is all
-/// that is read.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 pub(crate) struct Pipe {
-    /// Shared with all that have the same.
-    faults: Arc<Faults>,
+    faults: Faults,
     random: Random,
     /// The transmitter is busy until then.
     free_at: Instant,
@@ -90,10 +84,8 @@ pub(crate) struct Pipe {
     last_arrival: Instant,
 }
 
-const _: () = assert!(size_of::<Pipe>() == 64);
-
 impl Pipe {
-    pub(crate) fn new(faults: Arc<Faults>, random: Random) -> Self {
+    pub(crate) fn new(faults: Faults, random: Random) -> Self {
         Self {
             faults,
             random,
@@ -103,13 +95,13 @@ impl Pipe {
     }
 
     /// Changes the faults for frames to come; those under way arrive as they were going to.
-    pub(crate) fn set_faults(&mut self, faults: Arc<Faults>) {
+    pub(crate) fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
     }
 
     /// Decides about a frame of `length` bytes that enters at `now`.
     pub(crate) fn admit(&mut self, length: usize, now: Instant) -> Transit {
-        let faults = *self.faults;
+        let faults = self.faults;
         if faults.loss.strikes(&mut self.random) {
             return Transit::Lost;
         }
@@ -169,7 +161,7 @@ mod tests {
     use super::*;
 
     fn pipe(faults: Faults) -> Pipe {
-        Pipe::new(Arc::new(faults), Seed::new(1).random())
+        Pipe::new(faults, Seed::new(1).random())
     }
 
     fn arrival(transit: Transit) -> Instant {
@@ -243,7 +235,7 @@ mod tests {
             ..Faults::default()
         });
         let held = arrival(pipe.admit(64, Instant::ZERO));
-        pipe.set_faults(Arc::default());
+        pipe.set_faults(Faults::default());
         let next = arrival(pipe.admit(64, Instant::from_nanos(1)));
         assert!(next < held);
     }

@@ -106,10 +106,6 @@ pub const AGEING: Duration = Duration::from_secs(300);
 pub struct Switch {
     seed: Seed,
     ports: Vec<Port>,
-    /// The two directions of each port's link.
-    pipes: Vec<[Pipe; 2]>,
-    /// What was set last: most ports have the same.
-    faults: Arc<Faults>,
     segments: Vec<Segment>,
     /// Where in `segments` each of them is.
     by_id: BTreeMap<SegmentId, usize>,
@@ -139,8 +135,10 @@ struct Segment {
 #[derive(Debug)]
 struct Port {
     /// Its place among the segments.
-    segment: u32,
+    segment: usize,
     up: bool,
+    to_switch: Pipe,
+    from_switch: Pipe,
 }
 
 /// Where an address was last heard, and when.
@@ -156,8 +154,6 @@ impl Switch {
         Self {
             seed,
             ports: Vec::new(),
-            pipes: Vec::new(),
-            faults: Arc::default(),
             segments: Vec::new(),
             by_id: BTreeMap::new(),
             rules: Rules::default(),
@@ -177,12 +173,11 @@ impl Switch {
     /// Adds such a port to a segment; [`add_port`](Self::add_port) has segment 0.
     pub fn add_port_in(&mut self, segment: SegmentId) -> PortId {
         let id = PortId(u32::try_from(self.ports.len()).expect("fewer ports than 2^32"));
-        let faults = self.shared(Faults::default());
         let pipe = |direction: &str| {
             let stream = self.seed.child(&format!("port {} {direction}", id.0));
-            Pipe::new(Arc::clone(&faults), stream.random())
+            Pipe::new(Faults::default(), stream.random())
         };
-        self.pipes.push([pipe("to switch"), pipe("from switch")]);
+        let (to_switch, from_switch) = (pipe("to switch"), pipe("from switch"));
         let next = self.segments.len();
         let segment = *self.by_id.entry(segment).or_insert(next);
         if segment == next {
@@ -190,8 +185,10 @@ impl Switch {
         }
         self.segments[segment].ports.push(id);
         self.ports.push(Port {
-            segment: u32::try_from(segment).expect("no more segments than ports"),
+            segment,
             up: true,
+            to_switch,
+            from_switch,
         });
         id
     }
@@ -201,7 +198,7 @@ impl Switch {
     pub fn set_link(&mut self, port: PortId, up: bool) {
         let changed = self.port(port);
         changed.up = up;
-        let segment = changed.segment as usize;
+        let segment = changed.segment;
         if !up {
             let stations = &mut self.segments[segment].stations;
             stations.retain(|_, station| station.port != port);
@@ -210,8 +207,11 @@ impl Switch {
 
     /// Changes what befalls frames in one direction of the link at a port.
     pub fn set_faults(&mut self, port: PortId, direction: Direction, faults: Faults) {
-        let faults = self.shared(faults);
-        self.pipe(port, direction).set_faults(faults);
+        let port = self.port(port);
+        match direction {
+            Direction::ToSwitch => port.to_switch.set_faults(faults),
+            Direction::FromSwitch => port.from_switch.set_faults(faults),
+        }
     }
 
     /// Adds a rule, newest last.
@@ -236,7 +236,7 @@ impl Switch {
     pub fn snoop_dhcp(&mut self, servers: impl IntoIterator<Item = PortId>) {
         self.snoops_dhcp = true;
         for server in servers {
-            let segment = self.port(server).segment as usize;
+            let segment = self.port(server).segment;
             self.segments[segment].dhcp_servers.insert(server);
         }
     }
@@ -284,11 +284,11 @@ impl Switch {
         if frame.len() < frame::ETHERNET_HEADER_LEN {
             return self.drop(None, DropReason::Malformed, course);
         }
-        if !self.port(from).up {
+        let port = self.port(from);
+        if !port.up {
             return self.drop(None, DropReason::LinkDown, course);
         }
-        let pipe = self.pipe(from, Direction::ToSwitch);
-        let drawn = pipe.admit(frame.len(), now);
+        let drawn = port.to_switch.admit(frame.len(), now);
         let there = (from, Direction::ToSwitch);
         let transit = course.judge.judge(there, frame, now, drawn);
         let leg = Leg {
@@ -354,23 +354,6 @@ impl Switch {
             .expect("ports come from add_port and are never removed")
     }
 
-    fn pipe(&mut self, port: PortId, direction: Direction) -> &mut Pipe {
-        let pipes = self.pipes.get_mut(port.0 as usize);
-        let [to_switch, from_switch] = pipes.expect("each port has its pipes");
-        match direction {
-            Direction::ToSwitch => to_switch,
-            Direction::FromSwitch => from_switch,
-        }
-    }
-
-    /// These faults in the memory of the last ones, if they are the same.
-    fn shared(&mut self, faults: Faults) -> Arc<Faults> {
-        if *self.faults != faults {
-            self.faults = Arc::new(faults);
-        }
-        Arc::clone(&self.faults)
-    }
-
     /// Carries out what a pipe decided about one leg of a frame.
     fn travel(&mut self, transit: Transit, leg: Leg<'_>, now: Instant, course: &mut Course<'_>) {
         let (at, twice, flipped_bit) = match transit {
@@ -419,7 +402,7 @@ impl Switch {
     /// Learns the sender and finds the receivers.
     fn look_up(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
         let from = leg.from;
-        let segment = self.port(from).segment as usize;
+        let segment = self.port(from).segment;
         let stations = &mut self.segments[segment].stations;
         let (source, destination) =
             frame::addresses(leg.body.bytes()).expect("the length was checked on the way in");
@@ -443,7 +426,7 @@ impl Switch {
 
     /// Sends to every port of the segment that is up and may hear it, but the one it came from.
     fn flood(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
-        let segment = &self.segments[self.ports[leg.from.0 as usize].segment as usize];
+        let segment = &self.segments[self.ports[leg.from.0 as usize].segment];
         let is_snooped = self.snoops_dhcp && rule::is_to_dhcp_server(leg.body.bytes());
         let ports: Vec<PortId> = if is_snooped {
             segment.dhcp_servers.iter().copied().collect()
@@ -474,7 +457,7 @@ impl Switch {
                 let seed = self.seed;
                 let pipe = self.rule_pipes.entry((rule, from, to)).or_insert_with(|| {
                     let name = format!("rule {} from port {} to {}", rule.0, from.0, to.0);
-                    Pipe::new(Arc::new(faults), seed.child(&name).random())
+                    Pipe::new(faults, seed.child(&name).random())
                 });
                 let transit = pipe.admit(leg.body.bytes().len(), now);
                 self.travel(transit, leg, now, course);
@@ -485,8 +468,7 @@ impl Switch {
     fn leave(&mut self, leg: Leg<'_>, to: PortId, now: Instant, course: &mut Course<'_>) {
         let leg = leg.towards(Stage::Deliver { to });
         let length = leg.body.bytes().len();
-        let pipe = self.pipe(to, Direction::FromSwitch);
-        let drawn = pipe.admit(length, now);
+        let drawn = self.port(to).from_switch.admit(length, now);
         let there = (to, Direction::FromSwitch);
         let transit = course.judge.judge(there, leg.body.bytes(), now, drawn);
         self.travel(transit, leg, now, course);
