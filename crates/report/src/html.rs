@@ -139,12 +139,20 @@ fn lane_id(machine: &str) -> String {
     format!("lane-{machine}")
 }
 
-/// The class of a stage's colour.
+/// The class of a stage's colour. The links of a boot have a scale of their own.
 fn colour(stage: Stage) -> String {
     match stage {
         Stage::Off => "off".to_owned(),
         Stage::Done => "done".to_owned(),
-        Stage::At(_) => format!("s{}", stage.index() - 1),
+        Stage::At(link) => {
+            let scale = if link.is_boot() { 'b' } else { 's' };
+            let is_before = |other: &&Stage| match other {
+                Stage::At(other) => other.is_boot() == link.is_boot() && *other < link,
+                Stage::Off | Stage::Done => false,
+            };
+            let number = Stage::ALL.iter().filter(is_before).count();
+            format!("{scale}{number}")
+        }
     }
 }
 

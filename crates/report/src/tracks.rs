@@ -31,9 +31,16 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Off,
         Self::At(Link::Power),
+        Self::At(Link::Firmware),
+        Self::At(Link::Script),
+        Self::At(Link::Kernel),
+        Self::At(Link::Initrd),
+        Self::At(Link::Installer),
+        Self::At(Link::Installed),
+        Self::At(Link::Userspace),
         Self::At(Link::Discover),
         Self::At(Link::Ack),
         Self::At(Link::Name),

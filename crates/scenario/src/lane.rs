@@ -96,11 +96,21 @@ impl Lane {
     }
 
     /// The last link before the first broken one; `None` while the machine is off. What lies
-    /// behind a broken link may still run, and does not help.
+    /// behind a broken link may still run, and does not help. Until its system asks for an
+    /// address, a machine with firmware is as far as it has booted.
     pub fn link(&self) -> Option<Link> {
         let chain = self.class.chain().iter();
         let held = chain.take_while(|link| self.holds.contains(link));
-        held.last().copied()
+        match held.last().copied() {
+            Some(Link::Power) => self.booted().or(Some(Link::Power)),
+            last => last,
+        }
+    }
+
+    /// How far this boot came before its system asked for an address.
+    fn booted(&self) -> Option<Link> {
+        let reached = self.boots.last()?.reached.keys();
+        reached.copied().rfind(|link| link.is_boot())
     }
 
     /// True when every link holds.

@@ -31,7 +31,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 "One lane for each machine. The colour is the last link that holds, so a lane waits for the link after it. "
                 @if (ROWS_MAX + 1..=LANES_MAX).contains(&page.tracks.len()) { "A group opens with a click. " }
             }
-            (legend(&page.axis))
+            (legend(page))
             (plot(page, &rows))
         }
     }

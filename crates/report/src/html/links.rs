@@ -145,14 +145,14 @@ fn next(stage: Stage, chain: &[Link]) -> Option<Link> {
 fn stage(link: Link) -> Stage {
     match link {
         Link::Voter | Link::Quorum | Link::Writes => Stage::Done,
-        Link::Firmware
+        Link::Power
+        | Link::Firmware
         | Link::Script
         | Link::Kernel
         | Link::Initrd
         | Link::Installer
         | Link::Installed
-        | Link::Userspace => Stage::At(Link::Power),
-        Link::Power
+        | Link::Userspace
         | Link::Discover
         | Link::Ack
         | Link::Name

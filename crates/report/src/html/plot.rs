@@ -180,10 +180,15 @@ fn list(flags: &[Flag<'_>]) -> Markup {
 }
 
 /// What the colours mean.
-pub(super) fn legend(axis: &Axis) -> Markup {
+pub(super) fn legend(page: &Page<'_>) -> Markup {
+    let spans = || page.tracks.iter().flat_map(|track| &track.spans);
+    let stages = Stage::ALL.into_iter().skip(1).filter(|stage| match stage {
+        Stage::At(link) if link.is_boot() => spans().any(|span| span.stage == *stage),
+        Stage::Off | Stage::At(_) | Stage::Done => true,
+    });
     html! {
         p.legend {
-            @for stage in Stage::ALL.into_iter().skip(1) {
+            @for stage in stages {
                 @let word = match stage {
                     Stage::Off => "off".to_owned(),
                     Stage::At(link) => link.to_string(),
@@ -195,7 +200,7 @@ pub(super) fn legend(axis: &Axis) -> Markup {
             span { i.unlinked {} "cable out" }
             span { i.frozen {} "frozen" }
             span { i.stuck {} "stuck" }
-            @if axis.pieces.iter().any(|piece| piece.squeezed) {
+            @if page.axis.pieces.iter().any(|piece| piece.squeezed) {
                 span { i.squeezed {} "silence, squeezed" }
             }
         }

@@ -203,3 +203,21 @@ fn story_of(count: usize) -> Story {
     );
     Story::parse("story.toml", &text).unwrap()
 }
+
+#[test]
+fn the_boot_of_metal_has_colours_of_its_own() {
+    let mut run = Run::well(1, 0);
+    let without = page(&run.story, &run.judged(), &used());
+    assert!(!without.contains("userspace"), "{}", body(&without));
+    let boots = [Link::Firmware, Link::Userspace].map(|link| What::Booting { link });
+    run.saw(0, 301, [0, 1].into_iter().zip(boots).collect());
+    let page = body(&page(&run.story, &run.judged(), &used()));
+    for (class, link) in [("b0", "firmware"), ("b6", "userspace")] {
+        let in_legend = format!("<i class=\"{class}\">\n</i>{link}</span>");
+        let in_lane = format!("<path class=\"{class}\"");
+        assert!(
+            page.contains(&in_legend) && page.contains(&in_lane),
+            "{page}"
+        );
+    }
+}

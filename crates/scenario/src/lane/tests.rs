@@ -195,3 +195,27 @@ fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
     let again = lanes(whats);
     assert!(again.iter().next().unwrap().expected(), "it boots anew");
 }
+
+#[test]
+fn a_machine_with_firmware_is_as_far_as_it_has_booted() {
+    let booting = |link| What::Booting { link };
+    let mut whats = vec![(0, What::PoweredOn)];
+    whats.extend([(1, booting(Link::Firmware)), (2, booting(Link::Kernel))]);
+    whats.extend([(3, What::Reset), (4, booting(Link::Userspace))]);
+    whats.extend(boot(4).into_iter().skip(1));
+    // It comes late over the console, and changes nothing.
+    whats.push((100, booting(Link::Initrd)));
+    let lanes = lanes(whats);
+    let lane = lanes.iter().next().unwrap();
+    let links: Vec<_> = lane.turns.iter().map(|turn| turn.link).collect();
+    let way = [
+        Link::Power,
+        Link::Firmware,
+        Link::Kernel,
+        Link::Power,
+        Link::Userspace,
+        Link::Discover,
+        Link::Ack,
+    ];
+    assert_eq!(links, way.map(Some));
+}
