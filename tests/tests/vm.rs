@@ -18,7 +18,7 @@ use quorate_tests::stories::{
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 8] = [
     ("three_members_unchanged_and_without_root", three_members),
     (
         "empty_disks_are_installed_once_and_keep_their_data",
@@ -27,6 +27,7 @@ const CASES: [(&str, Case); 7] = [
     ("a_program_tells_it_too", by_program),
     ("virtual_and_other_machines_on_one_lan", mixed),
     ("a_cable_a_hang_a_reset_and_a_slow_disk", faults),
+    ("certificates_of_1970_are_those_of_a_member", certificates),
     (UEFI_CASE, uefi),
     ("a_killed_run_leaves_nothing", leaves_nothing),
 ];
@@ -218,7 +219,34 @@ fn faults() -> Result<(), Failed> {
         let found = rest.split_once(deed);
         (_, rest) = found.ok_or_else(|| format!("{deed:?} is missing in its place in:\n{told}"))?;
     }
-    Ok(())
+    // n1's clock is its own, and it goes on from what the story says; the others have the world's.
+    for (machine, clocks) in [("n1", 1), ("n2", 1), ("n3", 2)] {
+        let clock = format!("{machine:8}  its clock says ");
+        let says: Vec<_> = told.split(&clock).skip(1).collect();
+        let is_1970 = |says: &&str| says.starts_with("1970-01-01T00:0");
+        let expected = format!("{clock:?}, {clocks} times, in 1970 on n1 only");
+        let lost = says.iter().filter(|says| is_1970(says)).count();
+        let holds = says.len() == clocks && lost == usize::from(machine == "n1");
+        check(holds, &expected, &told)?;
+    }
+    // etcd notices, and does without.
+    let drift = "finds the clock of a peer ";
+    check(told.contains(drift), drift, &told)
+}
+
+/// Peers that make certificates for themselves (`--peer-auto-tls`) trust one that is not valid any
+/// more, of a machine whose clock has stood still.
+fn certificates() -> Result<(), Failed> {
+    let member = |name| Group::etcd(name).set("boot", "direct");
+    let scenario = Scenario::builder("certificates of 1970")
+        .set("etcd", "peers", "https")
+        .machines(member("a").set("clock", "1970-01-01T00:00:00"))
+        .machines(member("b"))
+        .build()?
+        .world(World::Vm);
+    let outcome = scenario.run_blocking()?;
+    let told = format!("{:?}", outcome.verdict);
+    check(outcome.verdict == Verdict::Pass, "a pass", &told)
 }
 
 /// OVMF, DHCP as architecture 7, iPXE by TFTP, and from there as any other.

@@ -121,8 +121,10 @@ impl<W: Write> Agent<W> {
     }
 
     fn record(&mut self, event: &Event) -> Result<(), AgentError> {
+        let now = now();
         let line = Line {
-            mono_ns: monotonic().as_nanos(),
+            mono_ns: now.instant.as_nanos(),
+            wall_secs: now.wall.as_unix_secs(),
             event: event.clone(),
         };
         let mut text = serde_json::to_string(&line)

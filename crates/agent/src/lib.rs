@@ -133,6 +133,8 @@ fn log_dir() -> PathBuf {
 pub struct Line {
     /// `CLOCK_MONOTONIC`, which every process of a host reads alike.
     pub mono_ns: u64,
+    /// What the machine takes for the time: seconds since 1970.
+    pub wall_secs: u64,
     pub event: Event,
 }
 

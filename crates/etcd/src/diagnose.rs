@@ -139,7 +139,8 @@ impl<'a> Seen<'a> {
                 | LogEvent::LeaderLost { .. }
                 | LogEvent::Published { .. }
                 | LogEvent::ClusterIdMismatch { .. }
-                | LogEvent::SlowSync { .. } => {}
+                | LogEvent::SlowSync { .. }
+                | LogEvent::ClockDrift { .. } => {}
             }
         }
         seen

@@ -50,6 +50,9 @@ pub enum LogEvent {
     /// A sync of the disk took longer than the second that etcd expects at most (zap only); the
     /// time in Go's notation: `1.234567s`.
     SlowSync { took: String },
+    /// A peer's clock differs from this member's by more than a second (zap only); the difference in
+    /// Go's notation: `495961h2m3.4s`.
+    ClockDrift { drift: String },
     /// The process gives up; the text of the error.
     Fatal { error: String },
 }
@@ -124,6 +127,9 @@ fn zap(fields: &Map<String, Value>) -> Option<LogEvent> {
         | "serving client traffic securely" => Some(LogEvent::Ready),
         "slow fdatasync" => Some(LogEvent::SlowSync {
             took: owned("took")?,
+        }),
+        "prober found high clock drift" => Some(LogEvent::ClockDrift {
+            drift: owned("clock-drift")?,
         }),
         "request cluster ID mismatch"
         | "request sent was ignored by remote peer due to cluster ID mismatch"

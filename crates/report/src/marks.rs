@@ -39,6 +39,8 @@ pub enum Occasion {
     DiskFast,
     /// The gate let an SRV set through.
     GateOpened,
+    /// A machine began with a clock that is wrong.
+    WrongClock,
     /// The cluster had formed.
     Formed,
 }
@@ -56,6 +58,7 @@ impl Occasion {
             Self::DiskSlow => "slow disk",
             Self::DiskFast => "fast disk",
             Self::GateOpened => "gate opened",
+            Self::WrongClock => "wrong clock",
             Self::Formed => "formed",
         }
     }
@@ -82,6 +85,9 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             What::DiskSlow { .. } => Occasion::DiskSlow,
             What::DiskFast => Occasion::DiskFast,
             What::GateOpened { .. } => Occasion::GateOpened,
+            What::ClockRead { ahead_secs, .. } if ahead_secs.unsigned_abs() > CLOCK_SECS_MAX => {
+                Occasion::WrongClock
+            }
             What::ServersReady
             | What::PoweredOn
             | What::Booting { .. }
@@ -101,6 +107,8 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             | What::SrvPublished { .. }
             | What::Refused { .. }
             | What::SlowWrite { .. }
+            | What::ClockRead { .. }
+            | What::ClockDrift { .. }
             | What::Note { .. } => continue,
         };
         mark(observation.at, kind, observation.machine.as_ref());
@@ -116,3 +124,6 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     marks.sort_by_key(|mark| mark.at);
     marks
 }
+
+/// Clocks that differ by no more are right: seconds are read at other times than they are told.
+const CLOCK_SECS_MAX: u64 = 60;

@@ -95,6 +95,8 @@ impl Kind {
             | What::DiskSlow { .. }
             | What::DiskFast
             | What::SlowWrite { .. }
+            | What::ClockRead { .. }
+            | What::ClockDrift { .. }
             | What::LeaseLost { .. }
             | What::NamePublished { .. }
             | What::ReversePublished { .. }

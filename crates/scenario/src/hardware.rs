@@ -1,6 +1,6 @@
 //! Machines with firmware, a clock of their own and a processor that is emulated.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::raw::Boot;
 use crate::story::{Machine, Story};
@@ -20,6 +20,21 @@ pub struct Hardware {
     pub clock: Option<String>,
     /// It is one, in this run.
     pub is_vm: bool,
+}
+
+impl Hardware {
+    /// What the story says of the clock at power-on, in seconds since 1970.
+    pub fn clock_secs(&self) -> Option<u64> {
+        let clock = humantime::parse_rfc3339(&format!("{}Z", self.clock.as_deref()?)).ok()?;
+        Some(clock.duration_since(UNIX_EPOCH).ok()?.as_secs())
+    }
+}
+
+/// Seconds since 1970, as stories write clocks.
+pub fn clock_text(unix_secs: u64) -> String {
+    let at = UNIX_EPOCH + Duration::from_secs(unix_secs.min(LAST_SECOND));
+    let text = humantime::format_rfc3339_seconds(at).to_string();
+    text.trim_end_matches('Z').to_owned()
 }
 
 /// Which machines of a story are virtual ones.
@@ -89,3 +104,5 @@ pub const VM_PATIENCE: u32 = 6;
 const HEARTBEAT: Duration = Duration::from_millis(500);
 const ELECTION: Duration = Duration::from_secs(5);
 const NAMES_SHOWN: usize = 4;
+/// Of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;

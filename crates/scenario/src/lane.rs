@@ -247,6 +247,8 @@ impl Lane {
             | What::DiskSlow { .. }
             | What::DiskFast
             | What::SlowWrite { .. }
+            | What::ClockRead { .. }
+            | What::ClockDrift { .. }
             | What::Note { .. } => {}
         }
         if self.voters.is_none() {

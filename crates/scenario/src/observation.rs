@@ -50,6 +50,17 @@ pub enum What {
     Booting {
         link: Link,
     },
+    /// The machine, whose clock is its own, begins and takes this for the time.
+    ClockRead {
+        /// Seconds since 1970.
+        unix_secs: u64,
+        /// By how much its clock is ahead of the world's; negative when it is behind.
+        ahead_secs: i64,
+    },
+    /// The member says that a peer's clock differs from its own by so much.
+    ClockDrift {
+        drift: String,
+    },
     /// The machine's DHCP client sent a message.
     DhcpSent {
         message: String,

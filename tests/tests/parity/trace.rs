@@ -110,7 +110,11 @@ impl Reader {
             What::DiskSlow { iops } => format!("slow disk: {iops}"),
             What::DiskFast => "fast disk".to_owned(),
             // Members may be counted two at a time; how long a disk takes is the world's.
-            What::GateWaiting { .. } | What::SlowWrite { .. } | What::Note { .. } => return,
+            What::GateWaiting { .. }
+            | What::SlowWrite { .. }
+            | What::ClockRead { .. }
+            | What::ClockDrift { .. }
+            | What::Note { .. } => return,
             What::Refused { by, why } => format!("{by} refused: {why}"),
         };
         let lines = self.lines.entry(machine).or_default();

@@ -61,6 +61,7 @@ fn brief(log: &str) -> Vec<String> {
             LogEvent::Published { cluster } => format!("published {cluster}"),
             LogEvent::Ready => "ready".to_owned(),
             LogEvent::SlowSync { took } => format!("slow {took}"),
+            LogEvent::ClockDrift { drift } => format!("drift {drift}"),
             LogEvent::ClusterIdMismatch { local, remote } => {
                 format!("mismatch local {local} remote {remote}")
             }
@@ -184,4 +185,10 @@ fn a_refusal_of_the_discovery_service_is_read_in_both_formats() {
 fn a_slow_disk_is_read() {
     let line = r#"{"level":"warn","ts":"2026-11-23T11:12:58.178776Z","caller":"wal/wal.go:805","msg":"slow fdatasync","took":"1.834155035s","expected-duration":"1s"}"#;
     assert_eq!(brief(line), ["slow 1.834155035s"]);
+}
+
+#[test]
+fn a_peer_with_another_time_is_read() {
+    let line = r#"{"level":"warn","ts":"2026-11-23T13:09:24.858994Z","caller":"rafthttp/probing_status.go:82","msg":"prober found high clock drift","round-tripper-name":"ROUND_TRIPPER_RAFT_MESSAGE","remote-peer-id":"d0c1826ecc9f8a47","clock-drift":"498733h8m18.014378677s","rtt":"817.704µs"}"#;
+    assert_eq!(brief(line), ["drift 498733h8m18.014378677s"]);
 }

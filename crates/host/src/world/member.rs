@@ -199,6 +199,10 @@ impl Watcher {
             self.ready = true;
         } else if let LogEvent::SlowSync { took } = event {
             self.say(What::SlowWrite { took: took.clone() });
+        } else if let LogEvent::ClockDrift { drift } = event {
+            self.say(What::ClockDrift {
+                drift: drift.clone(),
+            });
         } else if let LogEvent::Fatal { .. } = event {
             self.ready = false;
         }

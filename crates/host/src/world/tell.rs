@@ -8,6 +8,7 @@ use std::process::ChildStdout;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use quorate_etcd::LogEvent;
 use quorate_node::event::Event as NodeEvent;
@@ -100,6 +101,16 @@ impl Follower {
                 if let (NodeEvent::Leased(lease), Some(address)) = (&line.event, &self.address) {
                     *address.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.addr);
                 }
+                if let (NodeEvent::PoweredOn, false) = (&line.event, self.shares_clock) {
+                    let what = clock_read(line.wall_secs);
+                    if self
+                        .tell
+                        .send((at_ns, Some(self.name.clone()), what))
+                        .is_err()
+                    {
+                        return;
+                    }
+                }
                 let last_words = || last_words(&self.dir.join(LOG_FILE));
                 let Some(what) = teller.what(line.event, last_words) else {
                     continue;
@@ -111,6 +122,17 @@ impl Follower {
             }
         };
         thread.spawn(read).map(drop)
+    }
+}
+
+/// What a machine takes for the time, beside what this host does.
+fn clock_read(unix_secs: u64) -> What {
+    let ours = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ours = ours.map_or(0, |since| since.as_secs());
+    let signed = |secs: u64| i64::try_from(secs).unwrap_or(i64::MAX);
+    What::ClockRead {
+        unix_secs,
+        ahead_secs: signed(unix_secs) - signed(ours),
     }
 }
 

@@ -151,6 +151,8 @@ impl Board {
             | What::GateOpened { .. }
             | What::Refused { .. }
             | What::SlowWrite { .. }
+            | What::ClockRead { .. }
+            | What::ClockDrift { .. }
             | What::Note { .. } => {}
         }
         if let Some(machine) = &observation.machine {

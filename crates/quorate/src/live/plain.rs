@@ -1,5 +1,6 @@
 //! Lines that stay, for logs and continuous integration.
 
+use quorate_scenario::hardware::clock_text;
 use quorate_scenario::{Observation, What};
 
 /// One line for people, or `None` for what only a verbose run tells.
@@ -40,6 +41,10 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::Refused { by, why } => format!("{by} refused {why}"),
         What::Note { text } => text.clone(),
         What::SlowWrite { took } if verbose => format!("its disk took {took} to keep a write"),
+        What::ClockRead { unix_secs, .. } if verbose => {
+            format!("its clock says {}", clock_text(*unix_secs))
+        }
+        What::ClockDrift { drift } if verbose => format!("finds the clock of a peer {drift} off"),
         What::Leased { addr, .. } if verbose => format!("renewed {addr}"),
         What::Booting { link } if verbose => format!("boots: {link}"),
         What::DhcpSent { message, attempt } if verbose => format!("{message} ({attempt})"),
@@ -63,6 +68,8 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         | What::NamePublished { .. }
         | What::Seeded
         | What::SlowWrite { .. }
+        | What::ClockRead { .. }
+        | What::ClockDrift { .. }
         | What::ServiceStarted { .. }
         | What::ServiceExited { .. }
         | What::ZoneChanged { .. }

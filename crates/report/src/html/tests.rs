@@ -75,6 +75,20 @@ fn a_power_cycle_is_a_gap_in_its_lane() {
 }
 
 #[test]
+fn a_clock_that_is_wrong_is_a_mark() {
+    let mut run = Run::well(3, 0);
+    for (index, ahead_secs) in [(0, -1_795_000_000), (1, 2)] {
+        let what = What::ClockRead {
+            unix_secs: 7,
+            ahead_secs,
+        };
+        run.saw(index, 1_500, vec![(0, what)]);
+    }
+    let text = page(&run.story, &run.judged(), &used());
+    assert!(text.contains(" 1.80 s wrong clock n1<"));
+}
+
+#[test]
 fn what_others_say_is_only_text() {
     const EVIL: &str = "</title></style><script>alert(1)</script><img src=x onerror=\"alert(2)\">";
     let mut run = Run::well(3, 0);

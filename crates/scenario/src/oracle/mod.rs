@@ -4,6 +4,7 @@
 //! An oracle whose link cannot hold because an earlier one is broken keeps silent: the first
 //! broken link is the one to mend.
 
+mod clocks;
 mod cluster;
 mod group;
 mod installs;
@@ -46,6 +47,7 @@ pub fn judge(
     };
     let mut findings = Vec::new();
     findings.extend(installs::once(&case));
+    findings.extend(clocks::as_told(&case));
     findings.extend(leases::unique(&case));
     findings.extend(leases::every_machine_has_one(&case));
     findings.extend(names::equal_leases(&case));

@@ -1,5 +1,6 @@
 //! Each oracle, shown a world in which the thing it names is broken.
 
+mod clocks;
 mod installs;
 
 use std::net::Ipv4Addr;

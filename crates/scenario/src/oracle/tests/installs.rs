@@ -44,13 +44,13 @@ fn installed() -> Whole {
 
 impl Whole {
     /// Where the machine did this the first time.
-    fn place(&self, name: &str, what: &What) -> usize {
+    pub(super) fn place(&self, name: &str, what: &What) -> usize {
         let is_it =
             |seen: &Observation| seen.machine.as_deref() == Some(name) && seen.what == *what;
         self.observations.iter().position(is_it).unwrap()
     }
 
-    fn see(&mut self, place: usize, name: &str, what: What) {
+    pub(super) fn see(&mut self, place: usize, name: &str, what: What) {
         let observation = Observation {
             at: Instant::from_nanos(place as u64),
             machine: Some(name.to_owned()),

@@ -1,0 +1,59 @@
+//! Machines that the story gives a clock of their own.
+
+use std::time::Duration;
+
+use quorate_core::Instant;
+
+use super::Case;
+use crate::hardware::clock_text;
+use crate::link::Link;
+use crate::observation::What;
+use crate::story::Machine;
+use crate::verdict::Finding;
+
+/// Each time that such a machine began, it took for the time what its clock said at power-on, and
+/// what has passed since.
+pub(super) fn as_told(case: &Case<'_>) -> Vec<Finding> {
+    let machines = case.story.machines.iter().zip(case.lanes.iter());
+    let own = machines.filter(|(machine, lane)| machine.hardware.is_vm && lane.expected());
+    own.filter_map(|(machine, _)| {
+        let told = machine.hardware.clock_secs()?;
+        let what = other(case, machine, told)?;
+        Some(Finding {
+            link: Link::Userspace,
+            machine: Some(machine.name.clone()),
+            what,
+            cause: "its firmware or its kernel set the clock, or it was never asked".to_owned(),
+            fix: "read the times in its etcd.service.log, and what set them in its console.log"
+                .to_owned(),
+        })
+    })
+    .collect()
+}
+
+/// What the machine's clock said instead.
+fn other(case: &Case<'_>, machine: &Machine, told: u64) -> Option<String> {
+    let mut powered_on = Instant::ZERO;
+    let mut is_read = false;
+    for observation in case.observations {
+        if observation.machine.as_ref() != Some(&machine.name) {
+            continue;
+        }
+        if let What::PoweredOn = observation.what {
+            powered_on = observation.at;
+        } else if let What::ClockRead { unix_secs, .. } = observation.what {
+            is_read = true;
+            let passed = observation.at.since(powered_on) + SLACK;
+            let latest = told.saturating_add(passed.as_secs());
+            let earliest = told.saturating_sub(SLACK.as_secs());
+            if !(earliest..=latest).contains(&unix_secs) {
+                let (says, told) = (clock_text(unix_secs), clock_text(told));
+                return Some(format!("began at {says} by its clock, not after {told}"));
+            }
+        }
+    }
+    (!is_read).then(|| "never told what its clock says".to_owned())
+}
+
+/// Clocks tell whole seconds, and are read at other times than they are told.
+const SLACK: Duration = Duration::from_secs(2);
