@@ -15,6 +15,7 @@ use quorate_tests::checks::has;
 use quorate_tests::stories::{
     self, Nobody, check, check_exit, cli, is_command_line, scenario, text, unless, wait_for,
 };
+use serde_json::Value;
 
 type Case = fn() -> Result<(), Failed>;
 
@@ -129,6 +130,10 @@ fn installed() -> Result<(), Failed> {
     let said = text(&output.stdout);
     let links = "initrd installer installed userspace discover";
     check(has_columns(&said, links), links, &said)?;
+    let told = fs::read(report.path().join("report.json"))?;
+    let told: Value = serde_json::from_slice(&told)?;
+    let note = told["notes"][0].as_str().unwrap_or_default();
+    check(note.starts_with("virtual machines "), "how they run", note)?;
     let events = fs::read_to_string(report.path().join("events.jsonl"))?;
     for machine in ["n1", "n2", "n3"] {
         let own = |what: &str| -> Vec<&str> {

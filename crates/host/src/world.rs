@@ -207,6 +207,9 @@ impl<R: Rack> HostWorld<R> {
             });
         }
         self.rack.settle()?;
+        for text in self.rack.notes() {
+            let _ = self.tell.send((monotonic_ns(), None, What::Note { text }));
+        }
         self.registry = self.start_registry(&lan)?;
         self.lan = Some(lan);
         Ok(())

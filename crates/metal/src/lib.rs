@@ -16,6 +16,7 @@
 //! No line of a machine has a name in the file system; its disk is a sparse file. QEMU is a child
 //! of the runner in the sandbox's PID namespace: whatever ends the runner ends it.
 //!
+//! - [`accel`]: what executes their instructions
 //! - [`firmware`]: what of it must be installed on this host
 //! - `qemu`: one machine that is on; `qmp`: its monitor
 //! - `console`: what comes on its serial ports; `disk`: what it keeps
@@ -25,6 +26,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+pub mod accel;
 mod console;
 mod disk;
 pub mod firmware;
@@ -32,5 +34,6 @@ mod qemu;
 mod qmp;
 pub mod rack;
 
+pub use accel::Accelerator;
 pub use firmware::{Firmware, Missing};
 pub use rack::{Files, Metal};

@@ -12,6 +12,7 @@ use quorate_core::MacAddr;
 use quorate_scenario::story::{Boot, Hardware};
 use serde_json::{Value, json};
 
+use crate::accel::Accelerator;
 use crate::firmware::Firmware;
 use crate::qmp::Qmp;
 
@@ -21,6 +22,7 @@ pub(crate) struct Spec<'a> {
     pub(crate) name: &'a str,
     pub(crate) mac: MacAddr,
     pub(crate) hardware: &'a Hardware,
+    pub(crate) accelerator: &'a Accelerator,
     pub(crate) firmware: &'a Firmware,
     /// What the hypervisor puts into memory, for a direct boot.
     pub(crate) kernel: &'a Path,
@@ -130,6 +132,12 @@ impl Qemu {
         }
     }
 
+    /// Waits until it ends by itself, and answers how.
+    pub(crate) fn end(&mut self) -> io::Result<io::Error> {
+        let status = self.child.wait()?;
+        Ok(self.ended(status))
+    }
+
     fn ended(&self, status: ExitStatus) -> io::Error {
         io::Error::other(format!("QEMU ended with {status}{}", self.last_words()))
     }
@@ -182,9 +190,17 @@ fn arguments(spec: &Spec<'_>) -> Vec<String> {
     line.flags(&["-nodefaults", "-no-user-config"]);
     line.option("-name", format!("guest={}", escaped(spec.name)));
     line.option("-M", "pc");
-    // The default for translated code is as large as several of these machines.
-    line.option("-accel", "tcg,tb-size=32");
-    line.option("-cpu", "qemu64");
+    match spec.accelerator {
+        Accelerator::Kvm => {
+            line.option("-accel", "kvm");
+            line.option("-cpu", "host");
+        }
+        Accelerator::Tcg { .. } => {
+            // The default for translated code is as large as several of these machines.
+            line.option("-accel", "tcg,tb-size=32");
+            line.option("-cpu", "qemu64");
+        }
+    }
     line.option("-m", memory_mib.to_string());
     line.option("-display", "none");
     line.option("-boot", "strict=on");

@@ -14,6 +14,7 @@ use quorate_scenario::story::{Boot, Hardware, Machine as Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::accel::Accelerator;
 use crate::firmware::Firmware;
 use crate::qemu::{Qemu, Spec};
 use crate::{console, disk};
@@ -29,6 +30,8 @@ pub struct Files {
     pub memory_mib: u32,
     /// What is installed on machines whose disks are empty.
     pub disk: Option<Installed>,
+    /// Where it is kept what this host can do.
+    pub cache: PathBuf,
 }
 
 /// The system that a machine has on its disk once it is installed.
@@ -41,14 +44,15 @@ pub struct Installed {
 }
 
 impl Files {
-    /// What machines boot: an image, with the firmware of this host.
-    pub fn new(firmware: Firmware, image: &Image) -> Self {
+    /// What machines boot: an image, with the firmware of this host and what it keeps in `cache`.
+    pub fn new(firmware: Firmware, image: &Image, cache: &Path) -> Self {
         Self {
             firmware,
             kernel: image.kernel.clone(),
             initrd: image.initrd.clone(),
             memory_mib: u32::try_from(image.memory_mib()).unwrap_or(u32::MAX),
             disk: None,
+            cache: cache.to_owned(),
         }
     }
 
@@ -67,6 +71,7 @@ impl Files {
 #[derive(Debug)]
 pub struct Metal {
     files: Files,
+    accelerator: Accelerator,
     others: Namespaces,
     slots: Vec<Slot>,
 }
@@ -95,9 +100,10 @@ struct Bay {
 
 impl Metal {
     /// An empty rack. Machines that are not virtual find the program `etcd` on their disk.
-    pub const fn new(files: Files, etcd: PathBuf) -> Self {
+    pub const fn new(files: Files, accelerator: Accelerator, etcd: PathBuf) -> Self {
         Self {
             files,
+            accelerator,
             others: Namespaces::new(etcd),
             slots: Vec::new(),
         }
@@ -137,13 +143,19 @@ impl Bay {
         self.dir.join("uefi-vars.fd")
     }
 
-    fn power_on(&mut self, files: &Files, agent: &Value, lan: &Lan) -> io::Result<PoweredOn> {
+    fn power_on(
+        &mut self,
+        (files, accelerator): (&Files, &Accelerator),
+        agent: &Value,
+        lan: &Lan,
+    ) -> io::Result<PoweredOn> {
         let at_ns = monotonic_ns();
         let log = self.dir.join("log");
         let (mut qemu, lines) = Qemu::start(&Spec {
             name: &self.name,
             mac: self.mac,
             hardware: &self.hardware,
+            accelerator,
             firmware: &files.firmware,
             kernel: &files.kernel,
             initrd: &files.initrd,
@@ -213,6 +225,10 @@ impl Rack for Metal {
         })
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![self.accelerator.to_string()]
+    }
+
     fn settle(&mut self) -> io::Result<()> {
         self.others.settle()
     }
@@ -220,7 +236,7 @@ impl Rack for Metal {
     fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.power_on(*index, agent, lan),
-            Slot::Vm(bay) => bay.power_on(&self.files, &agent, lan),
+            Slot::Vm(bay) => bay.power_on((&self.files, &self.accelerator), &agent, lan),
         }
     }
 

@@ -12,7 +12,8 @@ use quorate_host::sandbox;
 use quorate_host::world::rack::{Namespaces, Rack};
 use quorate_host::world::{HostWorld, Options};
 use quorate_lab::EngineError;
-use quorate_metal::Metal;
+use quorate_metal::{Accelerator, Metal};
+use quorate_obtain::Progress as _;
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::hardware::Virtual;
 use quorate_scenario::{Story, WorldError};
@@ -20,6 +21,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::conclude::{Asked, Said, conclude, no_colour};
+use crate::etcd::Steps;
 use crate::live::{Live, LiveMode};
 use crate::{contain, exit};
 
@@ -148,7 +150,9 @@ fn run<T: From<u8>>(job: &Job) -> Result<T, Trouble> {
     match &job.machines {
         Machines::Virtual { etcd, files, .. } => {
             mount()?;
-            let rack = Metal::new((**files).clone(), etcd.path.clone());
+            let dir = job.run_dir.join("probe");
+            let accelerator = Accelerator::find(files, &dir, |what| Steps.step(what));
+            let rack = Metal::new((**files).clone(), accelerator, etcd.path.clone());
             tell(job, rack, etcd.version, &etcd.shown)
         }
         Machines::Namespaces(etcd) => {

@@ -66,8 +66,8 @@ pub(crate) fn machines(
 fn files(firmware: Firmware, request: &Request<'_>, install: bool) -> Result<Files, ImageError> {
     if install {
         let disk = build_disk(request, DATA_MIB)?;
-        Ok(Files::new(firmware, &disk.image).with_disk(&disk))
+        Ok(Files::new(firmware, &disk.image, request.cache).with_disk(&disk))
     } else {
-        Ok(Files::new(firmware, &build(request)?))
+        Ok(Files::new(firmware, &build(request)?, request.cache))
     }
 }

@@ -4,6 +4,7 @@
 //! This program is the `quorate` of those machines too: their first process, their agent, their
 //! installer.
 
+mod kvm;
 mod machine;
 mod seeds;
 
@@ -25,7 +26,7 @@ struct Case {
     run: fn(&Disk) -> Result<(), Failed>,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case {
         name: "kernel_and_initrd_boot_and_run_etcd",
         kernel: Kernel::Cloud,
@@ -49,6 +50,12 @@ const CASES: [Case; 4] = [
         kernel: Kernel::Generic,
         lacks: || None,
         run: other_hardware,
+    },
+    Case {
+        name: "kvm_is_used_where_a_machine_boots_under_it",
+        kernel: Kernel::Cloud,
+        lacks: kvm::lacks,
+        run: kvm::is_tried_first,
     },
 ];
 

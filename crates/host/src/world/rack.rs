@@ -33,6 +33,11 @@ pub trait Rack: Debug {
         None
     }
 
+    /// What a reader should know of these machines.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Called once, after the last machine was put in. When this returns, all can be powered on.
     fn settle(&mut self) -> io::Result<()>;
 
