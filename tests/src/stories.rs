@@ -127,23 +127,30 @@ pub fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> O
     }
 }
 
-/// A user who has nothing but a directory with this program, `three-members.toml` and an etcd.
+/// A user who has nothing but a directory with this program, a story and an etcd.
 /// It is `nobody` if these tests are root's, else whoever runs them.
 #[derive(Debug)]
 pub struct Nobody {
     home: TempDir,
+    story: PathBuf,
 }
 
 impl Nobody {
-    /// Copies everything.
+    /// Copies everything; the story is `three-members`.
     pub fn new() -> Result<Self, Failed> {
+        Self::with("three-members")
+    }
+
+    /// Copies everything.
+    pub fn with(story: &str) -> Result<Self, Failed> {
         let home = tempfile::tempdir()?;
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o1777))?;
         fs::copy(std::env::current_exe()?, home.path().join("quorate"))?;
-        let story = "three-members.toml";
-        fs::copy(scenarios().join(story), home.path().join(story))?;
+        let copy = home.path().join(story).with_extension("toml");
+        fs::copy(scenario(story), &copy)?;
         fs::copy(fetched_etcd("3.5")?, home.path().join("etcd"))?;
-        Ok(Self { home })
+        let story = copy;
+        Ok(Self { home, story })
     }
 
     /// The directory, which anybody may write to. Temporary files go there too.
@@ -151,7 +158,7 @@ impl Nobody {
         self.home.path()
     }
 
-    /// `quorate run three-members.toml --etcd …`, as a member of this group only.
+    /// `quorate run STORY --etcd …`, as a member of this group only.
     pub fn runs(&self, group: Option<&str>) -> Command {
         let program = self.home().join("quorate");
         let mut command = if rustix::process::geteuid().is_root() {
@@ -166,9 +173,7 @@ impl Nobody {
         } else {
             command_line(program)
         };
-        command
-            .arg("run")
-            .arg(self.home().join("three-members.toml"));
+        command.arg("run").arg(&self.story);
         command.arg("--etcd").arg(self.home().join("etcd"));
         command.env("TMPDIR", self.home()).current_dir("/");
         command

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use quorate::{Group, Scenario, Verdict, World};
+use quorate_obtain::Silent;
+use quorate_obtain::debian::packages::{Wanted, packages};
 use quorate_tests::checks::has;
 use quorate_tests::stories::{
     self, Nobody, check, check_exit, cli, is_command_line, scenario, text, unless, wait_for,
@@ -58,6 +60,13 @@ fn main() -> ExitCode {
         let trial = trials.remove(uefi);
         trials.extend(unless(Some("there is no UEFI for QEMU"), vec![trial]));
     }
+    let no_mirror = match missing {
+        _ if arguments.list => None,
+        None => no_mirror(),
+        Some(_) => missing,
+    };
+    let fresh = Trial::test("a_fresh_machine_gets_qemu_from_debian", fresh_machine);
+    trials.extend(unless(no_mirror.as_deref(), vec![fresh]));
     trials.push(Trial::test("without_qemu_it_says_what_to_do", without_qemu));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -72,11 +81,18 @@ fn missing() -> Option<String> {
     said.lines().last().map(str::to_owned)
 }
 
+/// Why nothing can be fetched here: one of Debian's packages cannot be had.
+fn no_mirror() -> Option<String> {
+    let cache = tempfile::tempdir().ok()?;
+    let wanted = [Wanted::Package("ipxe-qemu")];
+    packages(cache.path(), "bookworm", &wanted, &Silent).err()
+}
+
 /// The whole way from firmware to quorum, by a user who has nothing; each link of it is shown.
 fn three_members() -> Result<(), Failed> {
     let nobody = Nobody::new()?;
     let cache = nobody.home().join("cache");
-    cache_for_anybody(&cache)?;
+    cache_for_anybody(&cache, &[])?;
     let output = nobody
         .runs(None)
         .args(["--world", "vm"])
@@ -93,14 +109,68 @@ fn three_members() -> Result<(), Failed> {
     nobody.check_nothing_left()
 }
 
-/// Debian's packages, so that each test need not fetch them; the image is made there anew.
-fn cache_for_anybody(cache: &Path) -> Result<(), Failed> {
+/// A user runs a story on a host that has neither QEMU nor firmware, nor what they need.
+fn fresh_machine() -> Result<(), Failed> {
+    let nobody = Nobody::with("one-machine")?;
+    let cache = nobody.home().join("cache");
+    cache_for_anybody(&cache, &["qemu-system-x86_64", "mke2fs"])?;
+    let mut run = nobody.runs(None);
+    run.args(["--world", "vm"]).env("QUORATE_CACHE", &cache);
+    let output = where_nothing_is_installed(&run).output()?;
+    check_exit(&output, 0)?;
+    let said = text(&output.stdout);
+    let links = "firmware script kernel initrd userspace discover";
+    check(has_columns(&said, links), "a column for each link", &said)?;
+    let told = text(&output.stderr);
+    for package in ["qemu-system-x86", "e2fsprogs"] {
+        let line = format!("downloading {package} with all that it needs: ");
+        check(told.contains(&line), &line, &told)?;
+    }
+    Ok(())
+}
+
+/// The command, with a view of the file system in which programs, firmware and a library of QEMU's
+/// are covered.
+fn where_nothing_is_installed(command: &Command) -> Command {
+    let mut within = Command::new("unshare");
+    within.arg("--mount");
+    if !rustix::process::geteuid().is_root() {
+        within.arg("--map-root-user");
+    }
+    within.args(["sh", "-c", COVER, "sh"]);
+    within.arg(command.get_program()).args(command.get_args());
+    let set = command.get_envs();
+    within.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    within
+}
+
+const COVER: &str = r#"
+set -e
+for name in qemu-system-x86_64 mke2fs; do
+    while path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$name"); do
+        mount --bind /dev/null "$path"
+    done
+done
+for library in /usr/lib/x86_64-linux-gnu/libpixman-1.so.0; do
+    [ ! -e "$library" ] || mount --bind /dev/null "$library"
+done
+for dir in /usr/share/qemu /usr/share/seabios /usr/lib/ipxe /usr/lib/x86_64-linux-gnu/qemu; do
+    [ ! -d "$dir" ] || mount -t tmpfs none "$dir"
+done
+exec "$@"
+"#;
+
+/// Debian's packages, but those, so that each test need not fetch them; the image is made there
+/// anew.
+fn cache_for_anybody(cache: &Path, but: &[&str]) -> Result<(), Failed> {
     fs::create_dir(cache)?;
     fs::set_permissions(cache, fs::Permissions::from_mode(0o1777))?;
     let own = quorate_obtain::cache::default_dir().ok_or("no cache")?;
     for entry in fs::read_dir(own)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("debian-") {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_left_out = but.iter().any(|end| name.ends_with(end));
+        if name.starts_with("debian-") && !is_left_out {
             let copied = Command::new("cp")
                 .arg("-R")
                 .args([entry.path().as_path(), cache])
@@ -315,12 +385,16 @@ fn without_qemu() -> Result<(), Failed> {
         .args(["--world", "vm", "--etcd"])
         .arg(&etcd)
         .env("PATH", "/nowhere")
+        .env("QUORATE_CACHE", nothing.path().join("cache"))
         .output()?;
     check_exit(&output, 3)?;
     let told = text(&output.stderr);
-    check(
-        told.contains("there is no qemu-system-x86_64") && told.contains("qemu-system-x86"),
-        "the reason and the remedy",
-        &told,
-    )
+    for words in [
+        "there is no qemu-system-x86_64",
+        "apt install qemu-system-x86",
+        "Debian's packages cannot be had without: apt-get: ",
+    ] {
+        check(told.contains(words), words, &told)?;
+    }
+    Ok(())
 }

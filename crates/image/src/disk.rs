@@ -49,7 +49,7 @@ pub const DATA_MIB: u32 = 1024;
 /// Makes the image and a disk that boots it, or finds them in the cache.
 ///
 /// # Errors
-/// As [`build`]; also when there is no mkfs.ext4 here.
+/// As [`build`]; also when there is no mke2fs here, nor can be had.
 pub fn build_disk(request: &Request<'_>, data_mib: u32) -> Result<Disk, ImageError> {
     let image = build(request)?;
     let unpacked = packages(request.cache, SUITE, &PACKAGES, request.progress)
@@ -71,7 +71,7 @@ pub fn build_disk(request: &Request<'_>, data_mib: u32) -> Result<Disk, ImageErr
     let found = match store::find(request.cache, Kind::Disk, &key) {
         Some(found) => Ok(found),
         None => {
-            let tools = Tools::new(&unpacked, request.progress)?;
+            let tools = Tools::new(&unpacked, request)?;
             let store = Store::open(request.cache).map_err(ImageError::files("the cache"))?;
             store.make(Kind::Disk, &key, |dir| make(dir, &tools))
         }
@@ -186,12 +186,13 @@ impl<'a> Plan<'a> {
     fn write_data(&self, disk: &Path, tools: &Tools<'_>) -> io::Result<()> {
         let offset = u64::from(self.data.start) * SECTOR;
         let kib = u64::from(self.data.length) * SECTOR / 1024;
-        let mut mkfs = Command::new(&tools.mkfs);
-        mkfs.args(["-q", "-F", "-L", DATA_LABEL, "-E"])
+        let mut mke2fs = Command::new(&tools.mke2fs);
+        mke2fs
+            .args(["-q", "-F", "-t", "ext4", "-L", DATA_LABEL, "-E"])
             .arg(format!("offset={offset}"))
             .arg(disk)
             .arg(format!("{kib}k"));
-        tools.run(&mut mkfs)
+        tools.run(&mut mke2fs)
     }
 }
 
@@ -201,12 +202,12 @@ struct Tools<'a> {
     path: OsString,
     boot_code: PathBuf,
     uefi_loader: PathBuf,
-    mkfs: PathBuf,
+    mke2fs: PathBuf,
     progress: &'a dyn Progress,
 }
 
 impl<'a> Tools<'a> {
-    fn new(unpacked: &[Unpacked], progress: &'a dyn Progress) -> Result<Self, ImageError> {
+    fn new(unpacked: &[Unpacked], request: &Request<'a>) -> Result<Self, ImageError> {
         let [syslinux, common, mtools, boot] = unpacked else {
             unreachable!("one answer for each package");
         };
@@ -214,22 +215,25 @@ impl<'a> Tools<'a> {
         let bin = |package: &Unpacked| package.root.join("usr/bin");
         let mut dirs = vec![bin(syslinux), bin(mtools)];
         dirs.extend(std::env::split_paths(&host));
-        // Where Debian has mkfs, which is not on everybody's path.
+        // Where Debian has mke2fs, which is not on everybody's path.
         dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
         let path = std::env::join_paths(dirs)
             .map_err(io::Error::other)
             .map_err(ImageError::files(
                 "the cache's path cannot be a part of $PATH",
             ))?;
-        let mkfs = find_in("mkfs.ext4", &path).ok_or(ImageError::NoMkfs)?;
+        let mke2fs = match find_in("mke2fs", &path) {
+            Some(here) => here,
+            None => mke2fs(request).map_err(ImageError::NoMke2fs)?,
+        };
         Ok(Self {
             path,
             boot_code: common.root.join("usr/lib/syslinux/mbr/mbr.bin"),
             uefi_loader: boot
                 .root
                 .join("usr/lib/systemd/boot/efi/systemd-bootx64.efi"),
-            mkfs,
-            progress,
+            mke2fs,
+            progress: request.progress,
         })
     }
 
@@ -249,6 +253,14 @@ impl<'a> Tools<'a> {
             .map(drop)
             .map_err(io::Error::other)
     }
+}
+
+/// Debian's, in the cache.
+fn mke2fs(request: &Request<'_>) -> Result<PathBuf, String> {
+    let (of, name) = ("e2fsprogs", "mke2fs");
+    let wanted = [Wanted::Program { of, name }];
+    let unpacked = packages(request.cache, SUITE, &wanted, request.progress)?;
+    Ok(unpacked[0].program(name))
 }
 
 fn syslinux_config(line: &str) -> String {

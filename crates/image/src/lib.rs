@@ -127,8 +127,10 @@ pub enum ImageError {
         #[source]
         source: io::Error,
     },
-    #[error("there is no mkfs.ext4 here: install the package e2fsprogs")]
-    NoMkfs,
+    #[error(
+        "there is no mke2fs here: install the package e2fsprogs; it cannot be had without: {0}"
+    )]
+    NoMke2fs(String),
     #[error("images are for x86-64: {} is not", .0.display())]
     Architecture(PathBuf),
 }
@@ -234,5 +236,6 @@ const THREADS_MAX: usize = 8;
 const KERNEL: &str = "vmlinuz";
 const INITRD: &str = "initrd";
 
-/// Its kernel leaves modules uncompressed, as the machine's init loads them.
-const SUITE: &str = "bookworm";
+/// Debian's release that images are made of: its kernel leaves modules uncompressed, as the
+/// machine's init loads them.
+pub const SUITE: &str = "bookworm";

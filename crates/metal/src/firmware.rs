@@ -12,83 +12,134 @@ use thiserror::Error;
 pub struct Firmware {
     pub qemu: PathBuf,
     pub mke2fs: PathBuf,
+    /// The directory of the network card's ROM.
+    pub roms: Option<PathBuf>,
     /// UEFI: its code, and the variables of a machine that was never on.
     pub ovmf: Option<(PathBuf, PathBuf)>,
     /// The directory of the iPXE that UEFI loads.
     pub loaders: Option<PathBuf>,
 }
 
-/// Something that virtual machines need is not here.
+/// What virtual machines need and is not here: one thing at least.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no {what} here")]
-pub struct Missing {
+#[error("there is no {} here", .0.iter().map(|thing| thing.what).collect::<Vec<_>>().join(", no "))]
+pub struct Missing(Vec<Thing>);
+
+/// Something that virtual machines need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thing {
     what: &'static str,
-    package: &'static str,
+    /// The package of Debian's that has it.
+    pub package: &'static str,
+    /// Its name, when it is a program.
+    pub program: Option<&'static str>,
 }
 
 impl Missing {
+    /// All of it.
+    pub fn things(&self) -> &[Thing] {
+        &self.0
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
-        let package = self.package;
-        format!("install it: as root on Debian or Ubuntu, apt install {package}")
+        let packages: Vec<_> = self.0.iter().map(|thing| thing.package).collect();
+        let packages = packages.join(" ");
+        format!("install it: as root on Debian or Ubuntu, apt install {packages}")
     }
 }
 
 impl Firmware {
-    /// Looks for what the virtual machines of `story` need.
+    /// Looks for what the virtual machines of `story` need: on this host, then in directories that
+    /// have what a host has in `/`, with programs that run there in `usr/local/bin`.
     ///
     /// # Errors
-    /// With the first thing that is not here.
-    pub fn find(story: &Story) -> Result<Self, Missing> {
-        let missing = |what, package| Missing { what, package };
+    /// With all that is not there.
+    pub fn find(story: &Story, others: &[PathBuf]) -> Result<Self, Missing> {
         let boots = |boot| {
             let mut vms = story.machines.iter().filter(|m| m.hardware.is_vm);
             vms.any(|machine| machine.hardware.boot == boot)
         };
-        let qemu = program("qemu-system-x86_64")
-            .ok_or_else(|| missing("qemu-system-x86_64", "qemu-system-x86"))?;
-        let mke2fs = program("mke2fs").ok_or_else(|| missing("mke2fs", "e2fsprogs"))?;
-        // QEMU finds it by itself, or ends.
-        let has_rom = ROMS.iter().any(|path| Path::new(path).is_file());
-        if !has_rom && boots(Boot::Pxe) {
-            return Err(missing("ROM of iPXE for virtio network cards", "ipxe-qemu"));
+        let mut missing = Vec::new();
+        let mut miss = |what, package, program| {
+            missing.push(Thing {
+                what,
+                package,
+                program,
+            });
+        };
+        let qemu = program(QEMU, others);
+        if qemu.is_none() {
+            miss(QEMU, "qemu-system-x86", Some(QEMU));
+        }
+        let mke2fs = program(MKE2FS, others);
+        if mke2fs.is_none() {
+            miss(MKE2FS, "e2fsprogs", Some(MKE2FS));
+        }
+        let roms = find(others, &ROMS, |dir| dir.join(ROM).is_file());
+        // QEMU's package has this one come along.
+        if roms.is_none() && qemu.is_some() && boots(Boot::Pxe) {
+            miss("ROM of iPXE for virtio network cards", "ipxe-qemu", None);
         }
         let ovmf = OVMF.into_iter().find_map(|(code, vars)| {
-            let all = [code, vars].map(PathBuf::from);
-            let [code, vars] = all;
-            (code.is_file() && vars.is_file()).then_some((code, vars))
+            let code = find(others, &[code], Path::is_file)?;
+            Some((code, find(others, &[vars], Path::is_file)?))
         });
         if ovmf.is_none() && boots(Boot::Uefi) {
-            return Err(missing("UEFI for QEMU (OVMF)", "ovmf"));
+            miss("UEFI for QEMU (OVMF)", "ovmf", None);
         }
-        let loaders = LOADERS.into_iter().map(PathBuf::from);
-        let loaders = loaders.into_iter().find(|dir| dir.join(LOADER).is_file());
+        let loaders = find(others, &LOADERS, |dir| dir.join(LOADER).is_file());
         if loaders.is_none() && boots(Boot::Uefi) {
-            return Err(missing("iPXE for UEFI (snponly.efi)", "ipxe"));
+            miss("iPXE for UEFI (snponly.efi)", "ipxe", None);
         }
-        Ok(Self {
-            qemu,
-            mke2fs,
-            ovmf,
-            loaders,
-        })
+        match (qemu, mke2fs) {
+            (Some(qemu), Some(mke2fs)) if missing.is_empty() => Ok(Self {
+                qemu,
+                mke2fs,
+                roms,
+                ovmf,
+                loaders,
+            }),
+            _ => Err(Missing(missing)),
+        }
     }
 }
 
-/// A program in `PATH`, or where a user's does not lead.
-fn program(name: &str) -> Option<PathBuf> {
+/// A program in `PATH`, or where a user's does not lead, or in one of the others.
+fn program(name: &str, others: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    dirs.map(|dir| dir.join(name)).find(|path| path.is_file())
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    dirs.extend(others.iter().map(|other| other.join("usr/local/bin")));
+    let mut places = dirs.into_iter().map(|dir| dir.join(name));
+    places.find(|place| place.is_file())
 }
 
-/// As Debian and Ubuntu, Fedora, and QEMU's own installation have it: for BIOS and UEFI both.
+/// The first of these places that will do, of this host or of one of the others.
+fn find(others: &[PathBuf], places: &[&str], will_do: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let within = |root: &Path| {
+        let mut places = places
+            .iter()
+            .map(|place| root.join(place.trim_start_matches('/')));
+        places.find(|place| will_do(place))
+    };
+    let others = others.iter().map(PathBuf::as_path);
+    std::iter::once(Path::new("/"))
+        .chain(others)
+        .find_map(within)
+}
+
+const QEMU: &str = "qemu-system-x86_64";
+const MKE2FS: &str = "mke2fs";
+/// As Debian and Ubuntu, Fedora, and QEMU's own installation have it.
 const ROMS: [&str; 4] = [
-    "/usr/lib/ipxe/qemu/efi-virtio.rom",
-    "/usr/share/ipxe/qemu/efi-virtio.rom",
-    "/usr/share/qemu/efi-virtio.rom",
-    "/usr/local/share/qemu/efi-virtio.rom",
+    "/usr/lib/ipxe/qemu",
+    "/usr/share/ipxe/qemu",
+    "/usr/share/qemu",
+    "/usr/local/share/qemu",
 ];
+/// For BIOS and UEFI both.
+const ROM: &str = "efi-virtio.rom";
 const OVMF: [(&str, &str); 3] = [
     (
         "/usr/share/OVMF/OVMF_CODE_4M.fd",

@@ -17,7 +17,7 @@
 //! of the runner in the sandbox's PID namespace: whatever ends the runner ends it.
 //!
 //! - [`accel`]: what executes their instructions
-//! - [`firmware`]: what of it must be installed on this host
+//! - [`firmware`]: what of it must be on this host
 //! - `qemu`: one machine that is on; `qmp`: its monitor
 //! - `console`: what comes on its serial ports; `disk`: what it keeps
 //! - [`rack`]: all machines of a story
@@ -35,5 +35,5 @@ mod qmp;
 pub mod rack;
 
 pub use accel::Accelerator;
-pub use firmware::{Firmware, Missing};
+pub use firmware::{Firmware, Missing, Thing};
 pub use rack::{Files, Metal};

@@ -217,6 +217,9 @@ fn arguments(spec: &Spec<'_>) -> Vec<String> {
         let device = format!("isa-serial,chardev=serial{index},index={index},irq={irq}");
         line.option("-device", device);
     }
+    if let Some(dir) = &spec.firmware.roms {
+        line.option("-L", dir.display().to_string());
+    }
     line.option("-device", "virtio-rng-pci");
     line.option(
         "-netdev",

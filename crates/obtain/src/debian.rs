@@ -14,6 +14,7 @@ use crate::tool::run;
 use crate::version::Version;
 
 pub mod packages;
+mod program;
 pub mod sources;
 
 use sources::{Source, find_mirror, parse_deb822, parse_one_line};
@@ -116,13 +117,26 @@ impl Apt {
             let entry = entry.map_err(|error| error.to_string())?;
             let path = entry.path();
             if path.extension().is_some_and(|extension| extension == "deb") {
-                let mut unpack = self.tool("dpkg-deb");
-                run(unpack.arg("-x").arg(&path).arg(root), progress)?;
+                self.extract(&path, root, progress)?;
                 archives.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
         archives.sort();
         Ok(archives)
+    }
+
+    /// As `dpkg-deb -x`, but what comes belongs to whoever runs this, and no file is
+    /// set-user-ID: root has no other users in a namespace, and nobody updates the cache.
+    fn extract(&self, archive: &Path, root: &Path, progress: &dyn Progress) -> Result<(), String> {
+        fs::create_dir_all(root).map_err(|error| error.to_string())?;
+        let files = archive.with_extension("tar");
+        let mut decompress = self.tool("sh");
+        decompress.args(["-c", r#"exec dpkg-deb --fsys-tarfile "$0" >"$1""#]);
+        run(decompress.arg(archive).arg(&files), progress)?;
+        let mut extract = self.tool("tar");
+        extract.args(["--no-same-owner", "--no-same-permissions", "-x", "-f"]);
+        run(extract.arg(&files).arg("-C").arg(root), progress)?;
+        fs::remove_file(files).map_err(|error| error.to_string())
     }
 }
 

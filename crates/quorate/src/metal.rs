@@ -1,9 +1,12 @@
 //! What virtual machines need before a run: QEMU, firmware, an image to boot.
 
+use std::path::{Path, PathBuf};
+
 use quorate_image::disk::DATA_MIB;
-use quorate_image::{ImageError, Kernel, Request, build, build_disk};
-use quorate_metal::{Files, Firmware};
+use quorate_image::{ImageError, Kernel, Request, SUITE, build, build_disk};
+use quorate_metal::{Files, Firmware, Thing};
 use quorate_obtain::Progress;
+use quorate_obtain::debian::packages::{Wanted, packages};
 use quorate_scenario::Story;
 use quorate_scenario::hardware::Virtual;
 
@@ -19,8 +22,8 @@ pub(crate) const fn which(world: World) -> Option<Virtual> {
     }
 }
 
-/// What the machines of `story` are made of, in a world that may have virtual ones. Gets the image
-/// if there are any.
+/// What the machines of `story` are made of, in a world that may have virtual ones. Gets what is
+/// not here of what those need.
 ///
 /// # Errors
 /// When something of that is not here, in words, with what to do about it.
@@ -39,12 +42,11 @@ pub(crate) fn machines(
         return Ok(Machines::Namespaces(etcd));
     }
     let cannot = |error: &dyn std::fmt::Display| format!("no virtual machines here: {error}");
-    let firmware = Firmware::find(&story)
-        .map_err(|error| format!("{}\n  {}", cannot(&error), error.remedy()))?;
     let cache = quorate_obtain::cache::default_dir()
         .ok_or_else(|| cannot(&quorate_obtain::request::NoCacheDir))?;
     // Files are named from within a sandbox.
     let cache = std::path::absolute(cache).map_err(|error| cannot(&error))?;
+    let firmware = firmware(&story, &cache, progress)?;
     let program = std::env::current_exe().map_err(|error| cannot(&error))?;
     let request = Request {
         cache: &cache,
@@ -60,6 +62,36 @@ pub(crate) fn machines(
         files: Box::new(files),
         all: which == Virtual::All,
     })
+}
+
+/// QEMU and firmware as they are installed here; what is not, of Debian's packages in the cache.
+fn firmware(story: &Story, cache: &Path, progress: &dyn Progress) -> Result<Firmware, String> {
+    let missing = match Firmware::find(story, &[]) {
+        Ok(firmware) => return Ok(firmware),
+        Err(missing) => missing,
+    };
+    let wanted: Vec<Wanted> = missing.things().iter().map(wanted).collect();
+    let found = packages(cache, SUITE, &wanted, progress).and_then(|unpacked| {
+        let roots: Vec<PathBuf> = unpacked.into_iter().map(|one| one.root).collect();
+        Firmware::find(story, &roots).map_err(|left| format!("they have no other: {left}"))
+    });
+    found.map_err(|reason| {
+        let remedy = missing.remedy();
+        format!(
+            "no virtual machines here: {missing}\n  {remedy}\n  \
+             Debian's packages cannot be had without: {reason}"
+        )
+    })
+}
+
+const fn wanted(thing: &Thing) -> Wanted {
+    match thing.program {
+        Some(name) => Wanted::Program {
+            of: thing.package,
+            name,
+        },
+        None => Wanted::Package(thing.package),
+    }
 }
 
 /// The image, with a disk to install when some machine wants one.

@@ -129,7 +129,7 @@ fn disk(kernel: Kernel) -> Result<Disk, Missing> {
         DATA_MIB,
     );
     disk.map_err(|error| match error {
-        ImageError::Packages(_) | ImageError::NoMkfs => Missing::Packages(error.to_string()),
+        ImageError::Packages(_) | ImageError::NoMke2fs(_) => Missing::Packages(error.to_string()),
         ImageError::Files { .. } | ImageError::Architecture(_) => {
             Missing::Broken(error.to_string())
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Apt;
+use super::{Apt, program};
 use crate::cache::Locked;
 use crate::provider::Progress;
 use crate::tool::run;
@@ -20,13 +20,21 @@ pub enum Wanted {
         of: &'static str,
         prefix: &'static str,
     },
+    /// The program `name` of the package `of`, with all the packages that it needs to run on a
+    /// host that has none of them: started by [`Unpacked::program`].
+    Program {
+        of: &'static str,
+        name: &'static str,
+    },
 }
 
 impl Wanted {
     /// What it is called in the cache.
     const fn name(&self) -> &'static str {
         match self {
-            Self::Package(name) | Self::Dependency { of: name, .. } => name,
+            Self::Package(name)
+            | Self::Dependency { of: name, .. }
+            | Self::Program { name, .. } => name,
         }
     }
 }
@@ -36,8 +44,15 @@ impl Wanted {
 pub struct Unpacked {
     /// Its files, below this directory.
     pub root: PathBuf,
-    /// The file name of the package, with its version.
+    /// The file name of the package, with its version; of all that were needed.
     pub archive: String,
+}
+
+impl Unpacked {
+    /// Where a [`Wanted::Program`] is started.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.root.join(program::STARTS).join(name)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,9 +98,7 @@ fn fetch(
         let dir = staging.join(number.to_string());
         let ready = dir.join("ready");
         fs::create_dir_all(&ready).map_err(io)?;
-        let package = package(&apt, wanted, progress)?;
-        apt.download(&[&package], &dir, progress)?;
-        let archives = apt.unpack(&dir, &ready.join("root"), progress)?;
+        let archives = archives(&apt, wanted, &dir, &ready.join("root"), progress)?;
         let manifest = Manifest {
             archive: archives.join(" "),
         };
@@ -96,15 +109,28 @@ fn fetch(
     Ok(())
 }
 
-/// The name of the package that is wanted.
-fn package(apt: &Apt, wanted: &Wanted, progress: &dyn Progress) -> Result<String, String> {
-    let (of, prefix) = match wanted {
-        Wanted::Package(name) => return Ok((*name).to_owned()),
-        Wanted::Dependency { of, prefix } => (*of, *prefix),
+/// Downloads what is wanted, and unpacks it. The answer are the file names of the packages.
+fn archives(
+    apt: &Apt,
+    wanted: &Wanted,
+    into: &Path,
+    root: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<String>, String> {
+    let package = match *wanted {
+        Wanted::Package(name) => name.to_owned(),
+        Wanted::Dependency { of, prefix } => {
+            let mut show = apt.tool("apt-cache");
+            let shown = run(show.args(["show", "--no-all-versions", of]), progress)?;
+            let found = dependency(&shown, prefix);
+            found.ok_or_else(|| format!("{of} depends on no {prefix}…"))?
+        }
+        Wanted::Program { of, name } => {
+            return program::fetch(apt, (of, name), into, root, progress);
+        }
     };
-    let mut show = apt.tool("apt-cache");
-    let shown = run(show.args(["show", "--no-all-versions", of]), progress)?;
-    dependency(&shown, prefix).ok_or_else(|| format!("{of} depends on no {prefix}…"))
+    apt.download(&[&package], into, progress)?;
+    apt.unpack(into, root, progress)
 }
 
 /// The first package of this prefix in the field `Depends` (Debian policy §7.1).
