@@ -5,6 +5,8 @@
 
 #[path = "scenarios/left.rs"]
 mod left;
+#[path = "scenarios/starved.rs"]
+mod starved;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,18 @@ const LEAVES_NOTHING: [(&str, Case); 6] = [
     }),
 ];
 
+/// Runs on a host that is too slow.
+const STARVED: [(&str, Case); 2] = [
+    (
+        "a_starved_run_is_inconclusive",
+        starved::a_starved_run_is_inconclusive,
+    ),
+    (
+        "a_late_run_that_holds_passes",
+        starved::a_late_run_that_holds_passes,
+    ),
+];
+
 fn main() -> ExitCode {
     if is_command_line() {
         return quorate::main();
@@ -89,7 +103,7 @@ fn main() -> ExitCode {
         "an_ordinary_user_needs_no_root",
         an_ordinary_user_needs_no_root,
     ));
-    let ends = LEAVES_NOTHING.into_iter();
+    let ends = LEAVES_NOTHING.into_iter().chain(STARVED);
     trials.extend(ends.map(|(name, end)| Trial::test(name, end)));
     trials.push(Trial::test(
         "the_report_has_everything",

@@ -17,10 +17,12 @@
 //! - `tell`: from lines of processes to observations
 //! - `member`: one etcd member, followed by its log and asked over HTTP
 //! - `stub`: DNS questions; `collect`: the evidence at the end
+//! - `lateness`: whether this host was too slow, by its `pulse` and by what threads `waits` for
 
 mod collect;
 mod deeds;
 mod hollow;
+mod lateness;
 mod member;
 mod pulse;
 pub mod rack;
@@ -28,6 +30,7 @@ mod registry;
 mod servers;
 mod stub;
 mod tell;
+mod waits;
 
 use std::fs;
 use std::io;
@@ -46,8 +49,8 @@ use crate::lan::{Lan, LanOptions, Port, SERVERS};
 use crate::netns::NetNs;
 use collect::{Reached, Written};
 use hollow::Hollow;
+use lateness::{Lateness, broken};
 use member::{Client, Pace, Watch};
-use pulse::Pulse;
 use rack::{Namespaces, Rack};
 use registry::Registry;
 use servers::Servers;
@@ -82,7 +85,7 @@ pub struct HostWorld<R = Namespaces> {
     /// What [`World::write`] wrote.
     written: Vec<Written>,
     lan: Option<Lan>,
-    pulse: Pulse,
+    lateness: Lateness,
     tell: Sender<Told>,
     told: Receiver<Told>,
 }
@@ -155,7 +158,7 @@ impl<R: Rack> HostWorld<R> {
             registry: None,
             written: Vec::new(),
             lan: None,
-            pulse: Pulse::start(),
+            lateness: Lateness::measure(),
             tell,
             told,
         }
@@ -278,19 +281,6 @@ impl<R: Rack> HostWorld<R> {
         clusters
             .map(|cluster| cluster.members.iter().filter_map(reached).collect())
             .collect()
-    }
-
-    /// Why what was seen may be this host's fault.
-    fn starved(&self) -> Option<String> {
-        let counters = self.lan.as_ref().and_then(|lan| lan.counters().ok())?;
-        // Frames for a machine that is off fail to be sent, which is as it should be.
-        if counters.ring_full > 0 {
-            let lost = counters.ring_full;
-            return Some(format!("the switch lost {lost} frames for want of time"));
-        }
-        let late = self.pulse.latest();
-        (late > PULSE_LATE_MAX_MS)
-            .then(|| format!("a thread that slept for 10 ms woke up {late} ms late"))
     }
 
     fn observation(&self, (at_ns, machine, what): Told) -> Observation {
@@ -439,10 +429,11 @@ impl<R: Rack> World for HostWorld<R> {
         evidence.starved = self.starved();
         Ok(evidence)
     }
-}
 
-fn broken(what: &str, error: &io::Error) -> WorldError {
-    WorldError::Broken(format!("{what}: {error}"))
+    fn starved(&self) -> Option<String> {
+        let counters = self.lan.as_ref().and_then(|lan| lan.counters().ok());
+        self.lateness.starved(counters)
+    }
 }
 
 fn agent_config(seed: u64) -> serde_json::Value {
@@ -463,7 +454,5 @@ pub fn monotonic_ns() -> u64 {
 const SERVER_MAC: MacAddr = MacAddr([0x02, 0x71, 0xff, 0xff, 0xff, 0xfe]);
 /// The first DHCP retransmission. RFC 2131 §4.1 has 4 s, for 10 Mb/s networks of its day.
 pub(crate) const FIRST_RETRY_MS: u64 = 1_000;
-/// etcd's default election timeout: a host that sleeps longer breaks elections by itself.
-const PULSE_LATE_MAX_MS: u64 = 1_000;
 /// The first release whose etcd has no v2 store, and so no registry.
 const V2_REMOVED: (u32, u32) = (3, 6);

@@ -1,8 +1,8 @@
 //! Exit codes, and how errors are shown.
 //!
 //! 0 all expectations held · 1 one failed · 2 bad input · 3 the world cannot run here · 4
-//! inconclusive, because the host was starved. A verb that is not about expectations answers
-//! 0, 2 or 3.
+//! inconclusive: something failed, or was not answered in time, and the host was starved. A verb
+//! that is not about expectations answers 0, 2 or 3.
 
 use std::process::ExitCode;
 
@@ -33,3 +33,4 @@ pub(crate) fn warn(story: &Story) {
 
 pub(crate) const BAD_INPUT: u8 = 2;
 pub(crate) const CANNOT_RUN: u8 = 3;
+pub(crate) const INCONCLUSIVE: u8 = 4;

@@ -127,9 +127,9 @@ fn in_sim(order: &Order, story: &Story) -> Result<Outcome, RunError> {
         simulate::options(order.etcd.as_deref(), story, order.seed).map_err(RunError::Etcd)?;
     match quorate_sim::run(story, options) {
         Ok(outcome) => Ok(outcome),
-        Err(error @ (WorldError::Unsupported { .. } | WorldError::Broken(_))) => {
-            Err(RunError::CannotRun(error.to_string()))
-        }
+        Err(
+            error @ (WorldError::Unsupported { .. } | WorldError::Late(_) | WorldError::Broken(_)),
+        ) => Err(RunError::CannotRun(error.to_string())),
     }
 }
 

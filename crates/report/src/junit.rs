@@ -123,6 +123,7 @@ mod tests {
             what: what.to_owned(),
             cause: "a <cause> & more".to_owned(),
             fix: "the fix".to_owned(),
+            may_be_late: true,
         }
     }
 

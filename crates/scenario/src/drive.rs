@@ -34,16 +34,19 @@ pub struct Outcome {
 /// lanes already moved by it.
 ///
 /// # Errors
-/// When the world, not the story, fails.
+/// When the world, not the story, fails; but not when it was too late and its host was starved.
 pub async fn drive<W: World>(
     world: &mut W,
     story: &Story,
     expected: &Expected,
     seed: Seed,
-    mut watch: impl FnMut(&Observation, &Lanes),
+    watch: impl FnMut(&Observation, &Lanes),
 ) -> Result<Outcome, WorldError> {
     let mut teller = Teller {
+        story,
         expected,
+        watch,
+        due: Agenda::new(),
         progress: Progress::new(story),
         lanes: Lanes::new(story),
         observations: Vec::new(),
@@ -53,55 +56,19 @@ pub async fn drive<W: World>(
             by_machine: BTreeMap::new(),
         },
     };
-    world.deploy().await?;
-    let (mut due, mut after_formed) = agenda(story, seed);
-    let mut deadline = end(&due, story.formed_within);
-    loop {
-        while due.front().is_some_and(|(at, ..)| *at <= world.now()) {
-            let Some((_, deed)) = due.pop_front() else {
-                break;
-            };
-            match deed {
-                Deed::Machine { action, machine } => world.apply(action, machine).await?,
-                Deed::Leader { action, cluster } => match world.leader(cluster).await? {
-                    Some(machine) => world.apply(action, machine).await?,
-                    None => put_off(&mut due, world.now() + LEADER_AGAIN, deed),
-                },
-                Deed::Servers { up } => world.set_servers(up).await?,
+    let (evidence, late) = match teller.tell(world, seed).await {
+        Ok(evidence) => (evidence, None),
+        Err(WorldError::Late(what)) => match world.starved() {
+            Some(why) => {
+                // What else was seen by now may be the proof of something worse.
+                let seen = world.observe(world.now()).await.unwrap_or_default();
+                seen.into_iter().for_each(|seen| teller.take(seen));
+                (Evidence::without(why), Some(what))
             }
-        }
-        let next = due.front().map_or(deadline, |(at, ..)| (*at).min(deadline));
-        for observation in world.observe(next).await? {
-            teller.take(observation, &mut watch);
-        }
-        if due.is_empty()
-            && teller.progress.formed()
-            && (!after_formed.is_empty() || teller.renewals.are_enough(&teller.lanes))
-        {
-            let now = world.now();
-            if teller.formed_at.is_none() {
-                teller.formed_at = Some(now);
-                if story.expect.data_kept {
-                    world.write().await?;
-                }
-            }
-            let Some(next) = after_formed.pop_front() else {
-                break;
-            };
-            due = next
-                .into_iter()
-                .map(|(after, deed)| (now + after, deed))
-                .collect();
-            deadline = end(&due, story.formed_within);
-        }
-        if (due.is_empty() && teller.progress.split()) || world.now() >= deadline {
-            break;
-        }
-    }
-    let evidence = world.collect().await?;
-    for observation in world.observe(world.now()).await? {
-        teller.take(observation, &mut watch);
-    }
+            None => return Err(WorldError::Late(what)),
+        },
+        Err(error) => return Err(error),
+    };
     let ended_at = world.now();
     let mut findings = oracle::judge(
         story,
@@ -110,7 +77,14 @@ pub async fn drive<W: World>(
         &teller.observations,
         &evidence,
     );
-    findings.extend(due.iter().filter_map(|(_, deed)| undone(story, *deed)));
+    match late {
+        None => findings.extend(teller.due.iter().filter_map(|due| undone(story, due.1))),
+        Some(what) => {
+            // There is no evidence: that something is missing says nothing.
+            findings.retain(|finding| !finding.may_be_late);
+            findings.push(unanswered(&teller.lanes, what));
+        }
+    }
     Ok(Outcome {
         verdict: Verdict::new(findings, evidence.starved.clone()),
         observations: teller.observations,
@@ -141,7 +115,24 @@ fn undone(story: &Story, deed: Deed) -> Option<Finding> {
         what: format!("{word} of the leader of {name} was never done"),
         cause: "no member said that it leads".to_owned(),
         fix: "look at the members' logs for lost elections".to_owned(),
+        may_be_late: true,
     })
+}
+
+/// A world that could not be told to the end, found at the first link that somebody has not reached.
+fn unanswered(lanes: &Lanes, what: String) -> Finding {
+    let is_open = |link: &Link| {
+        let mut lanes = lanes.iter();
+        !link.is_boot() && lanes.any(|lane| !lane.reached.contains_key(link))
+    };
+    Finding {
+        link: Link::ALL.into_iter().find(is_open).unwrap_or(Link::Writes),
+        machine: None,
+        what,
+        cause: "servers or machines did not get the time to answer".to_owned(),
+        fix: "run it again when this host has less to do".to_owned(),
+        may_be_late: true,
+    }
 }
 
 /// What happens when: from the start, and from each moment at which every cluster has formed.
@@ -172,8 +163,12 @@ fn end(due: &Agenda<Instant>, formed_within: Duration) -> Instant {
     due.back().map_or(Instant::ZERO, |(at, ..)| *at) + formed_within
 }
 
-struct Teller<'a> {
+struct Teller<'a, F> {
+    story: &'a Story,
     expected: &'a Expected,
+    watch: F,
+    /// What is to be done, until it is.
+    due: Agenda<Instant>,
     progress: Progress,
     lanes: Lanes,
     observations: Vec<Observation>,
@@ -205,13 +200,73 @@ impl Renewals {
     }
 }
 
-impl Teller<'_> {
-    fn take(&mut self, observation: Observation, watch: &mut impl FnMut(&Observation, &Lanes)) {
+impl<F: FnMut(&Observation, &Lanes)> Teller<'_, F> {
+    /// Tells the whole story, and answers the evidence.
+    async fn tell(&mut self, world: &mut impl World, seed: Seed) -> Result<Evidence, WorldError> {
+        let story = self.story;
+        world.deploy().await?;
+        let (due, mut after_formed) = agenda(story, seed);
+        self.due = due;
+        let mut deadline = end(&self.due, story.formed_within);
+        loop {
+            self.carry_out(world).await?;
+            let next = self.due.front().map(|(at, ..)| (*at).min(deadline));
+            for observation in world.observe(next.unwrap_or(deadline)).await? {
+                self.take(observation);
+            }
+            if self.due.is_empty()
+                && self.progress.formed()
+                && (!after_formed.is_empty() || self.renewals.are_enough(&self.lanes))
+            {
+                let now = world.now();
+                if self.formed_at.is_none() {
+                    self.formed_at = Some(now);
+                    if story.expect.data_kept {
+                        world.write().await?;
+                    }
+                }
+                let Some(next) = after_formed.pop_front() else {
+                    break;
+                };
+                let next = next.into_iter();
+                self.due = next.map(|(after, deed)| (now + after, deed)).collect();
+                deadline = end(&self.due, story.formed_within);
+            }
+            if (self.due.is_empty() && self.progress.split()) || world.now() >= deadline {
+                break;
+            }
+        }
+        let evidence = world.collect().await?;
+        for observation in world.observe(world.now()).await? {
+            self.take(observation);
+        }
+        Ok(evidence)
+    }
+
+    /// Does all that is due.
+    async fn carry_out(&mut self, world: &mut impl World) -> Result<(), WorldError> {
+        while self.due.front().is_some_and(|(at, ..)| *at <= world.now()) {
+            let Some((_, deed)) = self.due.pop_front() else {
+                break;
+            };
+            match deed {
+                Deed::Machine { action, machine } => world.apply(action, machine).await?,
+                Deed::Leader { action, cluster } => match world.leader(cluster).await? {
+                    Some(machine) => world.apply(action, machine).await?,
+                    None => put_off(&mut self.due, world.now() + LEADER_AGAIN, deed),
+                },
+                Deed::Servers { up } => world.set_servers(up).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, observation: Observation) {
         self.renewals.take(&observation);
         if let Some(index) = self.lanes.take(&observation) {
             self.progress.moved(index, &self.lanes, self.expected);
         }
-        watch(&observation, &self.lanes);
+        (self.watch)(&observation, &self.lanes);
         self.observations.push(observation);
     }
 }

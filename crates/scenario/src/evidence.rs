@@ -30,6 +30,16 @@ pub struct Evidence {
     pub starved: Option<String>,
 }
 
+impl Evidence {
+    /// Of a run that was too late to collect any.
+    pub(crate) fn without(starved: String) -> Self {
+        Self {
+            starved: Some(starved),
+            ..Self::default()
+        }
+    }
+}
+
 /// One active lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
@@ -83,4 +93,31 @@ pub struct Write {
     pub read: String,
     /// Why it did not arrive, when it did not.
     pub failed: Option<String>,
+    /// The cluster had taken it, and answers something else.
+    #[serde(default)]
+    pub is_lost: bool,
+}
+
+impl Write {
+    /// A value under `key` that was `taken` when it was written through one member, or why it was
+    /// not; `look` reads the key through another one.
+    pub fn looked_for(
+        (through, read): (&str, &str),
+        (key, value): (&str, &str),
+        taken: Result<(), String>,
+        look: impl FnOnce() -> Result<Option<String>, String>,
+    ) -> Self {
+        let (failed, is_lost) = match taken.and_then(|()| look()) {
+            Ok(Some(got)) if got == value => (None, false),
+            Ok(Some(got)) => (Some(format!("{read} answers {got:?}")), true),
+            Ok(None) => (Some(format!("{read} has no key {key}")), true),
+            Err(why) => (Some(why), false),
+        };
+        Self {
+            through: through.to_owned(),
+            read: read.to_owned(),
+            failed,
+            is_lost,
+        }
+    }
 }

@@ -68,6 +68,11 @@ pub trait World {
     /// # Errors
     /// When the world itself fails.
     async fn collect(&mut self) -> Result<Evidence, WorldError>;
+
+    /// Why what has happened so far may be the fault of a host that is too slow, when it may.
+    fn starved(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The world, not the story, failed.
@@ -76,6 +81,9 @@ pub enum WorldError {
     /// Something that this world needs is not there.
     #[error("{what}\n  {remedy}")]
     Unsupported { what: String, remedy: String },
+    /// A part of the world did not answer in time.
+    #[error("{0}")]
+    Late(String),
     /// A part of the world broke.
     #[error("{0}")]
     Broken(String),

@@ -137,31 +137,29 @@ impl SimWorld {
             .collect();
         for through in members {
             let (key, value) = self.kept_by(through);
-            let failed = self.put(through, &key, &value).err();
-            self.written.push((through, failed));
+            let taken = self.put(through, &key, &value);
+            self.written.push((through, taken));
         }
     }
 
     /// What has become of those values.
     fn kept(&mut self) -> Vec<Write> {
         let mut kept = Vec::new();
-        for (through, failed) in self.written.clone() {
+        for (through, taken) in self.written.clone() {
             let cluster = self.machines[through].role.cluster;
             let members = cluster.map(|cluster| self.story.clusters[cluster].members.clone());
             let members = members.unwrap_or_default();
             for read in members.into_iter().filter(|read| self.is_healthy(*read)) {
                 let (key, value) = self.kept_by(through);
-                let look = || match self.value(read, &key) {
-                    Ok(Some(got)) if got == value => None,
-                    Ok(Some(got)) => Some(format!("it answers {got:?}")),
-                    Ok(None) => Some(format!("it has no key {key}")),
-                    Err(why) => Some(why),
-                };
-                kept.push(Write {
-                    through: self.machines[through].role.name.clone(),
-                    read: self.machines[read].role.name.clone(),
-                    failed: failed.clone().or_else(look),
-                });
+                kept.push(Write::looked_for(
+                    (
+                        &self.machines[through].role.name,
+                        &self.machines[read].role.name,
+                    ),
+                    (&key, &value),
+                    taken.clone(),
+                    || self.value(read, &key),
+                ));
             }
         }
         kept
@@ -193,18 +191,11 @@ impl SimWorld {
             let (key, value) = (format!("quorate/{name}"), format!("written through {name}"));
             let put = self.put(through, &key, &value);
             for &read in healthy.iter().filter(|read| alone || **read != through) {
-                let reader = self.machines[read].role.name.clone();
-                let failed = put.clone().err().or_else(|| match self.value(read, &key) {
-                    Ok(Some(got)) if got == value => None,
-                    Ok(got) => Some(format!("{reader} answers {got:?}")),
-                    Err(why) => Some(why),
-                });
-                let gave_up = failed.is_some();
-                writes.push(Write {
-                    through: name.clone(),
-                    read: reader,
-                    failed,
-                });
+                let reader = &self.machines[read].role.name;
+                let look = || self.value(read, &key);
+                let write = Write::looked_for((&name, reader), (&key, &value), put.clone(), look);
+                let gave_up = write.failed.is_some();
+                writes.push(write);
                 if gave_up {
                     return;
                 }

@@ -82,8 +82,8 @@ pub struct SimWorld {
     /// Who opened which stream to the servers: by position.
     streams: Vec<(usize, u32)>,
     seen: Vec<Observation>,
-    /// Through which machines a value was written to be kept, and why that failed.
-    pub(crate) written: Vec<(usize, Option<String>)>,
+    /// Through which machines a value was written to be kept, and what came of that.
+    pub(crate) written: Vec<(usize, Result<(), String>)>,
     pub(crate) tape: Option<Tape>,
 }
 

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 
 /// A process, told from later ones with its number by when it started.
 pub(crate) struct Process {
-    pid: u32,
+    pub(crate) pid: u32,
     started: String,
     name: String,
     /// Those that are not ours, as the kernel calls them.

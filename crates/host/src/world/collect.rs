@@ -145,19 +145,10 @@ fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
         );
         let put = persist(patience, || client.put(&key, &value));
         for (read, reader) in clients.iter().filter(|(read, _)| alone || read != through) {
-            let get = || persist(patience, || reader.get(&key));
-            let failed = put.clone().err().or_else(|| match get() {
-                Ok(Some(got)) if got == value => None,
-                Ok(got) => Some(format!("{read} answers {got:?}")),
-                Err(error) => Some(error),
-            });
-            let (through, read) = ((*through).to_owned(), (*read).to_owned());
-            let gave_up = failed.is_some();
-            writes.push(Write {
-                through,
-                read,
-                failed,
-            });
+            let look = || persist(patience, || reader.get(&key));
+            let write = Write::looked_for((through, read), (&key, &value), put.clone(), look);
+            let gave_up = write.failed.is_some();
+            writes.push(write);
             // A cluster without a quorum answers each question only after its time is up.
             if gave_up {
                 return writes;
@@ -184,7 +175,7 @@ fn persist<T>(patience: Duration, ask: impl Fn() -> Result<T, String>) -> Result
 #[derive(Clone, Debug)]
 pub(super) struct Written {
     through: String,
-    failed: Option<String>,
+    taken: Result<(), String>,
 }
 
 impl Written {
@@ -202,12 +193,11 @@ pub(super) fn write(story: &Story, members: &[Reached]) -> Vec<Written> {
     let put = |(name, address): &Reached| {
         let mut written = Written {
             through: name.clone(),
-            failed: None,
+            taken: Ok(()),
         };
         let patience = patience(story);
         let client = Client::new(*address, patience);
-        let put = persist(patience, || client.put(&written.key(), &written.value()));
-        written.failed = put.err();
+        written.taken = persist(patience, || client.put(&written.key(), &written.value()));
         written
     };
     members.iter().map(put).collect()
@@ -218,17 +208,12 @@ fn kept(story: &Story, clusters: &[Vec<Reached>], written: &[Written]) -> Vec<Wr
     let patience = patience(story);
     let look = |written: &Written, (read, address): &Reached| {
         let client = Client::new(*address, patience);
-        let look = || match persist(patience, || client.get(&written.key())) {
-            Ok(Some(got)) if got == written.value() => None,
-            Ok(Some(got)) => Some(format!("{read} answers {got:?}")),
-            Ok(None) => Some(format!("{read} has no key {}", written.key())),
-            Err(error) => Some(error),
-        };
-        Write {
-            through: written.through.clone(),
-            read: read.clone(),
-            failed: written.failed.clone().or_else(look),
-        }
+        Write::looked_for(
+            (&written.through, read),
+            (&written.key(), &written.value()),
+            written.taken.clone(),
+            || persist(patience, || client.get(&written.key())),
+        )
     };
     let mut kept = Vec::new();
     for (cluster, reached) in story.clusters.iter().zip(clusters) {

@@ -35,9 +35,9 @@ impl Pulse {
         pulse
     }
 
-    /// The latest wake-up so far, in milliseconds.
-    pub(super) fn latest(&self) -> u64 {
-        self.latest_ms.load(Ordering::Relaxed)
+    /// How late the latest wake-up was.
+    pub(super) fn latest(&self) -> Duration {
+        Duration::from_millis(self.latest_ms.load(Ordering::Relaxed))
     }
 }
 

@@ -94,7 +94,8 @@ impl Registry {
                 return Err(io::Error::other(why));
             }
             if Instant::now() > end {
-                return Err(io::Error::other(format!("{size}: {error}")));
+                let why = format!("{size}: {error}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             thread::sleep(PAUSE);
         }
@@ -111,7 +112,7 @@ impl Registry {
                 let mut answer = self.agent.get(url).call()?;
                 answer.body_mut().read_to_string()
             })?;
-            let answer: Value = serde_json::from_str(&text.map_err(io::Error::other)?)?;
+            let answer: Value = serde_json::from_str(&text.map_err(timed_out)?)?;
             let nodes = answer["node"]["nodes"].as_array();
             let members = nodes.into_iter().flatten().map(|node| &node["value"]);
             registered.extend(members.filter_map(Value::as_str).map(|member| Registered {
@@ -121,6 +122,14 @@ impl Registry {
         }
         Ok(registered)
     }
+}
+
+/// An error that says whether it is one of time.
+fn timed_out(error: ureq::Error) -> io::Error {
+    if let ureq::Error::Timeout(_) = error {
+        return io::Error::new(io::ErrorKind::TimedOut, error);
+    }
+    error.into_io()
 }
 
 fn argv(addr: Ipv4Addr) -> Vec<String> {

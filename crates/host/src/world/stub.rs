@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::{Name, RData, RecordType, text};
@@ -91,13 +91,22 @@ impl Stub {
         let mut last = io::Error::from(io::ErrorKind::TimedOut);
         for _ in 0..ATTEMPTS {
             self.socket.send(query)?;
-            match self.socket.recv(&mut buffer) {
-                Ok(len) => match Answer::read(&buffer[..len], name, kind, id) {
-                    Ok(answer) => return Ok(answer),
-                    // Late, to an earlier question.
-                    Err(error) => last = io::Error::other(error),
-                },
-                Err(error) => last = error,
+            let end = Instant::now() + ANSWER_MAX;
+            while Instant::now() < end {
+                match self.socket.recv(&mut buffer) {
+                    // Any other is late, to an earlier question.
+                    Ok(len) => {
+                        if let Ok(answer) = Answer::read(&buffer[..len], name, kind, id) {
+                            return Ok(answer);
+                        }
+                    }
+                    // This process was stopped and goes on (signal(7)).
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        last = error;
+                        break;
+                    }
+                }
             }
         }
         Err(last)
@@ -122,3 +131,34 @@ fn bare(name: &Name) -> String {
 
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn answers_to_an_earlier_question_are_passed_over() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut stub = Stub::new(server.local_addr().unwrap()).unwrap();
+        let serve = move || {
+            let mut buffer = [0; 512];
+            // Each question is answered when it comes first, the first of them again and again.
+            for times in [1 + ATTEMPTS, 1] {
+                let (len, from) = server.recv_from(&mut buffer).unwrap();
+                buffer[2] |= QR;
+                for _ in 0..times {
+                    server.send_to(&buffer[..len], from).unwrap();
+                }
+            }
+        };
+        let server = thread::spawn(serve);
+        assert_eq!(stub.forward("n1.lab.test").unwrap(), [] as [Ipv4Addr; 0]);
+        assert_eq!(stub.forward("n2.lab.test").unwrap(), [] as [Ipv4Addr; 0]);
+        server.join().unwrap();
+    }
+
+    /// A reply (RFC 1035 §4.1.1).
+    const QR: u8 = 0x80;
+}

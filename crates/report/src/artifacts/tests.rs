@@ -73,6 +73,7 @@ fn a_recording_makes_the_same_bytes_again() {
         what: "is alone".to_owned(),
         cause: "nobody knows".to_owned(),
         fix: "ask".to_owned(),
+        may_be_late: true,
     };
     let why = "starved".to_owned();
     let findings = vec![finding];

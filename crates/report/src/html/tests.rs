@@ -39,6 +39,7 @@ fn finding(link: Link, machine: &str, what: &str) -> Finding {
         what: what.to_owned(),
         cause: "the reason".to_owned(),
         fix: "the remedy".to_owned(),
+        may_be_late: true,
     }
 }
 

@@ -167,6 +167,7 @@ fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
         what: "what".to_owned(),
         cause: "cause".to_owned(),
         fix: "fix".to_owned(),
+        may_be_late: true,
     };
     let findings = vec![finding];
     let failed = run.outcome(Verdict::Fail {
@@ -179,6 +180,7 @@ fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
     );
     let first = json!({
         "link": "cluster-id", "machine": null, "what": "what", "cause": "cause", "fix": "fix",
+        "may_be_late": true,
     });
     assert_eq!(told["findings"], json!([first]));
 
@@ -217,6 +219,7 @@ fn what_is_written_keeps_to_the_schema() {
         what: String::new(),
         cause: String::new(),
         fix: String::new(),
+        may_be_late: true,
     };
     let verdicts = [
         Verdict::Pass,

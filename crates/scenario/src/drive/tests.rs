@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use quorate_etcd::ClusterId;
+use quorate_etcd::{ClusterId, MemberId, member_id};
 
 use super::*;
 use crate::observation::What;
@@ -11,6 +11,7 @@ use crate::observation::What;
 struct Notes {
     now: Instant,
     predicted: ClusterId,
+    members: Vec<MemberId>,
     done: Vec<(Instant, Action, String)>,
     written: Vec<Instant>,
     pending: VecDeque<Observation>,
@@ -18,6 +19,9 @@ struct Notes {
     healthy: bool,
     /// How often it is asked who leads before there is one: the second machine.
     leaderless: u32,
+    /// Nothing that it is asked at the end is answered in time.
+    is_late: bool,
+    starved: Option<String>,
 }
 
 impl Notes {
@@ -25,6 +29,11 @@ impl Notes {
         Self {
             now: Instant::ZERO,
             predicted: expected.clusters[0].cluster_id,
+            members: expected.clusters[0]
+                .peers
+                .iter()
+                .map(|(_, url)| member_id(&[url], &expected.clusters[0].token))
+                .collect(),
             done: Vec::new(),
             written: Vec::new(),
             pending: VecDeque::new(),
@@ -35,6 +44,8 @@ impl Notes {
                 .collect(),
             healthy,
             leaderless: 2,
+            is_late: false,
+            starved: None,
         }
     }
 
@@ -63,11 +74,11 @@ impl World for Notes {
         let boot = Duration::from_millis(100);
         let healthy = What::Healthy {
             cluster_id: self.predicted,
-            member_id: quorate_etcd::MemberId(1),
+            member_id: self.members[index],
             voters: 2,
         };
         let leased = What::Leased {
-            addr: [10, 77, 0, 10].into(),
+            addr: [10, 77, 0, 10 + index as u8].into(),
             hostname: Some(name.clone()),
             lease_secs: 3600,
             renewed: false,
@@ -91,7 +102,7 @@ impl World for Notes {
                 (
                     self.now + boot,
                     What::ReversePublished {
-                        addr: [10, 77, 0, 10].into(),
+                        addr: [10, 77, 0, 10 + index as u8].into(),
                     },
                 ),
                 (self.now + boot, healthy),
@@ -134,7 +145,14 @@ impl World for Notes {
     }
 
     async fn collect(&mut self) -> Result<Evidence, WorldError> {
-        Ok(Evidence::default())
+        match self.is_late {
+            true => Err(WorldError::Late("the leases".to_owned())),
+            false => Ok(Evidence::default()),
+        }
+    }
+
+    fn starved(&self) -> Option<String> {
+        self.starved.clone()
     }
 }
 
@@ -147,20 +165,16 @@ fn tell_with(text: &str, healthy: bool, leaderless: u32) -> (Notes, Outcome) {
     let expected = Expected::new(&story, 3, 5);
     let mut world = Notes::new(&story, &expected, healthy);
     world.leaderless = leaderless;
-    let outcome = {
-        let told = std::pin::pin!(drive(
-            &mut world,
-            &story,
-            &expected,
-            Seed::new(1),
-            |_, _| {}
-        ));
-        match told.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => outcome.unwrap(),
-            Poll::Pending => panic!("this world never waits"),
-        }
-    };
+    let outcome = tell_to(&mut world, &story, &expected).unwrap();
     (world, outcome)
+}
+
+fn tell_to(world: &mut Notes, story: &Story, expected: &Expected) -> Result<Outcome, WorldError> {
+    let told = std::pin::pin!(drive(world, story, expected, Seed::new(1), |_, _| {}));
+    match told.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("this world never waits"),
+    }
 }
 
 const STORY: &str = r#"
@@ -260,4 +274,42 @@ fn a_cluster_that_does_not_form_ends_at_the_deadline() {
     assert_eq!(outcome.formed_at, None);
     assert_eq!(outcome.ended_at, Instant::from_nanos(33_000_000_000));
     assert_eq!(outcome.verdict.exit_code(), 1);
+}
+
+/// What comes of a world whose servers do not answer at the end.
+fn tell_late(
+    starved: Option<&str>,
+    change: impl FnOnce(&mut Notes),
+) -> Result<Outcome, WorldError> {
+    let story = Story::parse("story.toml", STORY).unwrap();
+    let expected = Expected::new(&story, 3, 5);
+    let mut world = Notes::new(&story, &expected, true);
+    world.is_late = true;
+    world.starved = starved.map(str::to_owned);
+    change(&mut world);
+    tell_to(&mut world, &story, &expected)
+}
+
+#[test]
+fn a_late_world_is_inconclusive_where_the_host_was_starved() {
+    let outcome = tell_late(Some("a thread woke up late"), |_| {}).unwrap();
+    let Verdict::Inconclusive { why, findings } = outcome.verdict else {
+        panic!("{:?}", outcome.verdict);
+    };
+    assert_eq!(why, "a thread woke up late");
+    let told: Vec<_> = findings.iter().map(|finding| &finding.what).collect();
+    assert_eq!(told, ["the leases"], "nothing is known of leases and names");
+    assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
+
+    let error = tell_late(None, |_| {}).unwrap_err();
+    assert!(matches!(error, WorldError::Late(_)), "{error}");
+}
+
+#[test]
+fn a_split_is_one_on_a_starved_host_that_is_late() {
+    let wrong = |world: &mut Notes| world.predicted = ClusterId(7);
+    let outcome = tell_late(Some("a thread woke up late"), wrong).unwrap();
+    assert_eq!(outcome.verdict.exit_code(), 1);
+    let first = &outcome.verdict.findings()[0];
+    assert_eq!(first.link, Link::ClusterId, "{first:?}");
 }

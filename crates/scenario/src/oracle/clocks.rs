@@ -18,7 +18,7 @@ pub(super) fn as_told(case: &Case<'_>) -> Vec<Finding> {
     let own = machines.filter(|(machine, lane)| machine.hardware.is_vm && lane.expected());
     own.filter_map(|(machine, _)| {
         let told = machine.hardware.clock_secs()?;
-        let what = other(case, machine, told)?;
+        let (what, may_be_late) = other(case, machine, told)?;
         Some(Finding {
             link: Link::Userspace,
             machine: Some(machine.name.clone()),
@@ -26,13 +26,14 @@ pub(super) fn as_told(case: &Case<'_>) -> Vec<Finding> {
             cause: "its firmware or its kernel set the clock, or it was never asked".to_owned(),
             fix: "read the times in its etcd.service.log, and what set them in its console.log"
                 .to_owned(),
+            may_be_late,
         })
     })
     .collect()
 }
 
-/// What the machine's clock said instead.
-fn other(case: &Case<'_>, machine: &Machine, told: u64) -> Option<String> {
+/// What the machine's clock said instead, and whether lateness explains it.
+fn other(case: &Case<'_>, machine: &Machine, told: u64) -> Option<(String, bool)> {
     let mut powered_on = Instant::ZERO;
     let mut is_read = false;
     for observation in case.observations {
@@ -48,11 +49,12 @@ fn other(case: &Case<'_>, machine: &Machine, told: u64) -> Option<String> {
             let earliest = told.saturating_sub(SLACK.as_secs());
             if !(earliest..=latest).contains(&unix_secs) {
                 let (says, told) = (clock_text(unix_secs), clock_text(told));
-                return Some(format!("began at {says} by its clock, not after {told}"));
+                let what = format!("began at {says} by its clock, not after {told}");
+                return Some((what, false));
             }
         }
     }
-    (!is_read).then(|| "never told what its clock says".to_owned())
+    (!is_read).then(|| ("never told what its clock says".to_owned(), true))
 }
 
 /// Clocks tell whole seconds, and are read at other times than they are told.

@@ -6,6 +6,7 @@ use quorate_etcd::ClusterId;
 
 use super::Case;
 use super::group::Group;
+use crate::evidence::Write;
 use crate::lane::Lane;
 use crate::link::Link;
 use crate::story::Discovery;
@@ -72,6 +73,7 @@ pub(super) fn split(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
         what,
         cause: cause.to_owned(),
         fix: fix.to_owned(),
+        may_be_late: false,
     }]
 }
 
@@ -125,6 +127,7 @@ pub(super) fn members_keep_their_ids(group: &Group<'_>) -> Vec<Finding> {
                 cause: "it advertises another peer URL, or was added again after it lost its disk"
                     .to_owned(),
                 fix: "compare its --initial-advertise-peer-urls with its SRV record".to_owned(),
+                may_be_late: false,
             });
         }
     }
@@ -148,6 +151,7 @@ fn unhealthy(group: &Group<'_>, lane: &Lane) -> Option<Finding> {
         what,
         cause,
         fix: fix.to_owned(),
+        may_be_late: true,
     };
     if lane.identity.is_none() {
         let cause = lane
@@ -155,21 +159,29 @@ fn unhealthy(group: &Group<'_>, lane: &Lane) -> Option<Finding> {
             .clone()
             .unwrap_or_else(|| "etcd has said nothing".to_owned());
         let what = format!("etcd has not bootstrapped in {} starts", lane.starts);
-        let fix = if cause.contains("duplicate id") {
+        let is_known = cause.contains("duplicate id");
+        let fix = if is_known {
             "it was written down before it lost its disk, and nothing takes the entry away: make a new directory (token) at the discovery service for all members"
         } else {
             "mend what etcd says; its log is with the artifacts"
         };
-        return Some(finding(Link::Etcd, what, cause, fix));
+        return Some(Finding {
+            may_be_late: !is_known,
+            ..finding(Link::Etcd, what, cause, fix)
+        });
     }
     match lane.voters {
         Some(voters) if voters == want => None,
-        Some(voters) => Some(finding(
-            Link::Voter,
-            format!("counts {voters} voters of {want}"),
-            "a member was removed, or added by hand".to_owned(),
-            "compare the member lists of all members",
-        )),
+        Some(voters) => Some(Finding {
+            // A member that is late has not yet told the others its name.
+            may_be_late: voters < want,
+            ..finding(
+                Link::Voter,
+                format!("counts {voters} voters of {want}"),
+                "a member was removed, or added by hand".to_owned(),
+                "compare the member lists of all members",
+            )
+        }),
         None => Some(finding(
             Link::Quorum,
             "has the right cluster ID and does not answer as a member with a leader".to_owned(),
@@ -209,6 +221,7 @@ pub(super) fn member_lists_agree(group: &Group<'_>) -> Vec<Finding> {
                 what: format!("lists the voters {have:?}, not {want:?}"),
                 cause: "its view of the cluster is another one".to_owned(),
                 fix: "compare the cluster IDs and the member lists of all members".to_owned(),
+                may_be_late: have.iter().all(|name| want.contains(name)),
             });
         }
     }
@@ -217,11 +230,7 @@ pub(super) fn member_lists_agree(group: &Group<'_>) -> Vec<Finding> {
 
 /// A value written through each member was read through every other.
 pub(super) fn writes_arrive(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
-    let failed = group
-        .writes
-        .iter()
-        .find_map(|write| write.failed.as_ref().map(|why| (write, why)));
-    let Some((write, why)) = failed else {
+    let Some((write, why)) = worst(&group.writes) else {
         return unwritten(case, group);
     };
     vec![Finding {
@@ -233,7 +242,16 @@ pub(super) fn writes_arrive(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> 
         ),
         cause: why.clone(),
         fix: "check the leader and the logs of both members".to_owned(),
+        may_be_late: !write.is_lost,
     }]
+}
+
+/// The first value that is lost, or else the first that failed, and why.
+fn worst<'a>(writes: &[&'a Write]) -> Option<(&'a Write, &'a String)> {
+    let failed = || writes.iter().copied();
+    let failed = || failed().filter_map(|write| Some((write, write.failed.as_ref()?)));
+    let lost = failed().find(|(write, _)| write.is_lost);
+    lost.or_else(|| failed().next())
 }
 
 /// In a story that looks for it, what was written through each member when all had formed is read
@@ -247,12 +265,9 @@ pub(super) fn data_is_kept(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
         // An earlier link is broken.
         return Vec::new();
     }
-    let lost = group
-        .kept
-        .iter()
-        .find_map(|write| Some((write, write.failed.as_ref()?)));
+    let failed = worst(&group.kept);
     let looked_for = |lane: &&&Lane| group.kept.iter().any(|write| write.read == lane.machine);
-    let (machine, what, cause, fix) = match (lost, up.iter().find(|lane| !looked_for(lane))) {
+    let (machine, what, cause, fix) = match (failed, up.iter().find(|lane| !looked_for(lane))) {
         (Some((write, why)), _) => (
             &write.read,
             format!(
@@ -276,6 +291,7 @@ pub(super) fn data_is_kept(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
         what,
         cause,
         fix: fix.to_owned(),
+        may_be_late: failed.is_none_or(|(write, _)| !write.is_lost),
     }]
 }
 
@@ -296,5 +312,6 @@ fn unwritten(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
         what: format!("{tried} of {pairs} writes were tried"),
         cause: "the world stopped before the cluster was proved".to_owned(),
         fix: "report it: this is a bug of the world".to_owned(),
+        may_be_late: true,
     }]
 }

@@ -26,6 +26,7 @@ fn missing(lane: &Lane) -> Option<Finding> {
         what: step.what.to_owned(),
         cause: step.cause.to_owned(),
         fix: "read its console.log".to_owned(),
+        may_be_late: true,
     })
 }
 
@@ -45,6 +46,7 @@ fn again(lane: &Lane) -> Option<Finding> {
             .to_owned(),
         fix: "let the firmware try the disk first; its console.log has what it said of the disk"
             .to_owned(),
+        may_be_late: false,
     })
 }
 

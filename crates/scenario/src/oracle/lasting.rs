@@ -50,6 +50,7 @@ pub(super) fn leases_are_kept(case: &Case<'_>) -> Vec<Finding> {
             cause,
             fix: "a lease is asked for again at a half and at seven eighths of its time (RFC 2131 §4.4.5): make it longer than the longest outage"
                 .to_owned(),
+            may_be_late: true,
         });
     }
     findings
@@ -82,6 +83,7 @@ pub(super) fn quorum_is_kept(case: &Case<'_>) -> Vec<Finding> {
                 cause: "more members were away at one time than a quorum can miss, or an election took long"
                     .to_owned(),
                 fix: "wait longer from one restart to the next".to_owned(),
+                may_be_late: true,
             });
         }
     }

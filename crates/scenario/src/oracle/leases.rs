@@ -59,6 +59,7 @@ fn twice(addr: Ipv4Addr, one: &str, other: &str) -> Finding {
         cause: "the DHCP server gave an address out that it had promised to another client"
             .to_owned(),
         fix: "report it with the lease database of this run: this is a server bug".to_owned(),
+        may_be_late: false,
     }
 }
 
@@ -79,6 +80,7 @@ pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
                 cause: last_refusal(case)
                     .unwrap_or_else(|| "the server did not answer it".to_owned()),
                 fix: "look for its MAC address in the server's log and in the capture".to_owned(),
+                may_be_late: true,
             }
         } else {
             Finding {
@@ -87,6 +89,7 @@ pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
                 what: "is on and never asked for an address".to_owned(),
                 cause: "its node agent did not start, or its link is down".to_owned(),
                 fix: "read its console.log".to_owned(),
+                may_be_late: true,
             }
         };
         findings.push(finding);

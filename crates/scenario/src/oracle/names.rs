@@ -49,6 +49,7 @@ fn broken(machine: &str, what: String, cause: &str) -> Finding {
         what,
         cause: cause.to_owned(),
         fix: "look for its UPDATE in the zone history: refused, retried, or never sent".to_owned(),
+        may_be_late: true,
     }
 }
 

@@ -32,5 +32,6 @@ pub(super) fn complete(group: &Group<'_>) -> Vec<Finding> {
             .to_owned(),
         fix: "read the member's etcd log; a directory serves one bootstrap, so make a new token"
             .to_owned(),
+        may_be_late: have.is_subset(&want),
     }]
 }

@@ -65,6 +65,7 @@ fn ahead(serial: u32, target: &str) -> Finding {
             "the SRV record was published before the A record, or the A record was removed first"
                 .to_owned(),
         fix: "publish A, then PTR, then SRV; remove in the opposite order".to_owned(),
+        may_be_late: false,
     }
 }
 
@@ -99,6 +100,7 @@ pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
         cause: "the service's records were not published, or somebody else wrote them".to_owned(),
         fix: "see what the gate was waiting for, and who updated the zone, in the zone history"
             .to_owned(),
+        may_be_late: have.is_subset(&want),
     }]
 }
 

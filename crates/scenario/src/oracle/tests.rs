@@ -12,6 +12,7 @@ use super::*;
 use crate::evidence::{Lease, Member, Name, Srv, Write};
 use crate::link::Link;
 use crate::observation::What;
+use crate::verdict::Verdict;
 
 const STORY: &str = r#"
 title = "Three"
@@ -74,6 +75,7 @@ impl Whole {
                     through: (*name).to_owned(),
                     read: (*read).to_owned(),
                     failed: None,
+                    is_lost: false,
                 });
             }
         }
@@ -170,9 +172,28 @@ impl Whole {
         });
     }
 
+    /// The first finding is this one, and a host that is too slow explains it.
     #[track_caller]
     fn finds(&self, link: Link, machine: Option<&str>, words: &str) {
-        let findings = crate::Verdict::new(self.judge(), None).findings().to_vec();
+        self.judged(4, (link, machine, words));
+    }
+
+    /// The first finding is this one, on any host.
+    #[track_caller]
+    fn proves(&self, link: Link, machine: Option<&str>, words: &str) {
+        self.judged(1, (link, machine, words));
+    }
+
+    #[track_caller]
+    fn judged(&self, code: u8, (link, machine, words): (Link, Option<&str>, &str)) {
+        let starved = Verdict::new(self.judge(), Some("too slow".to_owned()));
+        assert_eq!(starved.exit_code(), code, "{starved:#?}");
+        let fair = Verdict::new(self.judge(), None);
+        assert_eq!(fair.exit_code(), 1);
+        let findings = match code {
+            1 => starved.findings(),
+            _ => fair.findings(),
+        };
         let first = findings.first().expect("something is found");
         assert_eq!(
             (first.link, first.machine.as_deref()),
@@ -197,7 +218,7 @@ fn an_address_in_the_database_twice() {
     let mut whole = Whole::new();
     whole.evidence.leases[1].addr = addr(1);
     whole.evidence.names[1].forward = vec![addr(1)];
-    whole.finds(Link::Ack, Some("02:71:00:00:00:02"), "leased twice");
+    whole.proves(Link::Ack, Some("02:71:00:00:00:02"), "leased twice");
 }
 
 #[test]
@@ -214,7 +235,7 @@ fn an_address_seen_by_two_machines() {
             other => other.clone(),
         })
     });
-    whole.finds(Link::Ack, Some("n2"), "leased twice, to n1 and to n2");
+    whole.proves(Link::Ack, Some("n2"), "leased twice, to n1 and to n2");
 }
 
 #[test]
@@ -245,7 +266,7 @@ fn an_srv_record_ahead_of_its_address() {
         What::ZoneChanged { added, .. } if added[0].contains(" A ") => None,
         other => Some(other.clone()),
     });
-    whole.finds(
+    whole.proves(
         Link::Srv,
         Some("n2"),
         "leads to n2.lab.test., which has no address",
@@ -260,7 +281,7 @@ fn an_srv_set_that_is_not_the_cohort() {
         ..whole.evidence.srv[2].clone()
     };
     whole.evidence.srv[2] = stranger;
-    whole.finds(
+    whole.proves(
         Link::Srv,
         None,
         "missing n3.lab.test:2380 foreign x.lab.test:2380",
@@ -290,7 +311,7 @@ fn a_split_is_decoded_to_the_records_that_each_member_saw() {
     identify(&mut whole, "n1", alone);
     identify(&mut whole, "n2", two);
     let right = whole.expected.clusters[0].cluster_id;
-    whole.finds(
+    whole.proves(
         Link::ClusterId,
         Some("n1"),
         &format!(
@@ -334,7 +355,7 @@ fn a_member_that_became_somebody_else() {
         }),
         other => Some(other.clone()),
     });
-    whole.finds(Link::ClusterId, Some("n2"), "is member 7, not ");
+    whole.proves(Link::ClusterId, Some("n2"), "is member 7, not ");
 }
 
 #[test]
@@ -343,7 +364,7 @@ fn a_member_that_saw_strangers() {
     for name in ["n1", "n2", "n3"] {
         identify(&mut whole, name, ClusterId(7));
     }
-    whole.finds(
+    whole.proves(
         Link::ClusterId,
         Some("n1"),
         "on n1 n2 n3 (saw records that are not this story's); the right one is",
@@ -385,6 +406,25 @@ fn member_lists_that_differ() {
     let mut whole = Whole::new();
     whole.evidence.members[1].voters.pop();
     whole.finds(Link::Voter, Some("n2"), "lists the voters [\"n1\", \"n2\"]");
+    whole.evidence.members[1].voters.push("x".to_owned());
+    whole.proves(Link::Voter, Some("n2"), "\"x\"]");
+}
+
+#[test]
+fn a_value_is_lost_only_when_it_was_taken_and_something_else_is_read() {
+    type Read = Result<Option<String>, String>;
+    let look = |taken: Result<(), String>, read: Read| {
+        let write = Write::looked_for(("n1", "n2"), ("key", "value"), taken, || read);
+        (write.failed, write.is_lost)
+    };
+    let some = |value: &str| Ok(Some(value.to_owned()));
+    let failed = |why: &str, is_lost| (Some(why.to_owned()), is_lost);
+    let silent = || "timeout".to_owned();
+    assert_eq!(look(Ok(()), some("value")), (None, false));
+    assert_eq!(look(Err(silent()), Ok(None)), failed("timeout", false));
+    assert_eq!(look(Ok(()), Err(silent())), failed("timeout", false));
+    assert_eq!(look(Ok(()), Ok(None)), failed("n2 has no key key", true));
+    assert_eq!(look(Ok(()), some("x")), failed("n2 answers \"x\"", true));
 }
 
 #[test]
@@ -396,6 +436,9 @@ fn a_write_that_does_not_arrive_or_was_not_tried() {
         Some("n2"),
         "written through n2 was not read through n3",
     );
+    whole.evidence.writes[4] =
+        Write::looked_for(("n3", "n1"), ("key", "value"), Ok(()), || Ok(None));
+    whole.proves(Link::Writes, Some("n3"), "was not read through n1");
     let mut whole = Whole::new();
     whole.evidence.writes.pop();
     whole.finds(Link::Writes, None, "5 of 6 writes were tried");
@@ -430,6 +473,7 @@ fn apart() -> Whole {
             through: name.clone(),
             read: name.clone(),
             failed: None,
+            is_lost: false,
         });
         whole.retell(&name, |what| match what {
             What::Identified { member_id, .. } => Some(What::Identified {
@@ -454,7 +498,7 @@ fn each_cluster_has_its_own_verdict() {
     let mut whole = apart();
     let other = whole.expected.clusters[0].cluster_id;
     identify(&mut whole, "n2", other);
-    whole.finds(Link::ClusterId, Some("n2"), "cluster c2 has a wrong ID: ");
+    whole.proves(Link::ClusterId, Some("n2"), "cluster c2 has a wrong ID: ");
 
     let mut whole = apart();
     whole.evidence.srv[2].owner = whole.expected.clusters[1].srv_owner.clone();

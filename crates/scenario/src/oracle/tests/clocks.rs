@@ -49,7 +49,7 @@ fn a_clock_that_says_something_else() {
             "began at {} by its clock, not after 2020-01-01T00:00:00",
             clock_text(unix_secs)
         );
-        whole.finds(Link::Userspace, Some("n2"), &words);
+        whole.proves(Link::Userspace, Some("n2"), &words);
     }
 }
 

@@ -30,6 +30,7 @@ fn installed() -> Whole {
                 through: name.to_owned(),
                 read: read.to_owned(),
                 failed: None,
+                is_lost: false,
             });
         }
     }
@@ -101,7 +102,7 @@ fn a_machine_that_asks_the_boot_server_again() {
     for link in [Link::Script, Link::Installer] {
         let mut whole = installed();
         whole.see(whole.observations.len(), "n3", What::Booting { link });
-        whole.finds(link, Some("n3"), "booted from the network again");
+        whole.proves(link, Some("n3"), "booted from the network again");
     }
 }
 

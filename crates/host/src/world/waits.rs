@@ -1,0 +1,246 @@
+//! Notices when threads of this run are ready and get no processor.
+//!
+//! For each thread the kernel counts how long it has waited in a run queue, and how often it left
+//! one (`/proc/PID/task/TID/schedstat`: nanoseconds run, nanoseconds waited, turns). All that
+//! `/proc` shows in a sandbox is of its run: servers, machines, and the runner itself. Machines
+//! that are containers are not seen there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::lateness::LATE_MAX;
+
+/// A thread that looks at all others now and then. Stops when dropped.
+#[derive(Debug)]
+pub(super) struct Waits {
+    looks: Arc<Mutex<Looks>>,
+    stop: Arc<AtomicBool>,
+}
+
+/// A wait that no fair host has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// What the thread is called.
+    name: String,
+    waited: Duration,
+    /// Within this time, when it was not in one piece.
+    of: Option<Duration>,
+}
+
+impl Waits {
+    pub(super) fn start() -> Self {
+        let waits = Self {
+            looks: Arc::new(Mutex::new(Looks::new(Instant::now()))),
+            stop: Arc::default(),
+        };
+        let (looks, stop) = (Arc::clone(&waits.looks), Arc::clone(&waits.stop));
+        let watch = move || {
+            while !stop.load(Ordering::Relaxed) {
+                let before = Instant::now();
+                look(&looks);
+                // A host with thousands of threads is not to be busy with this.
+                thread::sleep(PERIOD.max(before.elapsed() * LEISURE));
+            }
+        };
+        // Without the thread fewer runs are called starved, which errs on the strict side.
+        let _ = thread::Builder::new().name("waits".to_owned()).spawn(watch);
+        waits
+    }
+
+    /// The longest wait so far that was too long, if there was any.
+    pub(super) fn worst(&self) -> Option<Wait> {
+        look(&self.looks)
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Wait {
+    /// In words.
+    pub(super) fn shown(&self) -> String {
+        let (name, waited) = (&self.name, self.waited.as_secs_f64());
+        match self.of {
+            None => format!("a thread of {name} waited {waited:.1} s for a processor"),
+            Some(of) => {
+                let of = of.as_secs_f64();
+                format!("a thread of {name} waited {waited:.1} of {of:.1} s for a processor")
+            }
+        }
+    }
+}
+
+fn look(looks: &Mutex<Looks>) -> Option<Wait> {
+    let mut looks = looks.lock().unwrap_or_else(PoisonError::into_inner);
+    looks.take(Instant::now(), threads(), name);
+    looks.worst.clone()
+}
+
+/// What the kernel has counted for a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    ran_ns: u64,
+    waited_ns: u64,
+    turns: u64,
+}
+
+/// A thread, at one look.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    id: u32,
+    counted: Counted,
+    /// It runs, or waits for a processor.
+    is_ready: bool,
+}
+
+/// What is remembered of a thread until the next look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    counted: Counted,
+    /// It was ready then, and has not run since.
+    ready_since: Option<Instant>,
+    /// How long it has waited in this window.
+    in_window: Duration,
+}
+
+/// All looks so far.
+#[derive(Debug)]
+struct Looks {
+    /// Nothing before the first look counts.
+    is_first: bool,
+    last: Instant,
+    window: Instant,
+    seen: BTreeMap<u32, Seen>,
+    worst: Option<Wait>,
+}
+
+impl Looks {
+    const fn new(now: Instant) -> Self {
+        Self {
+            is_first: true,
+            last: now,
+            window: now,
+            seen: BTreeMap::new(),
+            worst: None,
+        }
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        threads: impl IntoIterator<Item = Thread>,
+        name: impl Fn(u32) -> String,
+    ) {
+        let before = std::mem::take(&mut self.seen);
+        let since = now - self.last;
+        let window = now - self.window;
+        for thread in threads {
+            let counted = thread.counted;
+            let mut seen = before.get(&thread.id).copied().unwrap_or_default();
+            if counted.turns < seen.counted.turns {
+                // Another thread has its number now.
+                seen = Seen::default();
+            }
+            let waited = counted.waited_ns.saturating_sub(seen.counted.waited_ns);
+            let waited = Duration::from_nanos(waited);
+            let turns = counted.turns - seen.counted.turns;
+            let stands = counted == seen.counted && thread.is_ready;
+            seen.ready_since = match stands {
+                true => seen.ready_since.or(Some(now)),
+                false => thread.is_ready.then_some(now),
+            };
+            seen.counted = counted;
+            if !self.is_first {
+                seen.in_window += waited;
+                let still = seen.ready_since.map_or(Duration::ZERO, |ready| now - ready);
+                let turns = u32::try_from(turns).unwrap_or(u32::MAX).max(1);
+                // The longest of these waits is as long as their mean at least; and all but one
+                // of them began after the last look.
+                let one = still.max(waited / turns).max(waited.saturating_sub(since));
+                let found = if one > LATE_MAX {
+                    Some((one, None))
+                } else if seen.in_window > window.max(WINDOW) / 2 {
+                    Some((seen.in_window, Some(window)))
+                } else {
+                    None
+                };
+                let worst = self.worst.as_ref().map_or(Duration::ZERO, |w| w.waited);
+                if let Some((waited, of)) = found.filter(|(waited, _)| *waited > worst) {
+                    let name = name(thread.id);
+                    self.worst = Some(Wait { name, waited, of });
+                }
+            }
+            self.seen.insert(thread.id, seen);
+        }
+        self.is_first = false;
+        self.last = now;
+        if window >= WINDOW {
+            self.window = now;
+            self.seen
+                .values_mut()
+                .for_each(|seen| seen.in_window = Duration::ZERO);
+        }
+    }
+}
+
+/// Every thread that `/proc` shows. One that ends meanwhile is left out.
+fn threads() -> Vec<Thread> {
+    let mut threads = Vec::new();
+    for process in numbered(Path::new("/proc")) {
+        for id in numbered(Path::new(&format!("/proc/{process}/task"))) {
+            threads.extend(thread_at(
+                Path::new(&format!("/proc/{process}/task/{id}")),
+                id,
+            ));
+        }
+    }
+    threads
+}
+
+fn numbered(dir: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(dir).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    names.collect()
+}
+
+fn thread_at(dir: &Path, id: u32) -> Option<Thread> {
+    let counted = fs::read_to_string(dir.join("schedstat")).ok()?;
+    let mut counted = counted.split_whitespace().map(str::parse);
+    let mut next = || counted.next()?.ok();
+    let counted = Counted {
+        ran_ns: next()?,
+        waited_ns: next()?,
+        turns: next()?,
+    };
+    // The name, in brackets, may have brackets itself (proc(5)).
+    let stat = fs::read_to_string(dir.join("stat")).ok()?;
+    let is_ready = stat.rsplit_once(") ")?.1.starts_with('R');
+    Some(Thread {
+        id,
+        counted,
+        is_ready,
+    })
+}
+
+/// What a thread is called. Any thread is found by its number, though not listed.
+fn name(id: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{id}/comm"));
+    name.map_or_else(|_| "a process".to_owned(), |name| name.trim().to_owned())
+}
+
+const PERIOD: Duration = Duration::from_millis(250);
+/// So many times as long as a look takes, there is none.
+const LEISURE: u32 = 20;
+/// Whoever waits for more than half of this time, or longer, is not served as its timers expect.
+const WINDOW: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;
