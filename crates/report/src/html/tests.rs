@@ -86,7 +86,7 @@ fn a_clock_that_is_wrong_is_a_mark() {
         run.saw(index, 1_500, vec![(0, what)]);
     }
     let text = page(&run.story, &run.judged(), &used());
-    assert!(text.contains(" 1.80 s wrong clock n1<"));
+    assert!(text.contains(" 1.50 s wrong clock n1<"));
 }
 
 #[test]
