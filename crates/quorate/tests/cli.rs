@@ -202,6 +202,39 @@ fn a_permission_for_a_key_that_is_none_is_refused_with_the_span() {
     }
 }
 
+/// Who made a mistake mends the file and starts again, with nothing to remove.
+#[test]
+fn what_is_refused_leaves_no_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("lib/quorate").display().to_string();
+    let good = SIGNED.replace("key_files", "# key_files");
+    let no_key = "no key is called \"xfr.\"";
+    let record = good.replace("transfer", "# transfer");
+    let record = record.replace("IN A 192", "IN AAAA 192");
+    for (text, complaint) in [(good, no_key), (record, "192.0.2.1")] {
+        let (_dir, path) = file("quorate.toml", &text.replace("/nowhere", &state));
+        let output = quorate(&["serve", "--config", &path]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(complaint), "{said}");
+        assert!(!dir.path().join("lib").exists(), "{text}");
+    }
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_made_is_exit_3_and_named() {
+    let (dir, path) = file("in-the-way", "");
+    let state = format!("state_dir = \"{path}/quorate\"\n");
+    let config = dir.path().join("quorate.toml");
+    std::fs::write(&config, state).unwrap();
+    let output = quorate(&["serve", "--config", &config.display().to_string()]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = stderr(&output);
+    let start = format!("state_dir: create directory {path}/quorate");
+    assert!(said.starts_with(&start), "{said}");
+    assert!(said.contains("Not a directory"), "{said}");
+}
+
 #[test]
 fn completions_and_help_exist() {
     assert!(stdout(&quorate(&["completions", "bash"])).contains("_quorate"));

@@ -1,18 +1,20 @@
 //! The TSIG keys of the daemons: read, or made.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use quorate_dns::tsig::{Key, parse_key_file};
 use quorate_services::setup::OWN_KEY_LEN;
 use quorate_services::{Config, Keys};
+use rustix::rand::GetRandomFlags;
 
 use crate::config::ConfigError;
+use crate::run::ServeError;
 
 /// Reads the key files that `config` names, and makes the key that it does without.
-pub(crate) fn load(config: &Config) -> Result<Keys, ConfigError> {
+pub(crate) fn load(config: &Config) -> Result<Keys, ServeError> {
     let mut keys = Keys::default();
     if let Some(dns) = config.dns() {
         for path in &dns.key_files {
@@ -65,21 +67,26 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
 }
 
 /// The key in `path`; made at the first start, readable by its owner only.
-fn own_key(path: &Path) -> Result<Key, ConfigError> {
-    let fail = |message: String| ConfigError::Key {
-        path: path.display().to_string(),
-        message,
-    };
+fn own_key(path: &Path) -> Result<Key, ServeError> {
     if let Ok(keys) = read(path)
         && let Some(key) = keys.into_iter().next()
     {
         return Ok(key);
     }
+    let fail = |what: &'static str| {
+        move |source| ServeError::OwnKey {
+            path: path.to_owned(),
+            what,
+            source,
+        }
+    };
+    // Of the kernel itself: there may be no device to read it from.
     let mut secret = vec![0; OWN_KEY_LEN];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut secret))
-        .map_err(|error| fail(error.to_string()))?;
-    let key = quorate_services::setup::own_key(secret).map_err(|e| fail(e.to_string()))?;
+    let length = rustix::rand::getrandom(secret.as_mut_slice(), GetRandomFlags::empty())
+        .map_err(|error| fail("no random numbers for it")(error.into()))?;
+    assert_eq!(length, OWN_KEY_LEN, "up to 256 come at once, getrandom(2)");
+    let key = quorate_services::setup::own_key(secret)
+        .expect("it has the length that its algorithm wants");
     fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -90,6 +97,6 @@ fn own_key(path: &Path) -> Result<Key, ConfigError> {
             file.write_all(key.to_file().as_bytes())?;
             file.sync_all()
         })
-        .map_err(|error| fail(error.to_string()))?;
+        .map_err(fail("it cannot be written"))?;
     Ok(key)
 }

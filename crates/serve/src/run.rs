@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hickory_server::Server;
@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::advert_port::AdvertPort;
+use crate::check::check;
 use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::control::{self, Ask};
@@ -31,8 +32,14 @@ use crate::tftp_port::TftpServer;
 pub enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(transparent)]
+    #[error("state_dir: {0}")]
     Store(#[from] StoreError),
+    #[error("the key {}: {what}: {source}", path.display())]
+    OwnKey {
+        path: PathBuf,
+        what: &'static str,
+        source: io::Error,
+    },
     #[error("a record of the log is not one of ours: {0}")]
     Record(#[from] serde_json::Error),
     #[error("{what}: {source}")]
@@ -114,7 +121,7 @@ struct Daemon {
 impl Daemon {
     async fn start(config: Config) -> Result<Self, ServeError> {
         // Before anything is made or written.
-        config.permits_known_keys()?;
+        check(&config)?;
         let config = config.services;
         let directory = Directory::default();
         let log = Disk::open(&config.state_dir.join("state"))?;
@@ -436,7 +443,7 @@ fn message_id(payload: &[u8]) -> [u8; 2] {
 }
 
 /// Where [`control`] listens, within the state directory.
-pub fn control_path(state_dir: &Path) -> std::path::PathBuf {
+pub fn control_path(state_dir: &Path) -> PathBuf {
     state_dir.join(STATE).join("control.sock")
 }
 

@@ -1,6 +1,7 @@
 //! Foreign DNS clients against `quorate serve`: `nsupdate` and `dig` of BIND.
 
 mod bench;
+mod first_start;
 mod queries;
 mod signatures;
 mod updates;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use quorate_tests::sandboxed::{self, Case, Need};
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 18] = [
     case("nsupdate_is_trusted_by_its_address", updates::by_address),
     case("every_prerequisite_form_decides", updates::prerequisites),
     case("every_form_of_update_changes_what_it_says", updates::forms),
@@ -30,6 +31,14 @@ const CASES: [Case; 16] = [
     case("mixed_case_comes_back", queries::case),
     case("negative_answers_are_short", queries::negative),
     case("odd_questions_get_the_answer_for_them", queries::oddities),
+    case(
+        "a_first_start_makes_a_directory_and_a_key",
+        first_start::makes_its_directory,
+    ),
+    case(
+        "a_first_start_needs_no_devices",
+        first_start::needs_no_devices,
+    ),
 ];
 
 const fn case(name: &'static str, run: fn(&Path)) -> Case {
