@@ -37,6 +37,7 @@ mod list;
 mod live;
 mod man;
 mod metal;
+mod names;
 mod node;
 mod notify;
 mod orders;
@@ -66,6 +67,7 @@ use crate::cli::{Cli, Verb};
 /// The program. Must be called before the first thread is started.
 pub fn main() -> ExitCode {
     before_main::main_was_called();
+    names::without_modules();
     if quorate_init::is_init() {
         quorate_init::run();
     }

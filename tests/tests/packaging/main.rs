@@ -1,9 +1,12 @@
 //! What packages are made of: units, the example configuration, their metadata; and `quorate
-//! serve` run as the unit runs it.
+//! serve` run as the unit runs it. With packages that were built, what those do: the Debian one, the
+//! container image, the static program.
 //!
 //! This program is also the `quorate` that it tests.
 
+mod alone;
 mod debian;
+mod image;
 mod served;
 mod unit;
 
@@ -14,7 +17,7 @@ use quorate_tests::checks::{self, Check};
 use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB, Need};
 use quorate_tests::stories::is_command_line;
 
-const CASES: [Case; 2] = [
+const CASES: [Case; 5] = [
     Case {
         name: "the_unit_serves_the_example_with_two_capabilities",
         needs: &[
@@ -35,11 +38,30 @@ const CASES: [Case; 2] = [
         ],
         run: served::as_installed,
     },
+    Case {
+        name: "the_static_program_starts_in_an_empty_root",
+        needs: &[alone::PROGRAM],
+        run: alone::starts,
+    },
+    Case {
+        name: "the_static_program_serves_in_an_empty_root",
+        needs: &[
+            alone::PROGRAM,
+            Need::Program("udhcpc"),
+            Need::Program("dig"),
+        ],
+        run: alone::serves,
+    },
+    Case {
+        name: "the_static_program_is_an_agent_in_an_empty_root",
+        needs: &[alone::PROGRAM],
+        run: alone::is_an_agent,
+    },
 ];
 
 const SYSTEMD: &[Need] = &[Need::Program("systemd-analyze")];
 
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 9] = [
     check("systemd_finds_no_fault", SYSTEMD, unit::verify),
     check("the_unit_is_hardened", SYSTEMD, unit::security),
     check(
@@ -54,6 +76,17 @@ const CHECKS: [Check; 6] = [
         &[],
         debian::assets_exist,
     ),
+    check(
+        "the_static_program_has_no_loader",
+        &[alone::PROGRAM],
+        alone::is_static,
+    ),
+    check(
+        "the_image_says_its_version",
+        image::NEEDS,
+        image::says_its_version,
+    ),
+    check("the_image_serves", image::NEEDS, image::serves),
 ];
 
 fn main() -> ExitCode {

@@ -51,17 +51,24 @@ pub(crate) fn as_installed(dir: &Path) {
         let path = below(path);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
-    fs::create_dir_all(below("/etc/quorate")).expect("the root is writable");
     let example = text("/usr/share/doc/quorate/examples/quorate.toml");
-    configure(
-        &example,
-        &below(STATE_DIR),
-        &below(CONFIG),
-        Path::new(STATE_DIR),
-    );
-    let mut command = foreign("chroot");
-    command.arg(&root).arg("setpriv");
-    command.args(confined(&text(debian::UNIT), |word| word.into()));
+    in_root(dir, &root, &example, |_| {
+        let mut command = foreign("chroot");
+        command.arg(&root).arg("setpriv");
+        command.args(confined(&text(debian::UNIT), |word| word.into()));
+        command
+    });
+}
+
+/// A program of a root, which `start` starts there with this configuration.
+pub(crate) fn in_root(dir: &Path, root: &Path, example: &str, start: impl FnOnce(&str) -> Command) {
+    let below = |path: &str| root.join(path.trim_start_matches('/'));
+    for parent in ["/etc/quorate", "/var/lib"] {
+        fs::create_dir_all(below(parent)).expect("the root is writable");
+    }
+    let (state_dir, config) = (below(STATE_DIR), below(CONFIG));
+    configure(example, &state_dir, &config, Path::new(STATE_DIR));
+    let mut command = start(CONFIG);
     command.env("NOTIFY_SOCKET", "/notify");
     serves(dir, &below("/notify"), &mut command);
 }
