@@ -75,6 +75,15 @@ impl Lab {
         station
     }
 
+    /// Lays a cable for a machine that is a process; it gets the other end.
+    pub fn wire(&self, name: &str) -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().expect("the kernel has sockets");
+        let cable = self.lan.lay(name).expect("the switch has a port");
+        let wired = self.lan.wire(cable.port, ours);
+        wired.expect("the switch runs");
+        theirs
+    }
+
     /// Where the test may write.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -104,7 +113,7 @@ impl Lab {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let line: Line = serde_json::from_str(&line).expect("events are JSON");
                 // The test may have heard enough.
-                let _ = tell.send(line.event);
+                let _ = tell.send(line);
             }
         });
         let mut daemon = Daemon {
@@ -189,7 +198,7 @@ pub struct Said {
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
-    events: Receiver<Event>,
+    events: Receiver<Line>,
     state_dir: PathBuf,
     log: PathBuf,
 }
@@ -201,11 +210,16 @@ impl Daemon {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(event) if is_it(&event) => return event,
+                Ok(line) if is_it(&line.event) => return line.event,
                 Ok(_) => {}
                 Err(error) => panic!("waited for {what}: {error}"),
             }
         }
+    }
+
+    /// What it has told since the last event that was waited for.
+    pub fn told(&self) -> Vec<Line> {
+        self.events.try_iter().collect()
     }
 
     /// What it wrote to standard error.

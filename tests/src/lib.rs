@@ -3,6 +3,7 @@
 pub mod checks;
 pub mod debian;
 pub mod dns_tools;
+pub mod emulator;
 pub mod lab;
 pub mod sandboxed;
 pub mod stories;

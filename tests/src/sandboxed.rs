@@ -48,6 +48,11 @@ pub enum Need {
 
 /// The `main` of a test program that has these cases. Call it before the first thread starts.
 pub fn main(cases: &[Case]) -> ExitCode {
+    main_within(CASE_MAX, cases)
+}
+
+/// The same for cases that may take as long as this.
+pub fn main_within(case_max: Duration, cases: &[Case]) -> ExitCode {
     if quorate::is_part_of_run() {
         return quorate::main();
     }
@@ -55,7 +60,7 @@ pub fn main(cases: &[Case]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if let [HIDDEN_VERB, name, dir] = words[..] {
         let case = cases.iter().find(|case| case.name == name);
-        return inside(name, case.map(|case| case.run), Path::new(dir));
+        return inside(name, case.map(|case| case.run), Path::new(dir), case_max);
     }
     let arguments = Arguments::from_args();
     let trials = trials(cases, arguments.list);
@@ -178,7 +183,7 @@ fn start_inside(name: &str, dir: &Path) -> Command {
 
 /// One case, in its sandbox.
 #[expect(clippy::print_stderr, reason = "the harness shows it")]
-fn inside(name: &str, run: Option<fn(&Path)>, dir: &Path) -> ExitCode {
+fn inside(name: &str, run: Option<fn(&Path)>, dir: &Path, max: Duration) -> ExitCode {
     if let Err(error) = sandbox::enter() {
         eprintln!("{error}");
         if let Some(remedy) = error.remedy() {
@@ -191,16 +196,16 @@ fn inside(name: &str, run: Option<fn(&Path)>, dir: &Path) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let (_ended, end) = channel::<()>();
-    thread::spawn(move || give_up_late(&end));
+    thread::spawn(move || give_up_late(&end, max));
     run(dir);
     ExitCode::SUCCESS
 }
 
 /// Ends a case that hangs; the sandbox takes all its processes with it.
 #[expect(clippy::print_stderr, reason = "the harness shows it")]
-fn give_up_late(end: &Receiver<()>) {
-    if end.recv_timeout(CASE_MAX) == Err(RecvTimeoutError::Timeout) {
-        eprintln!("the case did not end within {CASE_MAX:?}");
+fn give_up_late(end: &Receiver<()>, max: Duration) {
+    if end.recv_timeout(max) == Err(RecvTimeoutError::Timeout) {
+        eprintln!("the case did not end within {max:?}");
         std::process::exit(1);
     }
 }

@@ -5,7 +5,6 @@
 //! installer.
 
 mod kvm;
-mod machine;
 mod seeds;
 
 use std::path::{Path, PathBuf};
@@ -14,8 +13,8 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use quorate_image::{Disk, ImageError, Kernel, Request, build_disk};
 use quorate_obtain::{Silent, obtain};
+use quorate_tests::emulator::{self, Boot, Firmware, Hardware, Machine};
 
-use crate::machine::{Boot, Firmware, Hardware, Machine};
 use crate::seeds::Seeds;
 
 struct Case {
@@ -75,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    let qemu = machine::is_here();
+    let qemu = emulator::is_here();
     let made = |kernel| qemu.then(|| disk(kernel));
     let (cloud, generic) = (made(Kernel::Cloud), made(Kernel::Generic));
     let trial = |case: Case| {

@@ -1,55 +1,78 @@
 //! One emulated machine, and what it says on its serial ports.
 
 use std::fs::{self, File};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use quorate_tests::checks::has;
+use quorate_core::MacAddr;
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use crate::checks::has;
 
 const QEMU: &str = "qemu-system-x86_64";
 
-/// For one thing to happen, on a machine that others keep busy.
+/// For one thing to happen, on a host that others keep busy.
 const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-pub(crate) fn is_here() -> bool {
+/// True when there is a QEMU.
+pub fn is_here() -> bool {
     has(QEMU)
 }
 
 /// How a machine is put together.
 #[derive(Clone, Debug)]
-pub(crate) struct Boot<'a> {
+pub struct Boot<'a> {
     /// Kernel, initial RAM file system, command line; firmware that boots nothing itself.
-    pub(crate) direct: Option<(&'a Path, &'a Path, &'a str)>,
-    pub(crate) disk: Option<&'a Path>,
-    pub(crate) firmware: Option<&'a Firmware>,
-    pub(crate) hardware: Hardware,
+    pub direct: Option<(&'a Path, &'a Path, &'a str)>,
+    pub disk: Option<&'a Path>,
+    /// Another one behind it.
+    pub second_disk: Option<&'a Path>,
+    pub firmware: Option<&'a Firmware>,
+    pub hardware: Hardware,
+    pub network: Network<'a>,
     /// The serial number of the machine.
-    pub(crate) serial: Option<&'a str>,
+    pub serial: Option<&'a str>,
     /// OEM strings.
-    pub(crate) words: &'a [&'a str],
-    pub(crate) memory_mib: u64,
+    pub words: &'a [&'a str],
+    pub memory_mib: u64,
+    /// How long any one thing may take that this machine is to do.
+    pub patience: Duration,
 }
 
 impl Boot<'_> {
-    pub(crate) fn new(memory_mib: u64) -> Self {
+    /// A machine with this much memory, and nothing to boot.
+    pub fn new(memory_mib: u64) -> Self {
         Self {
             direct: None,
             disk: None,
+            second_disk: None,
             firmware: None,
             hardware: Hardware::Virtual,
+            network: Network::User,
             serial: None,
             words: &[],
             memory_mib,
+            patience: PATIENCE,
         }
     }
 }
 
+/// What the network card is plugged into.
+#[derive(Clone, Copy, Debug)]
+pub enum Network<'a> {
+    /// QEMU's own router, behind which this host is 10.0.2.2.
+    User,
+    /// A [switch](crate::lab::Lab::wire), under this address.
+    Wire(BorrowedFd<'a>, MacAddr),
+}
+
 /// What the network card and the disk are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hardware {
+pub enum Hardware {
     /// Virtio.
     Virtual,
     /// As in a server: Intel's card, a SATA disk.
@@ -81,13 +104,14 @@ impl Hardware {
 
 /// UEFI.
 #[derive(Debug)]
-pub(crate) struct Firmware {
+pub struct Firmware {
     code: PathBuf,
     variables: PathBuf,
 }
 
 impl Firmware {
-    pub(crate) fn uefi() -> Option<Self> {
+    /// OVMF, if it is here.
+    pub fn uefi() -> Option<Self> {
         let firmware = Self {
             code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
             variables: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
@@ -98,9 +122,10 @@ impl Firmware {
 
 /// A machine that has power. Loses it when dropped.
 #[derive(Debug)]
-pub(crate) struct Machine {
+pub struct Machine {
     qemu: Child,
     dir: tempfile::TempDir,
+    patience: Duration,
 }
 
 /// The serial ports, in order.
@@ -109,15 +134,31 @@ const TOLD: &str = "told";
 const UNITS: &str = "units";
 
 impl Machine {
-    pub(crate) fn boot(boot: &Boot<'_>) -> Result<Self, Failed> {
+    /// Switches it on.
+    ///
+    /// # Errors
+    /// Here and below: what went wrong, and all that the machine has said.
+    pub fn boot(boot: &Boot<'_>) -> Result<Self, Failed> {
         let dir = tempfile::tempdir()?;
         let mut qemu = Command::new(QEMU);
         let hardware = boot.hardware;
         qemu.args("-nodefaults -no-reboot -display none -cpu qemu64".split(' '))
             .args("-accel tcg,tb-size=32 -device virtio-rng-pci".split(' '))
-            .args(["-M", hardware.board(), "-netdev", "user,id=n0", "-device"])
-            .arg(format!("{},netdev=n0,bootindex=2", hardware.card()))
+            .args(["-M", hardware.board()])
             .args(["-m", &boot.memory_mib.to_string()]);
+        let card = format!("{},netdev=n0,bootindex=2", hardware.card());
+        match boot.network {
+            Network::User => qemu.args(["-netdev", "user,id=n0", "-device", &card]),
+            Network::Wire(wire, mac) => {
+                // The program that is started next inherits it, under its number.
+                fcntl_setfd(wire, FdFlags::empty())?;
+                let to = format!("addr.type=fd,addr.str={}", wire.as_raw_fd());
+                qemu.arg("-netdev")
+                    .arg(format!("stream,id=n0,server=off,{to}"))
+                    .arg("-device")
+                    .arg(format!("{card},mac={mac}"))
+            }
+        };
         for port in [CONSOLE, TOLD, UNITS] {
             let file = dir.path().join(port);
             qemu.arg("-serial").arg(format!("file:{}", file.display()));
@@ -126,12 +167,15 @@ impl Machine {
             qemu.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
             qemu.args(["-append", line]);
         }
-        if let Some(disk) = boot.disk {
-            let drive = "if=none,id=d0,format=raw,cache=unsafe,discard=unmap";
+        for (number, disk) in [boot.disk, boot.second_disk].into_iter().enumerate() {
+            let Some(disk) = disk else { continue };
+            let drive = format!("if=none,id=d{number},format=raw,cache=unsafe,discard=unmap");
+            let device = format!("{},drive=d{number}", hardware.drive());
+            let order = if number == 0 { ",bootindex=1" } else { "" };
             qemu.arg("-drive")
                 .arg(format!("{drive},file={}", disk.display()))
                 .arg("-device")
-                .arg(format!("{},drive=d0,bootindex=1", hardware.drive()));
+                .arg(format!("{device}{order}"));
         }
         if let Some(firmware) = boot.firmware {
             let variables = dir.path().join("variables");
@@ -150,26 +194,34 @@ impl Machine {
             qemu.arg("-smbios").arg(format!("type=11,value={word}"));
         }
         let errors = File::create(dir.path().join("errors"))?;
-        let qemu = qemu.stdin(Stdio::null()).stderr(errors).spawn()?;
-        Ok(Self { qemu, dir })
+        let qemu = qemu.stdin(Stdio::null()).stderr(errors).spawn();
+        if let Network::Wire(wire, _) = boot.network {
+            fcntl_setfd(wire, FdFlags::CLOEXEC)?;
+        }
+        Ok(Self {
+            qemu: qemu?,
+            dir,
+            patience: boot.patience,
+        })
     }
 
-    pub(crate) fn await_console(&mut self, text: &str) -> Result<(), Failed> {
+    /// Waits until its console shows this.
+    pub fn await_console(&mut self, text: &str) -> Result<(), Failed> {
         self.wait(text, |machine| machine.said(CONSOLE).contains(text))
     }
 
     /// Waits until the agent tells an event with this in it.
-    pub(crate) fn await_told(&mut self, text: &str) -> Result<(), Failed> {
+    pub fn await_told(&mut self, text: &str) -> Result<(), Failed> {
         self.wait(text, |machine| machine.said(TOLD).contains(text))
     }
 
     /// Waits until a unit has written this.
-    pub(crate) fn await_units(&mut self, text: &str) -> Result<(), Failed> {
+    pub fn await_units(&mut self, text: &str) -> Result<(), Failed> {
         self.wait(text, |machine| machine.said(UNITS).contains(text))
     }
 
     /// Whether a unit has written this by now.
-    pub(crate) fn check_units(&self, text: &str, expected: bool) -> Result<(), Failed> {
+    pub fn check_units(&self, text: &str, expected: bool) -> Result<(), Failed> {
         if self.said(UNITS).contains(text) == expected {
             return Ok(());
         }
@@ -178,9 +230,9 @@ impl Machine {
     }
 
     /// Waits until the machine has switched itself off.
-    pub(crate) fn await_end(&mut self) -> Result<(), Failed> {
+    pub fn await_end(&mut self) -> Result<(), Failed> {
         let since = Instant::now();
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < self.patience {
             if let Some(status) = self.qemu.try_wait()? {
                 return if status.success() {
                     Ok(())
@@ -194,7 +246,7 @@ impl Machine {
     }
 
     /// As when a cable is pulled; the disk is free afterwards.
-    pub(crate) fn cut_power(mut self) -> Result<(), Failed> {
+    pub fn cut_power(mut self) -> Result<(), Failed> {
         self.qemu.kill()?;
         self.qemu.wait()?;
         Ok(())
@@ -202,7 +254,7 @@ impl Machine {
 
     fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), Failed> {
         let since = Instant::now();
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < self.patience {
             // In this order: what is said last is there when the emulator has ended.
             let ended = self.qemu.try_wait()?;
             if done(self) {
@@ -213,7 +265,13 @@ impl Machine {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
-        Err(format!("no {what:?} within {PATIENCE:?}\n{}", self.story()).into())
+        let patience = self.patience;
+        Err(format!("no {what:?} within {patience:?}\n{}", self.story()).into())
+    }
+
+    /// All that has been told by now.
+    pub fn told(&self) -> String {
+        self.said(TOLD)
     }
 
     /// All that has come out of a serial port.
@@ -223,7 +281,7 @@ impl Machine {
     }
 
     /// For people who read why a test failed.
-    fn story(&self) -> String {
+    pub fn story(&self) -> String {
         let ports = ["errors", CONSOLE, TOLD, UNITS];
         let part = |port: &str| format!("--- {port}\n{}", self.said(port));
         ports.map(part).join("\n")
