@@ -34,6 +34,24 @@ fn its_servers_would_run_on_their_machine() {
     assert!(matches!(ended, Err(ServeError::Socket { .. })), "{ended:?}");
 }
 
+/// With `ds=nocloud` cloud-init 22.4.2 fetches a seed from a URL, finds that its mode is another one,
+/// and leaves the machine as it was; `tests/debian` has the real thing.
+#[test]
+fn its_kernel_argument_is_one_that_all_of_cloud_init_obey() {
+    let texts = ["README.md", "docs/metal.md", "packaging/quorate.toml"].map(read);
+    let arguments: Vec<_> = texts
+        .iter()
+        .flat_map(|text| text.split("ds=nocloud").skip(1))
+        .filter_map(|rest| rest.split_once(";s=").map(|(mode, _)| mode))
+        .filter(|mode| mode.len() < "-net ".len())
+        .collect();
+    assert!(arguments.len() >= 3, "{arguments:?}");
+    assert!(
+        arguments.iter().all(|mode| *mode == "-net"),
+        "{arguments:?}"
+    );
+}
+
 /// The TOML block that begins so.
 fn example(beginning: &str) -> String {
     let text = read("README.md");

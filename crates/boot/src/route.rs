@@ -12,7 +12,7 @@ pub enum File {
 }
 
 impl File {
-    /// Every file, in the order in which cloud-init asks for them.
+    /// Every file, in the order in which cloud-init asks for them; the last one since 24.3.
     pub const ALL: [Self; 4] = [
         Self::MetaData,
         Self::UserData,

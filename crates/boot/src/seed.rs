@@ -2,8 +2,11 @@
 //!
 //! The machine takes its address by DHCP and keeps taking it: `network-config` names the
 //! interface by its MAC address and says `dhcp4`, since an address written there would outlive
-//! the lease it came from. The facts of the lease stand in `meta-data`, where cloud-init offers
-//! them to templates (`{{ ds.meta_data.… }}`).
+//! the lease it came from. cloud-init asks a URL for that file since 24.3; an older one lets the
+//! system take an address by DHCP in its own way.
+//!
+//! The facts of the lease stand in `meta-data`, where cloud-init offers them to templates
+//! (`{{ ds.meta_data.… }}`).
 
 use serde::Serialize;
 use serde_json::{Value, json};
