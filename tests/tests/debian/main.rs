@@ -1,0 +1,95 @@
+//! A Debian with its own systemd and cloud-init, booted over the network by `quorate serve` on an
+//! emulated machine: what our seed says, it does.
+//!
+//! It takes minutes, so it runs only when `$QUORATE_SLOW` is set. This program is also the
+//! `quorate` that serves, and the one that the machine has.
+
+mod root;
+mod story;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use libtest_mimic::Arguments;
+use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB, Need};
+use quorate_tests::stories::{is_command_line, unless};
+
+use crate::root::Root;
+
+/// As Debian's installer sets a server up.
+const IFUPDOWN: Root = Root {
+    name: "ifupdown",
+    packages: "ifupdown,isc-dhcp-client",
+    finish: "true",
+    fqdn: "ash.lab.test",
+    harmless: &[
+        "Running ['ifup', 'ens3'] resulted in stderr output: ifup: interface ens3 already configured",
+    ],
+};
+/// As Debian's images for clouds are.
+const NETWORKD: Root = Root {
+    name: "networkd",
+    packages: "netplan.io,systemd-resolved",
+    finish: r#"chroot "$1" systemctl enable systemd-networkd"#,
+    // networkd takes no search domain from a lease unless it is told to.
+    fqdn: "ash",
+    harmless: &["Running ['netplan', 'apply'] resulted in stderr output:"],
+};
+
+const NEEDS: &[Need] = &[
+    Need::Variable("QUORATE_SLOW"),
+    root::NEEDS[0],
+    root::NEEDS[1],
+    Need::Program("qemu-system-x86_64"),
+    Need::Program("dig"),
+    Need::Program("curl"),
+    Need::Etcd("3.5"),
+];
+
+const CASES: [Case; 2] = [
+    Case {
+        name: "ifupdown_and_dhclient",
+        needs: NEEDS,
+        run: |dir| story::from_power_to_etcd(&IFUPDOWN, dir),
+    },
+    Case {
+        name: "netplan_networkd_and_resolved",
+        needs: NEEDS,
+        run: |dir| story::from_power_to_etcd(&NETWORKD, dir),
+    },
+];
+
+fn main() -> ExitCode {
+    let is_case = std::env::args()
+        .nth(1)
+        .is_some_and(|first| first == HIDDEN_VERB);
+    if is_command_line() || is_case {
+        return sandboxed::main_within(CASE_MAX, &CASES);
+    }
+    let mut arguments = Arguments::from_args();
+    // An emulated machine keeps a processor busy, and its cloud-init has timeouts of its own.
+    arguments.test_threads.get_or_insert(1);
+    let can_run = !arguments.list && NEEDS.iter().all(|need| need.missing().is_none());
+    let roots = [IFUPDOWN, NETWORKD];
+    let missing = CASES.iter().zip(roots).map(|(case, root)| {
+        let is_wanted = can_run && !is_filtered_out(&arguments, case);
+        is_wanted.then(|| root.make().err()).flatten()
+    });
+    let missing: Vec<_> = missing.collect();
+    let trials = sandboxed::trials(&CASES, arguments.list)
+        .into_iter()
+        .zip(missing)
+        .flat_map(|(trial, missing)| unless(missing.as_deref(), vec![trial]))
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn is_filtered_out(arguments: &Arguments, case: &Case) -> bool {
+    arguments
+        .filter
+        .as_ref()
+        .is_some_and(|filter| !case.name.contains(filter))
+}
+
+/// Longer than the machine's own patience, which tells more.
+const CASE_MAX: Duration = Duration::from_secs(30 * 60);
