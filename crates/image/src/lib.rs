@@ -128,7 +128,7 @@ pub enum ImageError {
         source: io::Error,
     },
     #[error(
-        "there is no mke2fs here: install the package e2fsprogs; it cannot be had without: {0}"
+        "there is no mke2fs here: install the package e2fsprogs; it cannot be fetched from Debian: {0}"
     )]
     NoMke2fs(String),
     #[error("images are for x86-64: {} is not", .0.display())]

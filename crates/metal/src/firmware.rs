@@ -22,7 +22,7 @@ pub struct Firmware {
 
 /// What virtual machines need and is not here: one thing at least.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no {} here", .0.iter().map(|thing| thing.what).collect::<Vec<_>>().join(", no "))]
+#[error("there is no {}", .0.iter().map(|thing| thing.what).collect::<Vec<_>>().join(", no "))]
 pub struct Missing(Vec<Thing>);
 
 /// Something that virtual machines need.
@@ -156,3 +156,50 @@ const OVMF: [(&str, &str); 3] = [
 ];
 const LOADERS: [&str; 3] = ["/usr/lib/ipxe", "/usr/share/ipxe", "/usr/share/ipxe/x86_64"];
 const LOADER: &str = "snponly.efi";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_the_host_has_not_is_found_in_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let [empty, other] = ["empty", "other"].map(|name| dir.path().join(name));
+        let starts = other.join("usr/local/bin");
+        let roms = other.join("usr/no-host-has-this");
+        for (dir, file) in [(&starts, "no-host-has-this"), (&roms, ROM)] {
+            fs::create_dir_all(dir).unwrap();
+            fs::write(dir.join(file), "").unwrap();
+        }
+        // A program of the packages themselves lacks its libraries.
+        let raw = other.join("usr/bin/nor-this");
+        fs::create_dir_all(raw.parent().unwrap()).unwrap();
+        fs::write(&raw, "").unwrap();
+        let others = [empty, other];
+        let found = program("no-host-has-this", &others);
+        assert_eq!(found, Some(starts.join("no-host-has-this")));
+        assert_eq!(program("nor-this", &others), None);
+        let has_rom = |dir: &Path| dir.join(ROM).is_file();
+        let places = ["/usr/nor-this", "/usr/no-host-has-this"];
+        assert_eq!(find(&others, &places, has_rom), Some(roms));
+        let [root, etc] = [Path::new("/"), Path::new("/etc")];
+        let host = find(&others, &["/no-host-has-this", "/etc"], |dir| {
+            dir == etc || dir == root
+        });
+        assert_eq!(host.as_deref(), Some(etc), "the host's own comes first");
+    }
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once() {
+        let thing = |what, package| Thing {
+            what,
+            package,
+            program: None,
+        };
+        let missing = Missing(vec![thing("QEMU", "qemu"), thing("UEFI", "ovmf")]);
+        assert_eq!(missing.to_string(), "there is no QEMU, no UEFI");
+        assert!(missing.remedy().ends_with("apt install qemu ovmf"));
+    }
+}

@@ -73,13 +73,13 @@ fn firmware(story: &Story, cache: &Path, progress: &dyn Progress) -> Result<Firm
     let wanted: Vec<Wanted> = missing.things().iter().map(wanted).collect();
     let found = packages(cache, SUITE, &wanted, progress).and_then(|unpacked| {
         let roots: Vec<PathBuf> = unpacked.into_iter().map(|one| one.root).collect();
-        Firmware::find(story, &roots).map_err(|left| format!("they have no other: {left}"))
+        Firmware::find(story, &roots).map_err(|left| format!("in its packages {left}"))
     });
     found.map_err(|reason| {
         let remedy = missing.remedy();
         format!(
             "no virtual machines here: {missing}\n  {remedy}\n  \
-             Debian's packages cannot be had without: {reason}"
+             it cannot be fetched from Debian: {reason}"
         )
     })
 }
