@@ -8,7 +8,7 @@
 //! - `link`: the interface: frames in and out, address, routes
 //! - `frame`: DHCP and ARP frames, and the filter that lets DHCP in
 //! - `fetch`: HTTP
-//! - `processes`: units' processes, their logs, and reaping
+//! - `processes`: units' processes, and reaping; `unit_log`: what they say, which has bounds
 //! - `peers`: the wait for etcd's peers, a step of its unit
 //! - `system_files`: names and name servers
 //!
@@ -29,6 +29,7 @@ mod link;
 mod peers;
 mod processes;
 mod system_files;
+mod unit_log;
 
 use std::io;
 use std::net::Ipv4Addr;

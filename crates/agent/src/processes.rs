@@ -5,12 +5,12 @@
 //! every group.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::unit_log::UnitLogs;
 use quorate_node::unit::{EnvironmentFile, read_environment};
 use quorate_node::{ExitStatus, StopSignal};
 use rustix::process::{
@@ -36,6 +36,7 @@ pub(crate) struct Processes {
     log_dir: PathBuf,
     /// Where the output of every unit goes, if not to a file for each in `log_dir`.
     log_file: Option<PathBuf>,
+    logs: UnitLogs,
     /// As PID 1 every orphan of the machine is ours to reap.
     is_init: bool,
 }
@@ -46,6 +47,7 @@ impl Processes {
             running: BTreeMap::new(),
             log_dir: log_dir.to_owned(),
             log_file,
+            logs: UnitLogs::default(),
             is_init: rustix::process::getpid() == Pid::INIT,
         }
     }
@@ -58,7 +60,7 @@ impl Processes {
             .ok_or(io::ErrorKind::InvalidInput)?;
         let own = || self.log_dir.join(format!("{}.log", program.unit));
         let log = self.log_file.clone().unwrap_or_else(own);
-        let log = OpenOptions::new().append(true).create(true).open(log)?;
+        let [stdout, stderr] = self.logs.open(&log)?;
         let mut command = Command::new(path);
         command
             .args(args)
@@ -67,8 +69,8 @@ impl Processes {
             .envs(variables(program.env_files)?)
             .current_dir("/")
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(stdout)
+            .stderr(stderr)
             .process_group(0);
         if let Some(wanted) = program.open_files {
             limit_open_files(&mut command, wanted);
@@ -93,7 +95,7 @@ impl Processes {
         }
     }
 
-    /// The units whose process has ended, and how.
+    /// The units whose process has ended, and how. What they said is in their logs.
     pub(crate) fn reap(&mut self) -> Vec<(String, ExitStatus)> {
         let mut ended = Vec::new();
         for (unit, pid) in self.running.clone() {
@@ -121,6 +123,9 @@ impl Processes {
                 ended.push((unit, exit_status(status)));
             }
         }
+        if !ended.is_empty() {
+            self.logs.catch_up();
+        }
         ended
     }
 }
@@ -134,6 +139,7 @@ impl Drop for Processes {
             // Killed, so this ends; a failure means that it is gone already.
             let _ = rustix::process::waitpid(Some(*pid), WaitOptions::empty());
         }
+        self.logs.catch_up();
     }
 }
 

@@ -113,6 +113,18 @@ fn the_log_of_a_second_run_follows_the_first() {
     assert_eq!(bench.log(), "run\nrun\n");
 }
 
+/// A machine runs for years.
+#[test]
+fn logs_have_an_end_whatever_a_unit_says() {
+    let mut bench = bench();
+    bench.sh("/usr/bin/yes what a unit says all day | /usr/bin/head -c 40000000; echo bye");
+    assert_eq!(bench.ended(), ended(ExitStatus::Code { code: 0 }));
+    assert!(bench.log().ends_with("\nbye\n"));
+    let files = fs::read_dir(bench.log_dir.path()).unwrap();
+    let kept: u64 = files.map(|it| it.unwrap().metadata().unwrap().len()).sum();
+    assert!((8_000_000..=16 << 20).contains(&kept), "{kept}");
+}
+
 #[test]
 fn a_signal_reaches_the_group_and_is_reported() {
     let mut bench = bench();

@@ -170,6 +170,10 @@ impl Watcher {
         let Ok(mut file) = File::open(&self.log) else {
             return;
         };
+        // A log that was full is put away, and begun anew.
+        if file.metadata().is_ok_and(|it| it.len() < self.offset) {
+            self.offset = 0;
+        }
         let mut bytes = Vec::new();
         let read = file
             .seek(SeekFrom::Start(self.offset))
