@@ -66,6 +66,8 @@ impl Boot<'_> {
 pub enum Network<'a> {
     /// QEMU's own router, behind which this host is 10.0.2.2.
     User,
+    /// The same, and firmware without a system on its disk is told to boot this file.
+    Boots(&'a str),
     /// A [switch](crate::lab::Lab::wire), under this address.
     Wire(BorrowedFd<'a>, MacAddr),
 }
@@ -149,6 +151,10 @@ impl Machine {
         let card = format!("{},netdev=n0,bootindex=2", hardware.card());
         match boot.network {
             Network::User => qemu.args(["-netdev", "user,id=n0", "-device", &card]),
+            Network::Boots(file) => {
+                let user = format!("user,id=n0,bootfile={file}");
+                qemu.args(["-netdev", &user, "-device", &card])
+            }
             Network::Wire(wire, mac) => {
                 // The program that is started next inherits it, under its number.
                 fcntl_setfd(wire, FdFlags::empty())?;
@@ -272,6 +278,15 @@ impl Machine {
     /// All that has been told by now.
     pub fn told(&self) -> String {
         self.said(TOLD)
+    }
+
+    /// The number of bytes that `df -k` on the machine says the file system with its data has.
+    pub fn data_bytes(&self) -> Result<u64, Failed> {
+        let said = self.said(UNITS);
+        let columns = said.lines().find(|line| line.ends_with(" /disk"));
+        let kib = columns.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        let missing = || format!("no size of the data's file system\n{}", self.story());
+        Ok(kib.ok_or_else(missing)? * 1024)
     }
 
     /// All that has come out of a serial port.

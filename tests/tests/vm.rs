@@ -4,6 +4,7 @@
 //! This program is also the `quorate` that it tests, and the first process of its machines.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -14,13 +15,14 @@ use quorate::{Group, Scenario, Verdict, World};
 use quorate_obtain::Silent;
 use quorate_obtain::debian::packages::{Wanted, packages};
 use quorate_tests::stories::{
-    self, Nobody, check, check_exit, cli, is_command_line, scenario, text, unless, wait_for,
+    self, Nobody, check, check_empty, check_exit, cli, is_command_line, scenario, text, unless,
+    wait_for,
 };
 use serde_json::Value;
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 8] = [
     ("three_members_unchanged_and_without_root", three_members),
     (
         "empty_disks_are_installed_once_and_keep_their_data",
@@ -30,7 +32,13 @@ const CASES: [(&str, Case); 7] = [
     ("virtual_and_other_machines_on_one_lan", mixed),
     ("a_cable_a_hang_a_reset_and_a_slow_disk", faults),
     ("certificates_of_1970_are_those_of_a_member", certificates),
-    ("a_killed_run_leaves_nothing", leaves_nothing),
+    ("a_killed_run_leaves_nothing", || {
+        leaves_nothing("three-members", "power on")
+    }),
+    (
+        "a_run_that_is_killed_while_it_installs_leaves_nothing",
+        || leaves_nothing("metal-install", "boots: installer"),
+    ),
 ];
 
 /// Of Debian's packages `ovmf` and `ipxe`.
@@ -324,16 +332,22 @@ fn mixed() -> Result<(), Failed> {
 }
 
 /// QEMU's own processes end with the runner, however that ends.
-fn leaves_nothing() -> Result<(), Failed> {
+fn leaves_nothing(story: &str, moment: &str) -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
     let mut child = cli()
         .arg("run")
-        .arg(scenario("three-members"))
-        .args(["--world", "vm"])
+        .arg(scenario(story))
+        .args(["--world", "vm", "--verbose"])
         .env("TMPDIR", temp.path())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()?;
+    let told = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
+    // As many lines as there are machines.
+    let at_last = told
+        .map_while(Result::ok)
+        .filter(|line| line.contains(moment));
+    check(at_last.take(3).count() == 3, moment, "the end of the run")?;
     let all = wait_for(Duration::from_secs(120), || {
         Some(emulators(temp.path())).filter(|all| all.len() == 3)
     });
@@ -344,7 +358,12 @@ fn leaves_nothing() -> Result<(), Failed> {
         Some(()).filter(|()| emulators(temp.path()).is_empty())
     });
     let left = || format!("still there: {:?}", emulators(temp.path()));
-    Ok(gone.ok_or_else(left)?)
+    gone.ok_or_else(left)?;
+    // An empty directory may be left; the next run removes it.
+    for entry in fs::read_dir(temp.path())? {
+        check_empty(&entry?.path())?;
+    }
+    Ok(())
 }
 
 /// The QEMUs that have files below `dir`.

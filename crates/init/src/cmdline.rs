@@ -98,13 +98,14 @@ impl CommandLine {
     pub fn node_arguments(&self, interface: &str) -> Vec<String> {
         let mut arguments = vec!["--interface".to_owned(), interface.to_owned()];
         let number = |value: Option<u64>| value.map(|value| value.to_string());
-        // Whoever listens waits for the machine's system. An installer has the console.
-        let port = |value: &Option<String>| value.clone().filter(|_| self.install.is_none());
+        // An installer has the console, and one thing to do; these words, which the firmware may have
+        // for every boot, wait for the machine's system.
+        let later = |value: &Option<String>| value.clone().filter(|_| self.install.is_none());
         let optional = [
-            ("--seed", self.seed.clone()),
+            ("--seed", later(&self.seed)),
             ("--install", self.install.clone()),
-            ("--tell", port(&self.tell)),
-            ("--unit-log", port(&self.unit_log)),
+            ("--tell", later(&self.tell)),
+            ("--unit-log", later(&self.unit_log)),
             ("--random", number(self.random)),
             ("--first-retry-ms", number(self.first_retry_ms)),
         ];
@@ -186,14 +187,12 @@ mod tests {
             [
                 "--interface",
                 "eth1",
-                "--seed=http://10.0.0.2/seed/x/",
                 "--install=http://10.0.0.2/boot/disk.img.zst",
                 "--random=7",
                 "--first-retry-ms=500",
             ]
         );
         let line = CommandLine {
-            seed: None,
             install: None,
             ..line
         };
@@ -202,6 +201,7 @@ mod tests {
             [
                 "--interface",
                 "eth1",
+                "--seed=http://10.0.0.2/seed/x/",
                 "--tell=/dev/ttyS1",
                 "--unit-log=/dev/ttyS2",
                 "--random=7",

@@ -7,13 +7,15 @@
 mod kvm;
 mod seeds;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use quorate_image::{Disk, ImageError, Kernel, Request, build_disk};
 use quorate_obtain::{Silent, obtain};
-use quorate_tests::emulator::{self, Boot, Firmware, Hardware, Machine};
+use quorate_tests::emulator::{self, Boot, Firmware, Hardware, Machine, Network};
 
 use crate::seeds::Seeds;
 
@@ -25,7 +27,7 @@ struct Case {
     run: fn(&Disk) -> Result<(), Failed>,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case {
         name: "kernel_and_initrd_boot_and_run_etcd",
         kernel: Kernel::Cloud,
@@ -37,6 +39,12 @@ const CASES: [Case; 5] = [
         kernel: Kernel::Cloud,
         lacks: || None,
         run: an_installed_disk,
+    },
+    Case {
+        name: "an_installation_that_loses_power_begins_anew",
+        kernel: Kernel::Cloud,
+        lacks: || None,
+        run: a_cut_installation,
     },
     Case {
         name: "the_disk_boots_by_uefi",
@@ -138,7 +146,7 @@ fn disk(kernel: Kernel) -> Result<Disk, Missing> {
 /// The machine knows the address of its seed from the command line; everything else it takes
 /// from the wire, and ends in a real etcd that serves.
 fn kernel_and_initrd(disk: &Disk) -> Result<(), Failed> {
-    let seeds = Seeds::serve(None)?;
+    let seeds = Seeds::serve(disk)?;
     let image = &disk.image;
     let line = format!(
         "{} ds=nocloud-net;s={} quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2",
@@ -160,17 +168,13 @@ fn kernel_and_initrd(disk: &Disk) -> Result<(), Failed> {
 
 /// Nothing, then the installer, then the disk: and after the power was cut, the disk again.
 fn an_installed_disk(disk: &Disk) -> Result<(), Failed> {
-    let seeds = Seeds::serve(Some(disk.compressed.clone()))?;
+    let seeds = Seeds::serve(disk)?;
     let dir = tempfile::tempdir()?;
     let own = dir.path().join("own.img");
-    // A little more than the image: machines' disks have sizes of their own.
-    blank(&own, disk.bytes + (64 << 20))?;
+    // Machines' disks have sizes of their own.
+    blank(&own, disk.bytes + MORE_BYTES)?;
     let image = &disk.image;
-    let install = format!(
-        "{} quorate.install={}",
-        quorate_image::COMMAND_LINE,
-        seeds.url("disk.img.zst")
-    );
+    let install = seeds.installer();
     let installer = Boot {
         direct: Some((&image.kernel, &image.initrd, &install)),
         disk: Some(&own),
@@ -191,10 +195,68 @@ fn an_installed_disk(disk: &Disk) -> Result<(), Failed> {
     let mut machine = Machine::boot(&from_disk)?;
     machine.await_units(ETCD_SERVES)?;
     machine.check_units(ETCD_RESTARTS, false)?;
+    // What the disk has more is room for data, but for what the file system needs for itself.
+    let data = machine.data_bytes()?;
+    let least = ((u64::from(DATA_MIB) << 20) + MORE_BYTES) * 9 / 10;
+    if data < least {
+        return Err(format!("{data} bytes for data, of {least} at least").into());
+    }
     machine.cut_power()?;
     let mut machine = Machine::boot(&from_disk)?;
     machine.await_units(ETCD_SERVES)?;
     machine.check_units(ETCD_RESTARTS, true)
+}
+
+/// One machine, whose firmware tries the disk and then the network; only its power changes. While
+/// it is not installed to the end there is nothing to start on its disk, whatever was there before.
+fn a_cut_installation(disk: &Disk) -> Result<(), Failed> {
+    let seeds = Seeds::serve(disk)?;
+    let dir = tempfile::tempdir()?;
+    let own = dir.path().join("own.img");
+    blank(&own, disk.bytes + MORE_BYTES)?;
+    // It once had another system, which would start.
+    let mut beginning = vec![0; BEGINNING];
+    File::open(&disk.disk)?.read_exact_at(&mut beginning, 0)?;
+    File::options()
+        .write(true)
+        .open(&own)?
+        .write_all_at(&beginning, 0)?;
+    let (seed, network) = (
+        format!("ds=nocloud-net;s={}", seeds.url("seed/")),
+        seeds.url("installer.ipxe"),
+    );
+    let machine = Boot {
+        disk: Some(&own),
+        network: Network::Boots(&network),
+        serial: Some(&seed),
+        words: &["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"],
+        ..Boot::new(disk.image.memory_mib())
+    };
+    let image = &disk.image;
+    let install = seeds.installer();
+    // As when somebody has the firmware boot from the network once.
+    let mut installing = Machine::boot(&Boot {
+        direct: Some((&image.kernel, &image.initrd, &install)),
+        ..machine.clone()
+    })?;
+    installing.await_console("50% on /dev/vda")?;
+    installing.cut_power()?;
+    File::open(&own)?.read_exact_at(&mut beginning, 0)?;
+    if beginning.iter().any(|octet| *octet != 0) {
+        return Err("there is something to start on a disk that is half written".into());
+    }
+    let mut installing = Machine::boot(&machine)?;
+    for stage in ["installer", "install", "installed"] {
+        installing.await_console(&format!("quorate-stage {stage} "))?;
+    }
+    installing.await_end()?;
+    for is_known in [false, true] {
+        let mut installed = Machine::boot(&machine)?;
+        installed.await_units(ETCD_SERVES)?;
+        installed.check_units(ETCD_RESTARTS, is_known)?;
+        installed.cut_power()?;
+    }
+    Ok(())
 }
 
 /// The same disk, other firmware.
@@ -232,7 +294,7 @@ fn other_hardware(disk: &Disk) -> Result<(), Failed> {
 }
 
 fn blank(path: &Path, bytes: u64) -> std::io::Result<()> {
-    std::fs::File::create(path)?.set_len(bytes)
+    File::create(path)?.set_len(bytes)
 }
 
 /// The standard library copies holes as zeros.
@@ -248,5 +310,9 @@ fn copy_sparse(from: &PathBuf, to: &Path) -> Result<(), Failed> {
 
 /// Room for two of the files in which etcd lays out its log.
 const DATA_MIB: u32 = 320;
+/// What a machine's disk has more than the image.
+const MORE_BYTES: u64 = 192 << 20;
+/// What of a disk firmware looks at, and more.
+const BEGINNING: usize = 128 << 10;
 const ETCD_SERVES: &str = "ready to serve client requests";
 const ETCD_RESTARTS: &str = "restarting local member";
