@@ -100,8 +100,6 @@ struct Slot {
     place: Place,
     dir: PathBuf,
     power: Power,
-    /// A step has made its disk slow.
-    is_slow: bool,
 }
 
 /// Where a machine stands.
@@ -206,7 +204,6 @@ impl<R: Rack> HostWorld<R> {
                 place,
                 dir,
                 power: Power::Off,
-                is_slow: false,
             });
         }
         self.rack.settle()?;
@@ -421,8 +418,10 @@ impl<R: Rack> World for HostWorld<R> {
                 .map_err(|error| broken("the discovery service", &error))?;
         }
         // What the writes above cost a slow disk, its member says in its log.
-        for slot in self.slots.iter().filter(|slot| slot.is_slow) {
-            if let Some(watch) = slot.watch() {
+        for slot in &self.slots {
+            if let (Place::Rack(index), Some(watch)) = (slot.place, slot.watch())
+                && self.rack.is_slow(index)
+            {
                 watch.catch_up(Pace::of(&slot.role, Duration::ZERO).patience);
             }
         }

@@ -281,6 +281,13 @@ impl Rack for Metal {
         Ok(true)
     }
 
+    fn is_slow(&self, index: usize) -> bool {
+        match &self.slots[index] {
+            Slot::Namespace(_) => false,
+            Slot::Vm(bay) => bay.iops.is_some(),
+        }
+    }
+
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.set_link(*index, up, lan),

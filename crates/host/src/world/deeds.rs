@@ -111,7 +111,6 @@ impl<R: Rack> HostWorld<R> {
             None => What::DiskFast,
         };
         self.say(index, what);
-        self.slots[index].is_slow = is_done && iops.is_some();
         Ok(())
     }
 

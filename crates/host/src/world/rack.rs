@@ -69,6 +69,12 @@ pub trait Rack: Debug {
         Ok(false)
     }
 
+    /// True for a machine whose disk is limited.
+    fn is_slow(&self, index: usize) -> bool {
+        let _ = index;
+        false
+    }
+
     /// Pulls a machine's cable, or plugs it in again.
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()>;
 
