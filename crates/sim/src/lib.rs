@@ -24,7 +24,8 @@
 //!
 //! - `agenda`: the queue, the step budget
 //! - `world`: [`SimWorld`]; `orders`: what a node's orders mean here
-//! - `servers`, `disk`: `quorate serve` without sockets; `lan`: the wire; `racks`: relays on it
+//! - `servers`, `disk`: `quorate serve` without sockets; `errands`: what it wants done
+//! - `lan`: the wire; `racks`: relays on it
 //! - `waiting`: the step before etcd; `machine`, `flags`, `etcd`, `bootstrap`: a machine and its
 //!   member; `registry`: etcd's discovery service; `cluster`: who leads and what is replicated
 //! - `collect`: the evidence; [`run`](fn@run): one story from beginning to end
@@ -44,6 +45,7 @@ mod clock;
 mod cluster;
 mod collect;
 mod disk;
+mod errands;
 mod etcd;
 mod flags;
 mod framing;

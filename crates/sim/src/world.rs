@@ -1,30 +1,27 @@
 //! The world: what happens next, and to whom.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{Channel, Engine as _, Instant, MacAddr, Now, Random, Seed, StreamId};
 use quorate_etcd::{ClusterId, Release};
 use quorate_fabric::Chance;
-use quorate_fabric::frame::parse_udp;
 use quorate_node::Command;
 use quorate_scenario::decision::SERVERS;
 use quorate_scenario::drive::Expected;
 use quorate_scenario::story::{Action, Machine as Role, Story};
-use quorate_scenario::{Evidence, Fate, Observation, What, World, WorldError};
-use quorate_services::Service;
-use quorate_stage::{servers as stage, tell};
+use quorate_scenario::{Evidence, Observation, What, World, WorldError};
+use quorate_stage::servers as stage;
 
 use crate::agenda::{Agenda, Place, Token, Who};
 use crate::clock::Clock;
 use crate::cluster::Clusters;
 use crate::lan::{Lan, SERVER_MAC, SERVER_PORT};
 use crate::machine::Machine;
-use crate::naming;
 use crate::registry::Registry;
-use crate::servers::{DNS_PORT, Message, Out, Servers};
+use crate::servers::{DNS_PORT, Message, Servers};
 use crate::swarm::Swarm;
 use crate::tape::Tape;
 use crate::trouble::{Troubles, Turn};
@@ -78,9 +75,9 @@ pub struct SimWorld {
     /// Not before this, when there is trouble beside the story.
     judged_at: Instant,
     pub(crate) update_loss: Chance,
-    losses: Random,
+    pub(crate) losses: Random,
     /// Who opened which stream to the servers: by position.
-    streams: Vec<(usize, u32)>,
+    pub(crate) streams: Vec<(usize, u32)>,
     seen: Vec<Observation>,
     /// Through which machines a value was written to be kept, and what came of that.
     pub(crate) written: Vec<(usize, Result<(), String>)>,
@@ -222,15 +219,6 @@ impl SimWorld {
         self.tape = Some(tape.clone());
     }
 
-    /// An UPDATE or its reply is lost.
-    fn loses(&mut self, payload: &[u8]) -> bool {
-        let drawn = self.update_loss.strikes(&mut self.losses);
-        match &self.tape {
-            Some(tape) => tape.strikes(SERVERS, naming::of_dns(payload), &Fate::Lost, drawn),
-            None => drawn,
-        }
-    }
-
     /// Both clocks of the servers' host.
     pub(crate) fn clocks(&self) -> Now {
         self.clock.read(self.now)
@@ -330,14 +318,7 @@ impl SimWorld {
             }
             ToMachine::SeedAsked { url } => self.seed_asked(index, url),
             ToMachine::Resolver => self.resolver_due(index),
-            ToMachine::StreamAsked(payload) => {
-                let id = self.streams.len();
-                self.streams.push((index, self.machines[index].life));
-                if let Some(mut message) = self.question_of(index, payload) {
-                    message.channel = Channel::Stream(StreamId(id as u64));
-                    self.message_to_servers(message);
-                }
-            }
+            ToMachine::StreamAsked(payload) => self.stream_to_servers(index, payload),
             ToMachine::StreamAnswered(payload) => {
                 let source = SocketAddr::new(self.story.network.server().into(), DNS_PORT);
                 let channel = Channel::Stream(StreamId(0));
@@ -352,77 +333,6 @@ impl SimWorld {
             ToMachine::PeerSilent { pid, question } => self.peer_silent(index, pid, question),
             ToMachine::Frame(frame) => self.frame_to_machine(index, &frame),
         }
-    }
-
-    fn frame_to_servers(&mut self, frame: &[u8]) {
-        let Some(udp) = parse_udp(frame) else { return };
-        let ours = udp.destination_mac == SERVER_MAC || udp.destination_mac.is_group();
-        if let Some(message) = Servers::door(udp.source, udp.destination, udp.payload)
-            && ours
-        {
-            self.message_to_servers(message);
-        }
-    }
-
-    fn message_to_servers(&mut self, message: Message) {
-        self.servers.take(message, self.clocks());
-        self.settle_servers();
-    }
-
-    /// Carries out what the servers want.
-    pub(crate) fn settle_servers(&mut self) {
-        let mut outs = std::mem::take(&mut self.servers.out);
-        for out in outs.drain(..) {
-            match out {
-                Out::Wire(port, target, payload) => {
-                    let source = SocketAddrV4::new(self.story.network.server(), port);
-                    self.lan.send(
-                        SERVER_PORT,
-                        (SERVER_MAC, source),
-                        target,
-                        &payload,
-                        self.now,
-                    );
-                }
-                Out::Loopback(message) if self.loses(&message.payload) => {}
-                Out::Loopback(message) => {
-                    let reason = match message.service {
-                        Service::Dns => "an UPDATE arrives",
-                        Service::Dhcp | Service::Ddns => "the reply to an UPDATE arrives",
-                    };
-                    let at = self.now + LOOPBACK;
-                    self.agenda
-                        .put(at, Who::Servers, reason, Wake::Loopback(message));
-                }
-                Out::Stream(StreamId(id), payload) => {
-                    let opened = usize::try_from(id).ok().and_then(|id| self.streams.get(id));
-                    if let Some(&(index, life)) = opened
-                        && self.machines[index].life == life
-                    {
-                        let what = ToMachine::StreamAnswered(payload);
-                        self.later(index, STREAM, "an answer by TCP arrives", what);
-                    }
-                }
-                Out::Sync(start, time) => {
-                    let (at, wake) = (self.now + time, Wake::Synced(start));
-                    self.agenda.put(at, Who::Servers, "the disk is done", wake);
-                }
-                Out::Told(event) => {
-                    if let Some((machine, what)) = tell::of_servers(event) {
-                        self.observe_now(machine, what);
-                    }
-                }
-            }
-        }
-        // The room is used again: servers have something to say in nearly every step.
-        assert!(
-            self.servers.out.is_empty(),
-            "nothing above asks the servers"
-        );
-        self.servers.out = outs;
-        let deadline = self.servers.poll_timeout();
-        self.agenda.settle(Place::Servers, deadline, Wake::Servers);
-        self.settle_lan();
     }
 
     pub(crate) fn settle_lan(&mut self) {
@@ -525,10 +435,6 @@ fn by<K: Ord>(machines: &[Machine], key: fn(&Role) -> K) -> BTreeMap<K, usize> {
         .collect()
 }
 
-/// From one socket of the servers to another.
-const LOOPBACK: Duration = Duration::from_micros(20);
-/// One way by TCP.
-const STREAM: Duration = Duration::from_micros(200);
 /// As often as anybody looks.
 const TOGETHER: Duration = Duration::from_millis(5);
 /// Longer than the longest pauses of all that tries again: DHCP clients, 16 s; registrar; seeds.
