@@ -168,7 +168,8 @@ impl Looks {
                 let found = if one > LATE_MAX {
                     Some((one, None))
                 } else if seen.in_window > window.max(WINDOW) / 2 {
-                    Some((seen.in_window, Some(window)))
+                    // Some of it may have been before.
+                    Some((seen.in_window.min(window), Some(window)))
                 } else {
                     None
                 };

@@ -11,6 +11,7 @@
 
 mod cases;
 mod deaths;
+mod machines;
 mod wires;
 
 use std::fs::{self, Permissions};
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        [machine::HIDDEN_VERB] => machine::main(cases::agent),
+        [machine::HIDDEN_VERB] => machine::main(machines::agent),
         ["echo", port] => echo(port.parse().unwrap()),
         ["case", name, dir] => run_case(name, Path::new(dir)),
         ["--list", ..] => ExitCode::SUCCESS,

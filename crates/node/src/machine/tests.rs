@@ -1,8 +1,10 @@
+mod laws;
+mod table;
+
 use std::net::SocketAddr;
 
-use proptest::prelude::*;
-use quorate_core::laws::{Input, WALL_EPOCH, obey};
-use quorate_core::{Channel, Destination, MacAddr, Transmit, Wall};
+use quorate_core::laws::WALL_EPOCH;
+use quorate_core::{Channel, Destination, MacAddr, Transmit};
 use quorate_dhcp::wire::{Message, code};
 use quorate_dhcp::{CLIENT_PORT, MessageType, SERVER_PORT};
 
@@ -200,16 +202,6 @@ fn bench_in(state: &str) -> Bench {
     bench
 }
 
-const STATES: [&str; 7] = [
-    "off",
-    "leasing",
-    "configuring",
-    "fetching seed",
-    "installing",
-    "running",
-    "powering off",
-];
-
 #[test]
 fn a_life_from_power_on_to_power_off() {
     let mut bench = Bench::new();
@@ -289,98 +281,6 @@ fn a_life_from_power_on_to_power_off() {
     );
     assert_eq!(bench.node.state(), &State::Off);
     assert_eq!(bench.node.poll_timeout(), None);
-}
-
-/// Every command in every state: the state that follows.
-#[test]
-fn the_transition_table() {
-    let url = || format!("{SEED_URL}meta-data");
-    let unit = || "a.service".to_owned();
-    let path = || "/etc/systemd/system/a.service".to_owned();
-    let columns: [(&str, Command, [&str; 7]); 9] = [
-        ("PowerOn", Command::PowerOn, {
-            let mut next = STATES;
-            next[0] = "leasing";
-            next
-        }),
-        ("InterfaceConfigured", Command::InterfaceConfigured, {
-            let mut next = STATES;
-            next[2] = "fetching seed";
-            next
-        }),
-        (
-            "InterfaceFailed",
-            Command::InterfaceFailed { why: "no".into() },
-            STATES,
-        ),
-        ("Conflict", Command::Conflict, {
-            // The address is lost at once; what runs goes on.
-            let mut next = STATES;
-            next[2] = "leasing";
-            next[3] = "leasing";
-            next
-        }),
-        (
-            "SeedFetched",
-            Command::SeedFetched {
-                url: url(),
-                outcome: Ok(META_DATA.into()),
-            },
-            STATES,
-        ),
-        (
-            "FileInstalled",
-            Command::FileInstalled {
-                path: path(),
-                outcome: Ok(()),
-            },
-            {
-                let mut next = STATES;
-                next[4] = "running";
-                next
-            },
-        ),
-        (
-            "UnitStarted",
-            Command::UnitStarted {
-                unit: unit(),
-                pid: None,
-            },
-            STATES,
-        ),
-        (
-            "UnitExited",
-            Command::UnitExited {
-                unit: unit(),
-                status: ExitStatus::Code { code: 0 },
-            },
-            {
-                let mut next = STATES;
-                next[6] = "off";
-                next
-            },
-        ),
-        (
-            "PowerOff",
-            Command::PowerOff,
-            [
-                "off",
-                "off",
-                "off",
-                "off",
-                "off",
-                "powering off",
-                "powering off",
-            ],
-        ),
-    ];
-    for (name, command, next) in columns {
-        for (state, next) in STATES.into_iter().zip(next) {
-            let mut bench = bench_in(state);
-            bench.tell(command.clone());
-            assert_eq!(bench.node.state().name(), next, "{name} in {state}");
-        }
-    }
 }
 
 #[test]
@@ -542,87 +442,6 @@ fn configure() -> Event {
         prefix_len: 24,
         routers: vec![],
         dns: vec![SERVER],
-    }
-}
-
-fn reply() -> impl Strategy<Value = Vec<u8>> {
-    // To the first exchange of every node here, so that replies are often wanted.
-    let mut bench = Bench::new();
-    bench.tell(Command::PowerOn);
-    let discover = bench.transmits[0].payload.clone();
-    prop_oneof![
-        Just(answer(
-            MessageType::Offer,
-            &discover,
-            Some(SEED_URL),
-            Some("n1")
-        )),
-        Just(answer(
-            MessageType::Ack,
-            &discover,
-            Some(SEED_URL),
-            Some("n1")
-        )),
-        Just(answer(MessageType::Nak, &discover, None, None)),
-        any::<Vec<u8>>(),
-    ]
-}
-
-fn command() -> impl Strategy<Value = Command> {
-    let file = prop_oneof![Just("meta-data"), Just("user-data"), Just("other")];
-    let body = prop_oneof![
-        Just(Ok(META_DATA.to_vec())),
-        Just(Ok(USER_DATA.as_bytes().to_vec())),
-        Just(Err("404".to_owned())),
-        any::<Vec<u8>>().prop_map(Ok),
-    ];
-    let unit = || "a.service".to_owned();
-    prop_oneof![
-        3 => Just(Command::PowerOn),
-        1 => Just(Command::PowerOff),
-        3 => Just(Command::InterfaceConfigured),
-        1 => Just(Command::InterfaceFailed { why: "no".into() }),
-        1 => Just(Command::Conflict),
-        1 => Just(Command::Trouble { what: "x".into() }),
-        5 => (file, body).prop_map(|(file, outcome)| Command::SeedFetched {
-            url: format!("{SEED_URL}{file}"),
-            outcome,
-        }),
-        3 => any::<bool>().prop_map(|good| Command::FileInstalled {
-            path: "/etc/systemd/system/a.service".into(),
-            outcome: good.then_some(()).ok_or_else(|| "full".to_owned()),
-        }),
-        2 => Just(Command::UnitStarted { unit: unit(), pid: None }),
-        2 => any::<bool>().prop_map(move |killed| Command::UnitExited {
-            unit: unit(),
-            status: if killed {
-                ExitStatus::Signal { signal: 9 }
-            } else {
-                ExitStatus::NotStarted { why: "no".into() }
-            },
-        }),
-    ]
-}
-
-fn input() -> impl Strategy<Value = Input<Command>> {
-    prop_oneof![
-        4 => command().prop_map(Input::Command),
-        3 => reply().prop_map(|payload| Input::Datagram {
-            source: (SERVER, SERVER_PORT).into(),
-            destination: (ADDR, CLIENT_PORT).into(),
-            channel: Channel::Udp,
-            payload,
-        }),
-        2 => (0u64..20_000).prop_map(|millis| Input::Pass(Duration::from_millis(millis))),
-        1 => (0u64..7_200).prop_map(|secs| Input::Sleep(Duration::from_secs(secs))),
-        1 => any::<u32>().prop_map(|secs| Input::SetWall(Wall::from_unix_secs(secs.into()))),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn a_node_obeys_the_laws(inputs in prop::collection::vec(input(), 0..60)) {
-        obey(node, &inputs);
     }
 }
 
