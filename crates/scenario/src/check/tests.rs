@@ -1,8 +1,7 @@
 mod faults;
 
-use faults::with_fault;
-
 use super::*;
+use faults::with_fault;
 
 const MINIMAL: &str = r#"
 title = "Three"
