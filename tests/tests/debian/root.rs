@@ -178,7 +178,7 @@ const MAKE_IMAGE: &str = r#"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/root"
-tar -xf - -C "$dir/root"
+tar --exclude='./dev/*' -xf - -C "$dir/root"
 PATH=$PATH:/usr/sbin:/sbin
 mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0 -d "$dir/root" "$dir/img" 1400M >&2
 dd if="$dir/img" bs=1M conv=sparse status=none

@@ -89,7 +89,8 @@ impl Place<'_> {
         assert_eq!(report.part("addresses"), format!("{addr}/24"));
         assert_eq!(report.part("failed"), "");
         // Its image says that there is to be such a line, and the seed that there is not.
-        assert!(!report.part("hosts").contains("127.0.1.1"));
+        let hosts = report.part("hosts");
+        assert!(!hosts.contains("127.0.1.1"), "{hosts}");
         (machine, addr, report)
     }
 
