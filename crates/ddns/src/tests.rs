@@ -1,5 +1,6 @@
 //! The registrar against a real authority in memory.
 
+mod bindings;
 mod clocks;
 mod faults;
 mod gate;

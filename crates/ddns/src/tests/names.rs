@@ -11,7 +11,7 @@ use quorate_dns::{DHCID, RecordType};
 use super::world::{World, key, member, raw_config};
 use crate::{Binding, Command, Config, Event, OutboxRecord, Registrar};
 
-fn at(number: u8) -> Ipv4Addr {
+pub(super) fn at(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 77, 0, number)
 }
 
@@ -19,11 +19,11 @@ fn named(event: &Event) -> bool {
     !matches!(event, Event::GateWaiting { .. } | Event::Retrying { .. })
 }
 
-fn a(world: &World, host: &str) -> Vec<String> {
+pub(super) fn a(world: &World, host: &str) -> Vec<String> {
     world.lookup(&format!("{host}.lab.test."), RecordType::A)
 }
 
-fn ptr(world: &World, number: u8) -> Vec<String> {
+pub(super) fn ptr(world: &World, number: u8) -> Vec<String> {
     world.lookup(&format!("{number}.0.77.10.in-addr.arpa."), RecordType::PTR)
 }
 
@@ -97,151 +97,6 @@ fn nothing_leaves_before_its_record_is_on_disk() {
     };
     assert!(matches!(transmit.destination, Destination::Udp(_)));
     assert_eq!(registrar.poll(), None, "the second is not");
-}
-
-/// What the zones say after one command for each line, each settled before the next.
-#[test]
-fn bindings_that_change_are_followed() {
-    let renamed = |number: u8, hostname: &str| Binding {
-        hostname: hostname.to_owned(),
-        ..member(number)
-    };
-    // The same client at another address.
-    let moved = |number: u8| Binding {
-        addr: at(number),
-        ..member(1)
-    };
-    let unnamed = Binding {
-        forward: false,
-        reverse: false,
-        ..member(1)
-    };
-    let bound = Command::Bound;
-    let ended = |number: u8| Command::Ended { addr: at(number) };
-    type Row = (
-        Vec<Command>,
-        &'static [&'static str],
-        &'static [&'static str],
-        [&'static [&'static str]; 2],
-    );
-    let rows: Vec<Row> = vec![
-        // Another name for the address.
-        (
-            vec![bound(member(1)), bound(renamed(1, "x"))],
-            &[],
-            &["10.77.0.1"],
-            [&["x.lab.test."], &[]],
-        ),
-        // Another address for the client, old lease still there; then gone.
-        (
-            vec![bound(member(1)), bound(moved(2))],
-            &["10.77.0.2"],
-            &[],
-            [&["n1.lab.test."], &["n1.lab.test."]],
-        ),
-        (
-            vec![bound(member(1)), bound(moved(2)), ended(1)],
-            &["10.77.0.2"],
-            &[],
-            [&[], &["n1.lab.test."]],
-        ),
-        // The newer lease ends first: the older takes over again.
-        (
-            vec![bound(member(1)), bound(moved(2)), ended(2)],
-            &["10.77.0.1"],
-            &[],
-            [&["n1.lab.test."], &[]],
-        ),
-        (
-            vec![bound(member(1)), ended(1), bound(member(1))],
-            &["10.77.0.1"],
-            &[],
-            [&["n1.lab.test."], &[]],
-        ),
-        // Another machine gets the address.
-        (
-            vec![bound(member(1)), ended(1), bound(renamed(1, "x"))],
-            &[],
-            &["10.77.0.1"],
-            [&["x.lab.test."], &[]],
-        ),
-        (
-            vec![bound(member(1)), bound(unnamed.clone())],
-            &[],
-            &[],
-            [&[], &[]],
-        ),
-        (
-            vec![bound(unnamed), bound(member(1))],
-            &["10.77.0.1"],
-            &[],
-            [&["n1.lab.test."], &[]],
-        ),
-        (
-            vec![bound(Binding {
-                reverse: false,
-                ..member(1)
-            })],
-            &["10.77.0.1"],
-            &[],
-            [&[], &[]],
-        ),
-        (
-            vec![bound(Binding {
-                forward: false,
-                ..member(1)
-            })],
-            &[],
-            &[],
-            [&["n1.lab.test."], &[]],
-        ),
-        (
-            vec![
-                bound(member(1)),
-                bound(Binding {
-                    class: None,
-                    ..member(1)
-                }),
-            ],
-            &["10.77.0.1"],
-            &[],
-            [&["n1.lab.test."], &[]],
-        ),
-        (
-            vec![
-                bound(member(1)),
-                bound(Binding {
-                    dhcid_id: vec![9],
-                    ..member(1)
-                }),
-            ],
-            &["10.77.0.1"],
-            &[],
-            [&["n1.lab.test."], &[]],
-        ),
-    ];
-    for (commands, n1, x, [first, second]) in rows {
-        for is_hurried in [false, true] {
-            let mut world = World::plain();
-            for command in commands.clone() {
-                world.command(command);
-                if !is_hurried {
-                    world.settle();
-                }
-            }
-            world.settle();
-            let found = (
-                a(&world, "n1"),
-                a(&world, "x"),
-                ptr(&world, 1),
-                ptr(&world, 2),
-            );
-            let strings =
-                |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-            let expected = (strings(n1), strings(x), strings(first), strings(second));
-            assert_eq!(found, expected, "{commands:#?} hurried: {is_hurried}");
-        }
-    }
 }
 
 #[test]
