@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -65,8 +65,11 @@ fn main() -> ExitCode {
     let no_uefi = if has_uefi { &missing } else { &no_mirror };
     let uefi = Trial::test("uefi_boots_over_the_network", uefi);
     trials.extend(unless(no_uefi.as_deref(), vec![uefi]));
-    let fresh = Trial::test("a_fresh_machine_gets_qemu_from_debian", fresh_machine);
-    trials.extend(unless(no_mirror.as_deref(), vec![fresh]));
+    let fresh = [
+        Trial::test("a_fresh_machine_gets_qemu_from_debian", fresh_machine),
+        Trial::test("without_a_network_it_says_why", without_network),
+    ];
+    trials.extend(unless(no_mirror.as_deref(), fresh.into()));
     trials.push(Trial::test("without_qemu_it_says_what_to_do", without_qemu));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -113,7 +116,7 @@ fn fresh_machine() -> Result<(), Failed> {
     cache_for_anybody(&cache, &["qemu-system-x86_64", "mke2fs"])?;
     let mut run = nobody.runs(None);
     run.args(["--world", "vm"]).env("QUORATE_CACHE", &cache);
-    let output = where_nothing_is_installed(&run).output()?;
+    let output = where_nothing_is_installed(&run, &[]).output()?;
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
     let links = "firmware script kernel initrd userspace discover";
@@ -127,10 +130,10 @@ fn fresh_machine() -> Result<(), Failed> {
 }
 
 /// The command, with a view of the file system in which programs, firmware and a library of QEMU's
-/// are covered.
-fn where_nothing_is_installed(command: &Command) -> Command {
+/// are covered; and in these other namespaces.
+fn where_nothing_is_installed(command: &Command, namespaces: &[&str]) -> Command {
     let mut within = Command::new("unshare");
-    within.arg("--mount");
+    within.arg("--mount").args(namespaces);
     if !rustix::process::geteuid().is_root() {
         within.arg("--map-root-user");
     }
@@ -383,24 +386,38 @@ fn emulators(dir: &Path) -> Vec<String> {
 
 fn without_qemu() -> Result<(), Failed> {
     let nothing = tempfile::tempdir()?;
+    let mut run = run_in(nothing.path())?;
+    run.env("PATH", "/nowhere");
+    check_says_what_is_missing(&run.output()?, "apt-get: No such file")
+}
+
+fn without_network() -> Result<(), Failed> {
+    let nothing = tempfile::tempdir()?;
+    let mut run = where_nothing_is_installed(&run_in(nothing.path())?, &["--net"]);
+    check_says_what_is_missing(&run.output()?, "Failed to fetch")
+}
+
+/// A run with an empty cache in this directory.
+fn run_in(nothing: &Path) -> Result<Command, Failed> {
     // The etcd only has to be there: the run does not come to it.
-    let etcd = nothing.path().join("etcd");
+    let etcd = nothing.join("etcd");
     fs::write(&etcd, "#!/bin/sh\necho etcd Version: 3.5.16\n")?;
     fs::set_permissions(&etcd, fs::Permissions::from_mode(0o755))?;
-    let output = cli()
-        .arg("run")
-        .arg(scenario("three-members"))
-        .args(["--world", "vm", "--etcd"])
-        .arg(&etcd)
-        .env("PATH", "/nowhere")
-        .env("QUORATE_CACHE", nothing.path().join("cache"))
-        .output()?;
-    check_exit(&output, 3)?;
+    let mut run = cli();
+    run.arg("run").arg(scenario("three-members"));
+    run.args(["--world", "vm", "--etcd"]).arg(&etcd);
+    run.env("QUORATE_CACHE", nothing.join("cache"));
+    Ok(run)
+}
+
+fn check_says_what_is_missing(output: &Output, reason: &str) -> Result<(), Failed> {
+    check_exit(output, 3)?;
     let told = text(&output.stderr);
     for words in [
         "there is no qemu-system-x86_64",
         "apt install qemu-system-x86",
-        "it cannot be fetched from Debian: apt-get: ",
+        "it cannot be fetched from Debian: ",
+        reason,
     ] {
         check(told.contains(words), words, &told)?;
     }

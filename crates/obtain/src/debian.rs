@@ -234,6 +234,7 @@ Dir::Etc::sourcelist "{root}/quorate.sources";
 Dir::Etc::sourceparts "/dev/null";
 Acquire::Languages "none";
 APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
 "#
     );
     transport.iter().fold(own, |text, line| text + line + "\n")
