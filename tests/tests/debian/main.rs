@@ -46,7 +46,7 @@ const NEEDS: &[Need] = &[
     Need::Etcd("3.5"),
 ];
 
-const CASES: [Case; 2] = [
+const CASES: [Case; 3] = [
     Case {
         name: "ifupdown_and_dhclient",
         needs: NEEDS,
@@ -56,6 +56,11 @@ const CASES: [Case; 2] = [
         name: "netplan_networkd_and_resolved",
         needs: NEEDS,
         run: |dir| story::from_power_to_etcd(&NETWORKD, dir),
+    },
+    Case {
+        name: "one_member_of_three",
+        needs: NEEDS,
+        run: |dir| story::one_of_three(&IFUPDOWN, dir),
     },
 ];
 
@@ -70,7 +75,7 @@ fn main() -> ExitCode {
     // An emulated machine keeps a processor busy, and its cloud-init has timeouts of its own.
     arguments.test_threads.get_or_insert(1);
     let can_run = !arguments.list && NEEDS.iter().all(|need| need.missing().is_none());
-    let roots = [IFUPDOWN, NETWORKD];
+    let roots = [IFUPDOWN, NETWORKD, IFUPDOWN];
     let missing = CASES.iter().zip(roots).map(|(case, root)| {
         let is_wanted = can_run && !is_filtered_out(&arguments, case);
         is_wanted.then(|| root.make().err()).flatten()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use quorate_host::machine::{self as host, Bind, Init, MachineSpec};
 use quorate_host::world::monotonic_ns;
 use quorate_serve::{Event, Line};
 use quorate_tests::checks::{foreign, succeed};
@@ -21,14 +22,7 @@ use crate::root::{self, INITRD, KERNEL, REPORT, Root, TOOLS_DIR, TOOLS_LABEL};
 /// A machine with this root on its disk becomes the one member of a cluster, loses power, and is it
 /// again.
 pub(crate) fn from_power_to_etcd(root: &Root, dir: &Path) {
-    let made = root.find().expect("it was made before the case");
-    let place = Place {
-        root,
-        lab: Lab::new(dir),
-        disk: copy(&made.disk, dir),
-        tools: tools(dir),
-    };
-    let mut daemon = place.lab.serve(&place.config(&made.dir));
+    let (place, mut daemon) = Place::new(root, dir, 1);
     let watcher = place.lab.addressed(WATCHER);
 
     let (machine, addr, first) = place.power_on(&mut daemon, "first");
@@ -36,14 +30,14 @@ pub(crate) fn from_power_to_etcd(root: &Root, dir: &Path) {
     // Nothing else on this LAN has seen the machine but the servers.
     let question = format!("{NAME}.{ZONE} A");
     assert_eq!(dig(&watcher, &question).data("A"), [addr.to_string()]);
-    let member = is_healthy(&watcher, addr);
+    let member = is_healthy(&watcher, addr, &[NAME]);
     let kept = json!({ "key": "a2V5", "value": "dmFsdWU=" });
     post(&watcher, addr, "kv/put", &kept).expect("it is healthy");
     expect(machine.cut_power());
 
     let (_machine, again, second) = place.power_on(&mut daemon, "second");
     assert_eq!(again, addr);
-    assert_eq!(is_healthy(&watcher, addr), member);
+    assert_eq!(is_healthy(&watcher, addr, &[NAME]), member);
     let found = post(&watcher, addr, "kv/range", &json!({ "key": "a2V5" }));
     assert_eq!(
         found.expect("it is healthy")["kvs"][0]["value"],
@@ -51,6 +45,36 @@ pub(crate) fn from_power_to_etcd(root: &Root, dir: &Path) {
     );
     // cloud-init has told it to start once; now systemd has.
     assert_eq!(second.part("commands"), first.part("commands"));
+}
+
+/// Two machines that are ours from the first process on, and this one, are one cluster: the seeds
+/// come from one server, and neither kind knows of the other.
+pub(crate) fn one_of_three(root: &Root, dir: &Path) {
+    let (place, mut daemon) = Place::new(root, dir, 3);
+    let stations = OTHERS.map(|(host, name)| (place.lab.station(host), name));
+    let etcd = sandboxed::etcd("3.5").expect("the case needs it").etcd;
+    let power_on = |(station, name): &(Station, &str)| {
+        let bind = Bind {
+            host: etcd.clone(),
+            inside: ETCD.into(),
+            read_only: true,
+        };
+        let spec = MachineSpec {
+            hostname: "localhost".to_owned(),
+            net: &station.ns,
+            dir: dir.join(name),
+            binds: vec![bind],
+            init: Init::Agent {
+                config: json!({ "interface": "eth0" }),
+            },
+        };
+        host::Machine::power_on(&spec).expect("the kernel has namespaces")
+    };
+    let _others: Vec<_> = stations.iter().map(power_on).collect();
+    let (_machine, addr, _report) = place.power_on(&mut daemon, "one-of-three");
+    let watcher = place.lab.addressed(WATCHER);
+    let [(_, birch), (_, cedar)] = OTHERS;
+    is_healthy(&watcher, addr, &[NAME, birch, cedar]);
 }
 
 /// Where a machine stands, and what it keeps without power.
@@ -61,7 +85,20 @@ struct Place<'a> {
     tools: PathBuf,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// A new machine, and the servers for a cluster with so many members.
+    fn new(root: &'a Root, dir: &Path, members: usize) -> (Self, Daemon) {
+        let made = root.find().expect("it was made before the case");
+        let place = Self {
+            root,
+            lab: Lab::new(dir),
+            disk: copy(&made.disk, dir),
+            tools: tools(dir),
+        };
+        let daemon = place.lab.serve(&place.config(&made.dir, members));
+        (place, daemon)
+    }
+
     /// Switches the machine on, and waits until cloud-init is done. The answer is the machine, its
     /// address and its report.
     fn power_on(&self, daemon: &mut Daemon, time: &str) -> (Machine, Ipv4Addr, Report) {
@@ -109,7 +146,13 @@ impl Place<'_> {
     }
 
     /// What our configuration for such a machine is.
-    fn config(&self, boot_files: &Path) -> Value {
+    fn config(&self, boot_files: &Path, members: usize) -> Value {
+        let mut hosts = vec![(MACHINE, NAME)];
+        hosts.extend(OTHERS);
+        let hosts = hosts
+            .into_iter()
+            .map(|(host, name)| json!({ "mac": mac(host), "hostname": name, "class": "etcd" }));
+
         json!({
             "state_dir": self.lab.state_dir(),
             "dhcp": {
@@ -121,8 +164,11 @@ impl Place<'_> {
                     "domain": ZONE,
                     "dns": [SERVER],
                 }],
-                "classes": [{ "name": "etcd" }],
-                "hosts": [{ "mac": mac(MACHINE), "hostname": NAME, "class": "etcd" }],
+                "classes": [{
+                    "name": "etcd",
+                    "boot_file": format!("http://{SERVER}/seed/{{mac}}/"),
+                }],
+                "hosts": hosts.collect::<Vec<_>>(),
             },
             "dns": {
                 "listen": [format!("{SERVER}:53")],
@@ -140,15 +186,15 @@ impl Place<'_> {
                 "server": format!("{SERVER}:53"),
                 "forward_zone": ZONE,
                 "reverse_zones": [REVERSE_ZONE],
-                "services": [{ "name": "etcd", "class": "etcd", "members": 1, "set": "plain" }],
+                "services": [{ "name": "etcd", "class": "etcd", "members": members, "set": "plain" }],
             },
             "seed": {
                 "listen": format!("{SERVER}:80"),
                 "etcd": {
                     "class": "etcd",
                     "unit": {
-                        "binary": format!("{TOOLS_DIR}/etcd"),
-                        "await": format!("{TOOLS_DIR}/quorate"),
+                        "binary": ETCD,
+                        "await": host::PROGRAM,
                         "discovery_srv": ZONE,
                         "heartbeat_ms": 500,
                         "election_ms": 5000,
@@ -216,23 +262,30 @@ fn was_served(lines: &[Line]) -> Ipv4Addr {
     addr
 }
 
-/// One voter, which answers whoever asks from elsewhere. The answer is what etcd says of it.
-fn is_healthy(watcher: &Station, addr: Ipv4Addr) -> Value {
+/// These members and no others, and the one at the address answers whoever asks from elsewhere. The
+/// answer is what etcd says of them.
+fn is_healthy(watcher: &Station, addr: Ipv4Addr, names: &[&str]) -> Value {
     within(PATIENCE, "a healthy etcd", || {
         let health = ask(watcher, addr, "health", &[])?;
         (health["health"] == "true").then_some(())
     });
     let version = ask(watcher, addr, "version", &[]).expect("it is healthy");
     assert_eq!(version["etcdcluster"], "3.5.0");
-    let list = post(watcher, addr, "cluster/member/list", &json!({})).expect("it is healthy");
-    let members = list["members"].as_array().expect("a list");
-    let [member] = &members[..] else {
-        panic!("one member: {members:?}");
-    };
-    assert_eq!(member["name"], NAME);
-    let peer = format!("http://{NAME}.{ZONE}:2380");
-    assert_eq!(member["peerURLs"], json!([peer]));
-    json!([list["header"]["cluster_id"], member])
+    // A member has its name from when it has begun.
+    within(PATIENCE, "every member", || {
+        let list = post(watcher, addr, "cluster/member/list", &json!({}))?;
+        let members = list["members"].as_array().expect("a list");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut told: Vec<_> = members
+            .iter()
+            .map(|member| (text(&member["name"]), text(&member["peerURLs"][0])))
+            .collect();
+        told.sort();
+        let peer = |name: &&str| ((*name).to_owned(), format!("http://{name}.{ZONE}:2380"));
+        let expected: Vec<_> = names.iter().map(peer).collect();
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        (told == expected).then(|| json!([list["header"]["cluster_id"], members]))
+    })
 }
 
 fn post(watcher: &Station, addr: Ipv4Addr, what: &str, body: &Value) -> Option<Value> {
@@ -264,8 +317,12 @@ fn tools(dir: &Path) -> PathBuf {
     fs::create_dir(&files).expect("the test's directory is writable");
     let etcd = sandboxed::etcd("3.5").expect("the case needs it");
     let own = std::env::current_exe().expect("it is running");
-    for (from, name) in [(etcd.etcd, "etcd"), (own, "quorate")] {
-        fs::copy(from, files.join(name)).expect("the test's directory is writable");
+    for (from, path) in [(etcd.etcd, ETCD), (own, host::PROGRAM)] {
+        let below = Path::new(path).strip_prefix(TOOLS_DIR);
+        let to = files.join(below.expect("it is there on our own machines"));
+        let parent = to.parent().expect("it is below the files");
+        fs::create_dir_all(parent).expect("the test's directory is writable");
+        fs::copy(from, to).expect("the test's directory is writable");
     }
     let report = files.join(REPORT);
     fs::write(&report, SCRIPT).expect("the test's directory is writable");
@@ -331,7 +388,10 @@ const END: &str = "end";
 
 /// The kernel's check of its timer gives up when a busy host lets an emulated one come late.
 const COMMAND_LINE: &str = "root=LABEL=root console=ttyS0 no_timer_check ds=nocloud-net;s={seed}";
+/// Where machines have it that are ours from the first process on.
+const ETCD: &str = "/opt/etcd/etcd";
 const NAME: &str = "ash";
+const OTHERS: [(u8, &str); 2] = [(30, "birch"), (31, "cedar")];
 const ZONE: &str = "lab.test";
 const REVERSE_ZONE: &str = "0.77.10.in-addr.arpa";
 const MACHINE: u8 = 20;
