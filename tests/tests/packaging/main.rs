@@ -6,6 +6,7 @@
 
 mod alone;
 mod debian;
+mod dependencies;
 mod image;
 mod served;
 mod unit;
@@ -61,9 +62,19 @@ const CASES: [Case; 5] = [
 
 const SYSTEMD: &[Need] = &[Need::Program("systemd-analyze")];
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 11] = [
     check("systemd_finds_no_fault", SYSTEMD, unit::verify),
+    check(
+        "systemd_finds_no_fault_in_etcds_unit",
+        SYSTEMD,
+        unit::verify_etcd,
+    ),
     check("the_unit_is_hardened", SYSTEMD, unit::security),
+    check(
+        "what_is_linked_is_allowed",
+        &[Need::Program("cargo-deny")],
+        dependencies::are_allowed,
+    ),
     check(
         "a_wrong_key_would_be_found",
         SYSTEMD,

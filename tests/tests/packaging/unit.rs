@@ -1,8 +1,11 @@
 //! The systemd unit, as systemd's own tools see it; and the configuration that goes with it.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use quorate_boot::{EtcdUnit, Facts};
+use quorate_core::MacAddr;
 use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::read;
 use quorate_tests::stories::cli;
@@ -35,6 +38,34 @@ pub(crate) fn verify_finds_faults() {
     let wrong = read(UNIT).replace("PrivateTmp=", "PrivateTemp=");
     let said = verified(&wrong);
     assert!(said.contains("PrivateTemp"), "{said:?}");
+}
+
+/// The other unit that we write: what seeds install on machines whose systemd starts etcd.
+pub(crate) fn verify_etcd() {
+    let waits = EtcdUnit {
+        binary: PROGRAM.to_owned(),
+        discovery_srv: "closet.example".to_owned(),
+        await_peers: Some(PROGRAM.to_owned()),
+        ..EtcdUnit::default()
+    };
+    let facts = Facts {
+        mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        addr: Ipv4Addr::new(10, 20, 0, 11),
+        prefix_len: 24,
+        hostname: "ash".to_owned(),
+        domain: "closet.example".to_owned(),
+        gateway: None,
+        dns: Vec::new(),
+        instance_id: "i-1".to_owned(),
+        class: None,
+    };
+    let unit = waits.render(&facts).expect("it says how peers are found");
+    assert!(unit.contains("await-peers"), "{unit}");
+    let said = verified(&unit);
+    assert!(said.is_empty(), "{said}");
+    let wrong = unit.replace("Restart=always", "Restart=ever");
+    let said = verified(&wrong);
+    assert!(said.contains("ignoring: ever"), "{said}");
 }
 
 /// What `systemd-analyze verify` says. The program that the unit names is not installed here, so
