@@ -41,10 +41,15 @@ const CASES: [(&str, Case); 8] = [
     ),
 ];
 
+const UEFI_CASES: [(&str, Case); 2] = [
+    ("uefi_boots_over_the_network", uefi),
+    ("uefi_boots_by_http_alone", uefi_http),
+];
 /// Of Debian's packages `ovmf` and `ipxe`.
-const UEFI: [&str; 2] = [
+const UEFI: [&str; 3] = [
     "/usr/share/OVMF/OVMF_CODE_4M.fd",
     "/usr/lib/ipxe/snponly.efi",
+    "/usr/lib/ipxe/ipxe.efi",
 ];
 
 fn main() -> ExitCode {
@@ -63,8 +68,8 @@ fn main() -> ExitCode {
     };
     let has_uefi = UEFI.iter().all(|file| Path::new(file).exists());
     let no_uefi = if has_uefi { &missing } else { &no_mirror };
-    let uefi = Trial::test("uefi_boots_over_the_network", uefi);
-    trials.extend(unless(no_uefi.as_deref(), vec![uefi]));
+    let uefi = UEFI_CASES.map(|(name, case)| Trial::test(name, case));
+    trials.extend(unless(no_uefi.as_deref(), uefi.into()));
     let fresh = [
         Trial::test("a_fresh_machine_gets_qemu_from_debian", fresh_machine),
         Trial::test("without_a_network_it_says_why", without_network),
@@ -249,22 +254,25 @@ fn has_columns(said: &str, columns: &str) -> bool {
 
 /// The same world from Rust.
 fn by_program() -> Result<(), Failed> {
-    comes_by("direct", &["userspace"])
+    comes_by("direct", &["userspace"]).map(drop)
 }
 
-/// One machine passes, and comes by all these links.
-fn comes_by(boot: &str, way: &[&str]) -> Result<(), Failed> {
+/// One machine passes, and comes by all these links; answers what was on the wire.
+fn comes_by(boot: &str, way: &[&str]) -> Result<Vec<u8>, Failed> {
+    let report = tempfile::tempdir()?;
     let scenario = Scenario::builder("one machine from Rust")
         .machines(Group::etcd("n").set("boot", boot))
         .build()?
-        .world(World::Vm);
+        .world(World::Vm)
+        .report(report.path());
     let outcome = scenario.run_blocking()?;
     let told = format!("{:?}", outcome.verdict);
     check(outcome.verdict == Verdict::Pass, "a pass", &told)?;
     let lane = outcome.lanes.iter().next().ok_or("no machine")?;
     let links: Vec<_> = lane.reached.keys().map(ToString::to_string).collect();
     let has_come = way.iter().all(|link| links.iter().any(|own| own == link));
-    check(has_come, "each link of the way", &links.join(" "))
+    check(has_come, "each link of the way", &links.join(" "))?;
+    Ok(fs::read(report.path().join("capture.pcapng"))?)
 }
 
 /// Each fault happens to a machine under QEMU, and the cluster is whole again before the next.
@@ -326,9 +334,24 @@ fn certificates() -> Result<(), Failed> {
 
 /// OVMF, DHCP as architecture 7, iPXE by TFTP, and from there as any other.
 fn uefi() -> Result<(), Failed> {
-    let way = ["firmware", "script", "kernel", "initrd", "userspace"];
-    comes_by("uefi", &way)
+    check_loader(&comes_by("uefi", &BOOT_LINKS)?, true)
 }
+
+/// UEFI's HTTP boot: architecture 16, and nobody speaks TFTP.
+fn uefi_http() -> Result<(), Failed> {
+    check_loader(&comes_by("uefi-http", &BOOT_LINKS)?, false)
+}
+
+/// How the firmware got its loader.
+fn check_loader(frames: &[u8], by_tftp: bool) -> Result<(), Failed> {
+    let has = |text: &str| frames.windows(text.len()).any(|at| at == text.as_bytes());
+    // A read request ends in the mode (RFC 1350 §5).
+    let seen = (has("snponly.efi\0octet\0"), has("GET /boot/ipxe.efi "));
+    let told = format!("by TFTP: {}, by HTTP: {}", seen.0, seen.1);
+    check(seen == (by_tftp, !by_tftp), "one of the two", &told)
+}
+
+const BOOT_LINKS: [&str; 5] = ["firmware", "script", "kernel", "initrd", "userspace"];
 
 fn mixed() -> Result<(), Failed> {
     check_exit(&cli().arg("run").arg(scenario("metal-mixed")).output()?, 0)

@@ -16,8 +16,9 @@ pub struct Firmware {
     pub roms: Option<PathBuf>,
     /// UEFI: its code, and the variables of a machine that was never on.
     pub ovmf: Option<(PathBuf, PathBuf)>,
-    /// The directory of the iPXE that UEFI loads.
+    /// The directory of the iPXE that UEFI loads by TFTP, and of the one by HTTP.
     pub loaders: Option<PathBuf>,
+    pub http_loader: Option<PathBuf>,
 }
 
 /// What virtual machines need and is not here: one thing at least.
@@ -85,12 +86,20 @@ impl Firmware {
             let code = find(others, &[code], Path::is_file)?;
             Some((code, find(others, &[vars], Path::is_file)?))
         });
-        if ovmf.is_none() && boots(Boot::Uefi) {
+        if ovmf.is_none() && (boots(Boot::Uefi) || boots(Boot::UefiHttp)) {
             miss("UEFI for QEMU (OVMF)", "ovmf", None);
         }
-        let loaders = find(others, &LOADERS, |dir| dir.join(LOADER).is_file());
-        if loaders.is_none() && boots(Boot::Uefi) {
-            miss("iPXE for UEFI (snponly.efi)", "ipxe", None);
+        let with = |loader| {
+            let dir = find(others, &LOADERS, |dir| dir.join(loader).is_file())?;
+            // Where servers look for it, links of this host lead nowhere.
+            let file = dir.join(loader).canonicalize().ok()?;
+            file.parent().map(Path::to_owned)
+        };
+        let (loaders, http_loader) = (with(LOADER), with(HTTP_LOADER));
+        let no_loader = [(&loaders, Boot::Uefi), (&http_loader, Boot::UefiHttp)];
+        let no_loader = no_loader.map(|(dir, boot)| dir.is_none() && boots(boot));
+        if no_loader.contains(&true) {
+            miss("iPXE for UEFI (snponly.efi, ipxe.efi)", "ipxe", None);
         }
         match (qemu, mke2fs) {
             (Some(qemu), Some(mke2fs)) if missing.is_empty() => Ok(Self {
@@ -99,6 +108,7 @@ impl Firmware {
                 roms,
                 ovmf,
                 loaders,
+                http_loader,
             }),
             _ => Err(Missing(missing)),
         }
@@ -154,8 +164,15 @@ const OVMF: [(&str, &str); 3] = [
         "/usr/share/edk2/x64/OVMF_VARS.4m.fd",
     ),
 ];
-const LOADERS: [&str; 3] = ["/usr/lib/ipxe", "/usr/share/ipxe", "/usr/share/ipxe/x86_64"];
+/// Debian has the second one in the last, and in the first directory a link to it.
+const LOADERS: [&str; 4] = [
+    "/usr/lib/ipxe",
+    "/usr/share/ipxe",
+    "/usr/share/ipxe/x86_64",
+    "/boot",
+];
 const LOADER: &str = "snponly.efi";
+const HTTP_LOADER: &str = "ipxe.efi";
 
 #[cfg(test)]
 mod tests {

@@ -181,10 +181,11 @@ fn line(child_fd: i32) -> io::Result<(UnixStream, FdMapping)> {
 fn arguments(spec: &Spec<'_>) -> Vec<String> {
     let hardware = spec.hardware;
     let memory_mib = hardware.memory_mib.unwrap_or(spec.memory_mib);
-    let memory_mib = match hardware.boot {
+    let memory_mib = if hardware.boot.is_uefi() {
         // Less, and UEFI does not find its way to the boot loader.
-        Boot::Uefi => memory_mib.max(UEFI_MEMORY_MIB),
-        Boot::Pxe | Boot::Direct => memory_mib,
+        memory_mib.max(UEFI_MEMORY_MIB)
+    } else {
+        memory_mib
     };
     let mut line = Line(Vec::new());
     line.flags(&["-nodefaults", "-no-user-config"]);
@@ -229,7 +230,7 @@ fn arguments(spec: &Spec<'_>) -> Vec<String> {
         // QEMU writes the card's number into its own ROM file, and into no other: without it the
         // BIOS would not run it.
         Boot::Pxe => "",
-        Boot::Uefi | Boot::Direct => ",romfile=",
+        Boot::Uefi | Boot::UefiHttp | Boot::Direct => ",romfile=",
     };
     // The firmware passes over a disk on which there is nothing to start.
     let (network, on_disk) = if hardware.install { (2, 1) } else { (1, 2) };
@@ -270,13 +271,13 @@ impl Line {
     /// What the machine begins with.
     fn boot(&mut self, spec: &Spec<'_>) {
         match (spec.hardware.boot, &spec.firmware.ovmf) {
-            (Boot::Pxe, _) | (Boot::Uefi, None) => {}
+            (Boot::Pxe, _) | (Boot::Uefi | Boot::UefiHttp, None) => {}
             (Boot::Direct, _) => {
                 self.option("-kernel", spec.kernel.display().to_string());
                 self.option("-initrd", spec.initrd.display().to_string());
                 self.option("-append", spec.cmdline);
             }
-            (Boot::Uefi, Some((code, _))) => {
+            (boot @ (Boot::Uefi | Boot::UefiHttp), Some((code, _))) => {
                 let code = escaped(&code.display().to_string());
                 let vars = escaped(&spec.vars.display().to_string());
                 self.option(
@@ -286,6 +287,10 @@ impl Line {
                 self.option("-drive", format!("if=pflash,unit=1,format=raw,file={vars}"));
                 // It tries IPv6 first otherwise, for half a minute.
                 self.option("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n");
+                if boot == Boot::UefiHttp {
+                    // PXE before HTTP.
+                    self.option("-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n");
+                }
             }
         }
     }

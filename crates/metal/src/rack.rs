@@ -10,7 +10,7 @@ use quorate_host::lan::Lan;
 use quorate_host::world::monotonic_ns;
 use quorate_host::world::rack::{Install, Namespaces, NetBoot, PoweredOn, Rack};
 use quorate_image::{Disk, Image};
-use quorate_scenario::story::{Boot, Hardware, Machine as Role};
+use quorate_scenario::story::{Hardware, Machine as Role};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -127,7 +127,7 @@ impl Metal {
             (None, true) => return Err(io::Error::other("there is no image to install")),
             (_, false) => disk::make(&self.files.firmware.mke2fs, &bay.disk())?,
         }
-        if let (Boot::Uefi, Some((_, vars))) = (bay.hardware.boot, &self.files.firmware.ovmf) {
+        if let (true, Some((_, vars))) = (bay.hardware.boot.is_uefi(), &self.files.firmware.ovmf) {
             fs::copy(vars, bay.vars())?;
         }
         Ok(bay)
@@ -210,6 +210,7 @@ impl Rack for Metal {
             .filter_map(|file| file.parent().map(Path::to_owned))
             .collect();
         dirs.extend(firmware.loaders.clone());
+        dirs.extend(firmware.http_loader.clone());
         dirs.dedup();
         Some(NetBoot {
             dirs,

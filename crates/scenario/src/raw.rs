@@ -252,8 +252,21 @@ pub enum Boot {
     Pxe,
     /// UEFI, DHCP, iPXE by TFTP, and then likewise.
     Uefi,
+    /// UEFI, DHCP, iPXE by HTTP, and then likewise: UEFI's HTTP boot.
+    #[serde(rename = "uefi-http")]
+    UefiHttp,
     /// The hypervisor puts kernel and initrd into memory.
     Direct,
+}
+
+impl Boot {
+    /// Its firmware is UEFI.
+    pub const fn is_uefi(self) -> bool {
+        match self {
+            Self::Uefi | Self::UefiHttp => true,
+            Self::Pxe | Self::Direct => false,
+        }
+    }
 }
 
 /// What a machine is for.

@@ -38,7 +38,7 @@ impl Check {
         };
         if group.boot == raw::Boot::Direct {
             let message = "a machine that is started with its kernel in memory cannot be installed";
-            let help = "write boot = \"pxe\" or \"uefi\", or leave `install` out";
+            let help = "write boot = \"pxe\", \"uefi\" or \"uefi-http\", or leave `install` out";
             self.problem(written.span(), message.to_owned(), help);
         }
         true
