@@ -127,12 +127,11 @@ fn a_machine_whose_installation_was_cut_short_is_installed_later() {
 #[test]
 fn a_value_that_is_gone_or_was_never_looked_for() {
     let mut whole = installed();
-    whole.evidence.kept[4].failed = Some("n2 has no key quorate/kept/n2".to_owned());
-    whole.finds(
-        Link::Writes,
-        Some("n2"),
-        "written through n2 before is not there",
-    );
+    whole.evidence.kept[3].failed = Some("timeout".to_owned());
+    let words = "written through n2 before is not there";
+    whole.finds(Link::Writes, Some("n1"), words);
+    whole.evidence.kept[4] = Write::looked_for(("n2", "n2"), ("key", "value"), Ok(()), || Ok(None));
+    whole.proves(Link::Writes, Some("n2"), words);
     whole.story.expect.data_kept = false;
     assert_eq!(whole.judge(), []);
     let mut whole = installed();
