@@ -33,7 +33,7 @@ const FOR_SIM: [&str; 7] = [
 ];
 
 /// Stories with virtual machines, which `tests/vm.rs` tells.
-const FOR_VM: [&str; 3] = ["metal-faults", "metal-install", "metal-mixed"];
+const FOR_VM: [&str; 4] = ["metal-faults", "metal-install", "metal-mixed", "metal-uefi"];
 
 type Case = fn() -> Result<(), Failed>;
 

@@ -41,9 +41,10 @@ const CASES: [(&str, Case); 8] = [
     ),
 ];
 
-const UEFI_CASES: [(&str, Case); 2] = [
+const UEFI_CASES: [(&str, Case); 3] = [
     ("uefi_boots_over_the_network", uefi),
     ("uefi_boots_by_http_alone", uefi_http),
+    ("uefi_machines_are_installed_once_too", installed_by_uefi),
 ];
 /// Of Debian's packages `ovmf` and `ipxe`.
 const UEFI: [&str; 3] = [
@@ -193,11 +194,19 @@ fn cache_for_anybody(cache: &Path, but: &[&str]) -> Result<(), Failed> {
 /// From empty disks to a cluster, and from there over a power cut: what the verdict says is looked
 /// at in what was observed, and in what etcd itself has written.
 fn installed() -> Result<(), Failed> {
+    install("metal-install", &["n1", "n2", "n3"])
+}
+
+/// The same with UEFI: the first time by TFTP or by HTTP, and from then on by what is on the disk.
+fn installed_by_uefi() -> Result<(), Failed> {
+    install("metal-uefi", &["n1", "n2"])
+}
+
+fn install(story: &str, machines: &[&str]) -> Result<(), Failed> {
     let report = tempfile::tempdir()?;
-    let story = scenario("metal-install");
     let output = cli()
         .arg("run")
-        .arg(story)
+        .arg(scenario(story))
         .args(["--world", "vm", "--report"])
         .arg(report.path())
         .output()?;
@@ -210,7 +219,7 @@ fn installed() -> Result<(), Failed> {
     let note = told["notes"][0].as_str().unwrap_or_default();
     check(note.starts_with("virtual machines "), "how they run", note)?;
     let events = fs::read_to_string(report.path().join("events.jsonl"))?;
-    for machine in ["n1", "n2", "n3"] {
+    for machine in machines {
         let own = |what: &str| -> Vec<&str> {
             let named = format!("\"machine\":\"{machine}\"");
             let lines = events.lines().filter(|line| line.contains(&named));

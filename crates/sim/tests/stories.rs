@@ -10,7 +10,7 @@ use quorate_scenario::{Link, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 /// What the world `host` says of each story.
-const STORIES: [(&str, Option<Link>); 27] = [
+const STORIES: [(&str, Option<Link>); 28] = [
     ("avalanche", None),
     ("containers-30", None),
     ("discovery-service-power-loss", Some(Link::Etcd)),
@@ -24,6 +24,7 @@ const STORIES: [(&str, Option<Link>); 27] = [
     ("metal-faults", None),
     ("metal-install", None),
     ("metal-mixed", None),
+    ("metal-uefi", None),
     ("old-etcd", None),
     ("one-machine", None),
     ("power-cycle", None),
