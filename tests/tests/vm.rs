@@ -77,6 +77,8 @@ fn main() -> ExitCode {
     ];
     trials.extend(unless(no_mirror.as_deref(), fresh.into()));
     trials.push(Trial::test("without_qemu_it_says_what_to_do", without_qemu));
+    let ends = Trial::test("a_qemu_that_ends_is_named_when_it_does", ending_qemu);
+    trials.extend(unless(missing.as_deref(), vec![ends]));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -421,6 +423,24 @@ fn without_qemu() -> Result<(), Failed> {
     let mut run = run_in(nothing.path())?;
     run.env("PATH", "/nowhere");
     check_says_what_is_missing(&run.output()?, "apt-get: No such file")
+}
+
+/// Nothing else happens then, and nobody waits until the machine should have had its address.
+fn ending_qemu() -> Result<(), Failed> {
+    let path = tempfile::tempdir()?;
+    let qemu = path.path().join("qemu-system-x86_64");
+    fs::write(&qemu, "#!/bin/sh\necho no such machine >&2\nexit 7\n")?;
+    fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755))?;
+    let mut all = path.path().as_os_str().to_owned();
+    all.push(":");
+    all.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut run = cli();
+    run.arg("run").arg(scenario("one-machine"));
+    let output = run.args(["--world", "vm"]).env("PATH", all).output()?;
+    check_exit(&output, 3)?;
+    let told = text(&output.stderr);
+    let words = "QEMU ended with exit status: 7\n  no such machine";
+    check(told.contains(words), words, &told)
 }
 
 fn without_network() -> Result<(), Failed> {

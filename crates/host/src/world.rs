@@ -280,6 +280,16 @@ impl<R: Rack> HostWorld<R> {
             .collect()
     }
 
+    /// An error when a part of the world has ended by itself.
+    fn still_runs(&mut self) -> Result<(), WorldError> {
+        if let Some(servers) = &mut self.servers {
+            let running = servers.still_run();
+            running.map_err(|error| broken("the servers", &error))?;
+        }
+        let running = self.rack.check();
+        running.map_err(|error| broken("a machine", &error))
+    }
+
     fn observation(&self, (at_ns, machine, what): Told) -> Observation {
         let at = Instant::from_nanos(at_ns.saturating_sub(self.began_ns));
         Observation { at, machine, what }
@@ -374,28 +384,22 @@ impl<R: Rack> World for HostWorld<R> {
     }
 
     async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
-        let first = match self.told.recv_timeout(until.since(self.now())) {
-            Ok(told) => told,
-            Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
-            Err(RecvTimeoutError::Disconnected) => unreachable!("this world holds a sender"),
+        let first = loop {
+            let next = until.min(self.now() + LOOK_EVERY);
+            match self.told.recv_timeout(next.since(self.now())) {
+                Ok(told) => break Some(told),
+                Err(RecvTimeoutError::Timeout) if next == until => break None,
+                // What has ended says nothing more.
+                Err(RecvTimeoutError::Timeout) => self.still_runs()?,
+                Err(RecvTimeoutError::Disconnected) => unreachable!("this world holds a sender"),
+            }
         };
-        let mut seen = vec![first];
-        seen.extend(self.told.try_iter());
+        let mut seen: Vec<_> = first.into_iter().chain(self.told.try_iter()).collect();
         // Threads race with each other, the shared clock does not.
         seen.sort_by_key(|(at, ..)| *at);
-        let seen: Vec<_> = seen
-            .into_iter()
-            .map(|told| self.observation(told))
-            .collect();
-        if let Some(servers) = &mut self.servers {
-            servers
-                .still_run()
-                .map_err(|error| broken("the servers", &error))?;
-        }
-        self.rack
-            .check()
-            .map_err(|error| broken("a machine", &error))?;
-        Ok(seen)
+        self.still_runs()?;
+        let seen = seen.into_iter().map(|told| self.observation(told));
+        Ok(seen.collect())
     }
 
     async fn write(&mut self) -> Result<(), WorldError> {
@@ -451,6 +455,8 @@ pub fn monotonic_ns() -> u64 {
 
 /// Locally administered, and none of the machines'.
 const SERVER_MAC: MacAddr = MacAddr([0x02, 0x71, 0xff, 0xff, 0xff, 0xfe]);
+/// How long something may have ended before it is seen, when nothing else is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The first DHCP retransmission. RFC 2131 §4.1 has 4 s, for 10 Mb/s networks of its day.
 pub(crate) const FIRST_RETRY_MS: u64 = 1_000;
 /// The first release whose etcd has no v2 store, and so no registry.
