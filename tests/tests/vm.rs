@@ -436,7 +436,14 @@ fn ending_qemu() -> Result<(), Failed> {
     all.push(std::env::var_os("PATH").unwrap_or_default());
     let mut run = cli();
     run.arg("run").arg(scenario("one-machine"));
-    let output = run.args(["--world", "vm"]).env("PATH", all).output()?;
+    run.args(["--world", "vm"]).env("PATH", all);
+    let mut child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    // The story's own limit is three minutes.
+    let ended = wait_for(Duration::from_secs(60), || child.try_wait().transpose());
+    if ended.is_none() {
+        child.kill()?;
+    }
+    let output = child.wait_with_output()?;
     check_exit(&output, 3)?;
     let told = text(&output.stderr);
     let words = "QEMU ended with exit status: 7\n  no such machine";
