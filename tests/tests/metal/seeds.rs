@@ -79,12 +79,13 @@ fn answer(mut stream: TcpStream, disk: &Disk, seeds: Seeds) -> io::Result<()> {
 }
 
 /// A cluster of one, which asks nobody; its timing is for machines without hardware of their own.
+/// A machine that has nothing but its memory has no file system at /var/lib to tell of.
 const USER_DATA: &str = r#"#cloud-config
 write_files:
 - path: /etc/systemd/system/etcd.service
   content: |
     [Service]
-    ExecStartPre=/bin/busybox df -k /var/lib
+    ExecStartPre=-/bin/busybox df -k /var/lib
     ExecStart=/opt/etcd/etcd --name n1 --data-dir /var/lib/etcd \
       --heartbeat-interval 500 --election-timeout 5000 \
       --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
