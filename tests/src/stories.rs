@@ -4,6 +4,7 @@
 //! the command line when [`is_command_line`].
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -90,6 +91,19 @@ pub fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
         Ok(())
     } else {
         Err(format!("expected {expected}, got {told}").into())
+    }
+}
+
+/// What a run says. One that is inconclusive says nothing of what is tested, only that this host was
+/// too slow just then: it is told once more.
+///
+/// # Errors
+/// When the program cannot be started.
+pub fn conclusive(run: &mut Command) -> io::Result<Output> {
+    let output = run.output()?;
+    match output.status.code() {
+        Some(INCONCLUSIVE) => run.output(),
+        Some(_) | None => Ok(output),
     }
 }
 
@@ -193,6 +207,26 @@ impl Nobody {
 }
 
 /// Set for a child that shall be the command line.
+/// The exit code for that.
+const INCONCLUSIVE: i32 = 4;
 const AS_CLI: &str = "QUORATE_TEST_AS_CLI";
 const NOBODY: &str = "65534";
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_told_once_more_when_it_is_inconclusive_and_then_only() {
+        for (code, times) in [(0, 1), (1, 1), (3, 1), (4, 2)] {
+            let dir = tempfile::tempdir().unwrap();
+            let script = format!("echo >>told; exit {code}");
+            let mut run = Command::new("sh");
+            let output = conclusive(run.args(["-c", &script]).current_dir(dir.path())).unwrap();
+            assert_eq!(output.status.code(), Some(code));
+            let told = fs::read_to_string(dir.path().join("told")).unwrap();
+            assert_eq!(told.len(), times, "{code}");
+        }
+    }
+}

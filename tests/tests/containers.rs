@@ -15,8 +15,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use quorate_lab::engine::LABEL;
 use quorate_lab::{Engine, Image};
 use quorate_tests::stories::{
-    self, Nobody, check, check_empty, check_exit, cli, fetched_etcd, is_command_line, scenario,
-    text, unless, wait_for,
+    self, Nobody, check, check_empty, check_exit, cli, conclusive, fetched_etcd, is_command_line,
+    scenario, text, unless, wait_for,
 };
 use testcontainers::GenericBuildableImage;
 use testcontainers::bollard::Docker;
@@ -91,7 +91,7 @@ fn contained(file: &Path, temp: &Path) -> Command {
 
 fn run(file: &Path, more: &[&str]) -> Result<Output, Failed> {
     let temp = tempfile::tempdir()?;
-    Ok(contained(file, temp.path()).args(more).output()?)
+    Ok(conclusive(contained(file, temp.path()).args(more))?)
 }
 
 /// A file of `scenarios/` is told to containers as it is.

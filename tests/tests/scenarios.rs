@@ -16,8 +16,8 @@ use std::time::Duration;
 use left::{Host, Process};
 use libtest_mimic::{Arguments, Failed, Trial};
 use quorate_tests::stories::{
-    self, Nobody, check, check_empty, check_exit, cli, is_command_line, scenario, scenarios, text,
-    unless, wait_for,
+    self, Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario,
+    scenarios, text, unless, wait_for,
 };
 
 /// Stories that the tests of the world `sim` tell: so many processes would starve a small host,
@@ -131,11 +131,9 @@ fn story_files() -> Vec<PathBuf> {
 /// printed is in the test's message.
 fn run(file: &Path) -> Result<Output, Failed> {
     let temp = tempfile::tempdir()?;
-    Ok(cli()
-        .arg("run")
-        .arg(file)
-        .env("TMPDIR", temp.path())
-        .output()?)
+    let mut run = cli();
+    run.arg("run").arg(file).env("TMPDIR", temp.path());
+    Ok(conclusive(&mut run)?)
 }
 
 /// How the first line of a story that is told to fail begins; the others end with PASS.
@@ -182,7 +180,7 @@ fn an_ordinary_user_needs_no_root() -> Result<(), Failed> {
         // Then every other test here has shown it.
         return Ok(());
     }
-    check_exit(&Nobody::new()?.runs(None).output()?, 0)
+    check_exit(&conclusive(&mut Nobody::new()?.runs(None))?, 0)
 }
 
 /// After a run no process, namespace, mount, interface or file of it is left; whatever ended it.

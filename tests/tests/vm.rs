@@ -15,8 +15,8 @@ use quorate::{Group, Scenario, Verdict, World};
 use quorate_obtain::Silent;
 use quorate_obtain::debian::packages::{Wanted, packages};
 use quorate_tests::stories::{
-    self, Nobody, check, check_empty, check_exit, cli, is_command_line, scenario, text, unless,
-    wait_for,
+    self, Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario, text,
+    unless, wait_for,
 };
 use serde_json::Value;
 
@@ -101,11 +101,9 @@ fn three_members() -> Result<(), Failed> {
     let nobody = Nobody::new()?;
     let cache = nobody.home().join("cache");
     cache_for_anybody(&cache, &[])?;
-    let output = nobody
-        .runs(None)
-        .args(["--world", "vm"])
-        .env("QUORATE_CACHE", &cache)
-        .output()?;
+    let mut run = nobody.runs(None);
+    run.args(["--world", "vm"]).env("QUORATE_CACHE", &cache);
+    let output = conclusive(&mut run)?;
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
     let links = "firmware script kernel initrd userspace discover ack name seed srv etcd";
@@ -124,7 +122,7 @@ fn fresh_machine() -> Result<(), Failed> {
     cache_for_anybody(&cache, &["qemu-system-x86_64", "mke2fs"])?;
     let mut run = nobody.runs(None);
     run.args(["--world", "vm"]).env("QUORATE_CACHE", &cache);
-    let output = where_nothing_is_installed(&run, &[]).output()?;
+    let output = conclusive(&mut where_nothing_is_installed(&run, &[]))?;
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
     let links = "firmware script kernel initrd userspace discover";
@@ -206,12 +204,10 @@ fn installed_by_uefi() -> Result<(), Failed> {
 
 fn install(story: &str, machines: &[&str]) -> Result<(), Failed> {
     let report = tempfile::tempdir()?;
-    let output = cli()
-        .arg("run")
-        .arg(scenario(story))
-        .args(["--world", "vm", "--report"])
-        .arg(report.path())
-        .output()?;
+    let mut run = cli();
+    run.arg("run").arg(scenario(story));
+    run.args(["--world", "vm", "--report"]).arg(report.path());
+    let output = conclusive(&mut run)?;
     check_exit(&output, 0)?;
     let said = text(&output.stdout);
     let links = "initrd installer installed userspace discover";
@@ -290,7 +286,7 @@ fn comes_by(boot: &str, way: &[&str]) -> Result<Vec<u8>, Failed> {
 fn faults() -> Result<(), Failed> {
     let mut run = cli();
     run.arg("run").arg(scenario("metal-faults"));
-    let output = run.args(["--world", "vm", "--verbose"]).output()?;
+    let output = conclusive(run.args(["--world", "vm", "--verbose"]))?;
     check_exit(&output, 0)?;
     let told = text(&output.stderr);
     let mut rest = told.as_str();
@@ -365,7 +361,10 @@ fn check_loader(frames: &[u8], by_tftp: bool) -> Result<(), Failed> {
 const BOOT_LINKS: [&str; 5] = ["firmware", "script", "kernel", "initrd", "userspace"];
 
 fn mixed() -> Result<(), Failed> {
-    check_exit(&cli().arg("run").arg(scenario("metal-mixed")).output()?, 0)
+    check_exit(
+        &conclusive(cli().arg("run").arg(scenario("metal-mixed")))?,
+        0,
+    )
 }
 
 /// QEMU's own processes end with the runner, however that ends.
