@@ -363,12 +363,13 @@ fn expect<T>(outcome: Result<T, Failed>) -> T {
     outcome.unwrap_or_else(|failed| panic!("{}", failed.message().unwrap_or_default()))
 }
 
-/// Everything that a person would look at.
+/// Everything that a person would look at. A power cut may leave zeros in a log, which is text all the
+/// same.
 const SCRIPT: &str = r#"#!/bin/sh
 part() { echo "== $1"; shift; "$@" 2>&1; }
 part status cloud-init status --wait --long
 part result cat /run/cloud-init/result.json
-part warnings grep -E ' - [a-z_A-Z0-9.]+\[(WARNING|ERROR|CRITICAL)\]|Traceback' /var/log/cloud-init.log
+part warnings grep -aE ' - [a-z_A-Z0-9.]+\[(WARNING|ERROR|CRITICAL)\]|Traceback' /var/log/cloud-init.log
 part hostname hostname
 part fqdn hostname --fqdn
 part addresses sh -c "ip -4 -o address show scope global | awk '{ print \$4 }'"
