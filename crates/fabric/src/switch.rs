@@ -15,6 +15,7 @@
 //! sender, the rules between the two ports, the link of the receiver. Deadlines that a late
 //! driver meets together are worked off in their order and each at its own time.
 
+mod counters;
 mod flight;
 mod judge;
 
@@ -27,6 +28,7 @@ use quorate_core::{Deadline, Instant, MacAddr, Seed};
 use crate::frame;
 use crate::link::{Faults, Pipe, Transit};
 use crate::rule::{self, Rule, RuleId, Rules, Verdict};
+pub use counters::Counters;
 use flight::{Body, Flights, Leg, Stage};
 pub use judge::Judge;
 use judge::{AsDrawn, Course};
@@ -69,30 +71,6 @@ pub struct Passage {
     /// The copies that were dropped now, with the port each was meant for; `None` when it was
     /// lost before the switch knew.
     pub drops: Vec<(Option<PortId>, DropReason)>,
-}
-
-/// What a switch has done so far. At any moment
-/// `received + copied + duplicated = delivered + dropped() + filtered + in flight`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames taken from ports.
-    pub received: u64,
-    /// Copies made because a frame went to several ports.
-    pub copied: u64,
-    /// Copies made by a fault.
-    pub duplicated: u64,
-    /// Frames with a bit flipped by a fault.
-    pub corrupted: u64,
-    /// Frames given to ports.
-    pub delivered: u64,
-    /// Frames with no port to go to but the one they came from.
-    pub filtered: u64,
-    pub malformed: u64,
-    pub link_down: u64,
-    pub lost: u64,
-    pub queue_full: u64,
-    pub cut_off: u64,
-    pub overflowed: u64,
 }
 
 /// The most frames that may be under way at once.
@@ -486,29 +464,8 @@ impl Switch {
     }
 
     fn drop(&mut self, to: Option<PortId>, reason: DropReason, course: &mut Course<'_>) {
-        let counters = &mut self.counters;
-        let count = match reason {
-            DropReason::Malformed => &mut counters.malformed,
-            DropReason::LinkDown => &mut counters.link_down,
-            DropReason::Lost => &mut counters.lost,
-            DropReason::QueueFull => &mut counters.queue_full,
-            DropReason::Rule(_) => &mut counters.cut_off,
-            DropReason::Overflow => &mut counters.overflowed,
-        };
-        *count += 1;
+        *self.counters.of(reason) += 1;
         course.passage.drops.push((to, reason));
-    }
-}
-
-impl Counters {
-    /// Frames and copies that went no further, for whatever reason.
-    pub fn dropped(&self) -> u64 {
-        self.malformed
-            + self.link_down
-            + self.lost
-            + self.queue_full
-            + self.cut_off
-            + self.overflowed
     }
 }
 

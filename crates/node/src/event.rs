@@ -5,6 +5,7 @@
 
 use std::net::Ipv4Addr;
 
+use quorate_dhcp::client::Configuration;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::EnvironmentFile;
@@ -166,6 +167,22 @@ pub struct Lease {
     pub dns: Vec<Ipv4Addr>,
     pub lease_secs: u32,
     pub boot_file: Option<String>,
+}
+
+impl From<&Configuration> for Lease {
+    fn from(configuration: &Configuration) -> Self {
+        Self {
+            addr: configuration.addr,
+            prefix_len: configuration.prefix_len,
+            server: configuration.server,
+            hostname: configuration.hostname.clone(),
+            domain: configuration.domain.clone(),
+            routers: configuration.routers.clone(),
+            dns: configuration.dns.clone(),
+            lease_secs: configuration.lease_secs,
+            boot_file: configuration.boot_file.clone(),
+        }
+    }
 }
 
 /// Which command of a unit a process runs.

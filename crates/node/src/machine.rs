@@ -212,7 +212,7 @@ impl Node {
     }
 
     fn handle_lease(&mut self, configuration: Configuration) {
-        self.queue.event(Event::Leased(lease(&configuration)));
+        self.queue.event(Event::Leased(Lease::from(&configuration)));
         match self.state {
             State::Off | State::PoweringOff => return,
             State::Leasing | State::Configuring { .. } | State::FetchingSeed(_) => {
@@ -493,20 +493,6 @@ impl Engine for Node {
         [self.client.poll_timeout(), self.supervisor.poll_timeout()]
             .into_iter()
             .fold(own, Deadline::earliest)
-    }
-}
-
-fn lease(configuration: &Configuration) -> Lease {
-    Lease {
-        addr: configuration.addr,
-        prefix_len: configuration.prefix_len,
-        server: configuration.server,
-        hostname: configuration.hostname.clone(),
-        domain: configuration.domain.clone(),
-        routers: configuration.routers.clone(),
-        dns: configuration.dns.clone(),
-        lease_secs: configuration.lease_secs,
-        boot_file: configuration.boot_file.clone(),
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! It takes minutes, so it is kept in cargo's target directory until its recipe changes.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -89,9 +90,8 @@ impl Root {
         for (name, to) in [("vmlinuz-", KERNEL), ("initrd.img-", INITRD)] {
             let files = fs::read_dir(&boot).map_err(|error| error.to_string())?;
             let mut files = files.filter_map(Result::ok).map(|entry| entry.path());
-            let has_name =
-                |path: &PathBuf| path.file_name()?.to_str()?.starts_with(name).then_some(());
-            let file = files.find(|path| has_name(path).is_some());
+            let has_name = |file: &OsStr| file.to_string_lossy().starts_with(name);
+            let file = files.find(|path| path.file_name().is_some_and(has_name));
             let file = file.ok_or_else(|| format!("there is no {name} in /boot"))?;
             fs::rename(file, dir.join(to)).map_err(|error| error.to_string())?;
         }
