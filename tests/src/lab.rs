@@ -13,10 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use quorate_core::{MacAddr, Seed};
+use quorate_daemon::{Event, Line, control_path};
 use quorate_host::lan::{Lan, LanOptions, MACHINE_INTERFACE, Port};
 use quorate_host::netns::NetNs;
 use quorate_netlink::Netlink;
-use quorate_serve::{Event, Line, control_path};
 use serde_json::Value;
 
 use crate::sandboxed::program;

@@ -12,8 +12,8 @@ use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use quorate_lab::engine::LABEL;
-use quorate_lab::{Engine, Image};
+use quorate_container::engine::LABEL;
+use quorate_container::{Engine, Image};
 use quorate_tests::stories::{
     self, Nobody, check, check_empty, check_exit, cli, conclusive, fetched_etcd, is_command_line,
     scenario, text, unless, wait_for,

@@ -1,7 +1,7 @@
 //! What the README tells people to write is what quorate reads.
 
+use quorate_daemon::{Config, ServeError};
 use quorate_scenario::Story;
-use quorate_serve::{Config, ServeError};
 use quorate_tests::read;
 
 #[test]
@@ -30,7 +30,7 @@ fn its_servers_would_run_on_their_machine() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let ended = runtime.block_on(quorate_serve::run(config, std::future::pending(), |_| {}));
+    let ended = runtime.block_on(quorate_daemon::run(config, std::future::pending(), |_| {}));
     assert!(matches!(ended, Err(ServeError::Socket { .. })), "{ended:?}");
 }
 

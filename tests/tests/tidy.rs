@@ -12,8 +12,20 @@ use serde_json::Value;
 
 /// Crates that do nothing but compute: no socket, clock, task, thread or ambient random number.
 const PURE: [&str; 14] = [
-    "boot", "core", "ddns", "dhcp", "dns", "etcd", "fabric", "hollow", "node", "peers", "scenario",
-    "services", "sim", "stage",
+    "await-peers",
+    "boot",
+    "core",
+    "ddns",
+    "dhcp",
+    "dns",
+    "etcd",
+    "fabric",
+    "hollow",
+    "node",
+    "scenario",
+    "server",
+    "sim",
+    "world",
 ];
 
 /// What a pure crate could do more with.

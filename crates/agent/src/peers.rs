@@ -1,4 +1,4 @@
-//! Waits for an etcd member's peers, on a real kernel: the driver of [`quorate_peers`].
+//! Waits for an etcd member's peers, on a real kernel: the driver of [`quorate_await_peers`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use quorate_await_peers::{Awaiting, Command, Config, Event, Probe, Ready, Reason, Verdict, hosts};
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Seed, StreamId};
-use quorate_peers::{Awaiting, Command, Config, Event, Probe, Ready, Reason, Verdict, hosts};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::driver::{monotonic, now};

@@ -35,7 +35,7 @@ pub const HIDDEN_VERB: &str = "__machine";
 pub const BEFORE_MAIN: &str = "QUORATE_BEFORE_MAIN";
 
 /// Where this program lies in every machine.
-pub const PROGRAM: &str = quorate_stage::servers::QUORATE_INSIDE;
+pub const PROGRAM: &str = quorate_world::servers::QUORATE_INSIDE;
 
 /// A machine to power on.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use quorate_elf::{Program, strip};
-use quorate_stage::servers::{ETCD_INSIDE, QUORATE_INSIDE};
+use quorate_world::servers::{ETCD_INSIDE, QUORATE_INSIDE};
 
 use crate::Kernel;
 use crate::cpio::Cpio;

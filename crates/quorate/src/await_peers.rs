@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use quorate_agent::{AwaitPeers, Awaited};
+use quorate_await_peers::{Config, Verdict};
 use quorate_etcd::PeerUrl;
-use quorate_peers::{Config, Verdict};
 
 use crate::cli::AwaitPeersArgs;
 use crate::exit;

@@ -53,8 +53,8 @@ extern "C" fn take_part() {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGPIPE, Arc::default());
     let code: u8 = if is(machine::HIDDEN_VERB) {
         machine::main(agent)
-    } else if is(quorate_lab::HIDDEN_VERB) {
-        quorate_lab::main(agent)
+    } else if is(quorate_container::HIDDEN_VERB) {
+        quorate_container::main(agent)
     } else if is(inside::HIDDEN_VERB) {
         inside::main()
     } else if is("serve") {

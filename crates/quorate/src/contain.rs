@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use quorate_lab::{Containers, Disks, Engine, EngineError, Image, Site};
+use quorate_container::{Containers, Disks, Engine, EngineError, Image, Site};
 use quorate_scenario::Story;
 use rustix::fs::{Access, access, statvfs};
 

@@ -7,16 +7,16 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use quorate_container::EngineError;
 use quorate_core::Seed;
 use quorate_host::sandbox;
 use quorate_host::world::rack::{Namespaces, Rack};
 use quorate_host::world::{HostWorld, Options};
-use quorate_lab::EngineError;
-use quorate_metal::{Accelerator, Metal};
 use quorate_obtain::Progress as _;
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::hardware::Virtual;
 use quorate_scenario::{Story, WorldError};
+use quorate_vm::{Accelerator, Metal};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub(crate) enum Machines {
     /// Virtual machines, all of them or those that the story says; the others in namespaces.
     Virtual {
         etcd: Etcd,
-        files: Box<quorate_metal::Files>,
+        files: Box<quorate_vm::Files>,
         all: bool,
     },
 }

@@ -8,7 +8,7 @@
 //!
 //! Three hidden verbs come before everything else. Two make namespaces and so need a process with
 //! one thread: [`quorate_host::machine::HIDDEN_VERB`] is a machine of the world `host`,
-//! [`inside::HIDDEN_VERB`] is a run within its sandbox. [`quorate_lab::HIDDEN_VERB`] is PID 1 of
+//! [`inside::HIDDEN_VERB`] is a run within its sandbox. [`quorate_container::HIDDEN_VERB`] is PID 1 of
 //! a container.
 #![expect(
     clippy::print_stdout,
@@ -75,8 +75,8 @@ pub fn main() -> ExitCode {
     if verb == quorate_host::machine::HIDDEN_VERB {
         return quorate_host::machine::main(agent);
     }
-    if verb == quorate_lab::HIDDEN_VERB {
-        return quorate_lab::main(agent);
+    if verb == quorate_container::HIDDEN_VERB {
+        return quorate_container::main(agent);
     }
     if verb == inside::HIDDEN_VERB {
         return inside::main();
@@ -113,7 +113,7 @@ pub fn is_part_of_run() -> bool {
     let verb = std::env::args().nth(1).unwrap_or_default();
     let is_verb = [
         quorate_host::machine::HIDDEN_VERB,
-        quorate_lab::HIDDEN_VERB,
+        quorate_container::HIDDEN_VERB,
         inside::HIDDEN_VERB,
         "serve",
         "node",

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use quorate_image::disk::DATA_MIB;
 use quorate_image::{ImageError, Kernel, Request, SUITE, build, build_disk};
-use quorate_metal::{Files, Firmware, Thing};
 use quorate_obtain::Progress;
 use quorate_obtain::debian::packages::{Wanted, packages};
 use quorate_scenario::Story;
 use quorate_scenario::hardware::Virtual;
+use quorate_vm::{Files, Firmware, Thing};
 
 use crate::cli::World;
 use crate::inside::{Etcd, Machines};

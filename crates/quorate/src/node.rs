@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quorate_agent::{Config, Datasource};
 use quorate_boot::{QuoteError, quote};
-use quorate_stage::servers::QUORATE_INSIDE;
+use quorate_world::servers::QUORATE_INSIDE;
 use rustix::process::{Pid, getpid};
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};

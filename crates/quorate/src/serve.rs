@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use quorate_serve::{Config, Event, Line, ServeError};
+use quorate_daemon::{Config, Event, Line, ServeError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Format, ServeArgs};
@@ -31,7 +31,7 @@ pub(crate) fn run<T: From<u8>>(args: &ServeArgs) -> T {
         }
     };
     let format = args.format;
-    match runtime.block_on(quorate_serve::run(config, stop(), |line| {
+    match runtime.block_on(quorate_daemon::run(config, stop(), |line| {
         tell(line, format)
     })) {
         Ok(()) => T::from(0),
@@ -48,7 +48,7 @@ pub(crate) fn run<T: From<u8>>(args: &ServeArgs) -> T {
 
 /// Says whether these servers would start, as far as the file decides it.
 fn check<T: From<u8>>(config: &Config) -> T {
-    match quorate_serve::check(config) {
+    match quorate_daemon::check(config) {
         Ok(unread) => {
             for path in unread {
                 eprintln!("not read: {}", path.display());

@@ -120,7 +120,7 @@ fn every_verb_has_a_manual_page() {
     for (page, word) in [
         ("quorate.1", "From power\\-on to quorum"),
         ("quorate-run.1", "\\-\\-world"),
-        ("quorate-serve.1", "CAP_NET_RAW"),
+        ("quorate-daemon.1", "CAP_NET_RAW"),
         ("quorate-etcd-fetch.1", "provider"),
     ] {
         let text = std::fs::read_to_string(man.join(page)).expect(page);

@@ -6,7 +6,7 @@ use quorate_core::Random;
 use quorate_fabric::Chance;
 use quorate_scenario::Fate;
 use quorate_scenario::decision::SERVERS;
-use quorate_services::Journal;
+use quorate_server::Journal;
 
 use crate::tape::Tape;
 

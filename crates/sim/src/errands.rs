@@ -7,8 +7,8 @@ use quorate_core::{Channel, StreamId};
 use quorate_fabric::frame::parse_udp;
 use quorate_scenario::Fate;
 use quorate_scenario::decision::SERVERS;
-use quorate_services::Service;
-use quorate_stage::tell;
+use quorate_server::Service;
+use quorate_world::tell;
 
 use crate::agenda::{Place, Who};
 use crate::lan::{SERVER_MAC, SERVER_PORT};

@@ -3,7 +3,7 @@
 //! The same stories, engines and bytes as in the world `host`; no process, no socket, no clock.
 //! Every frame runs through [`quorate_fabric::Switch`], every DNS question and UPDATE is a message
 //! in bytes, every seed is rendered by `boot` and read by `node`; what `quorate serve` does
-//! between its doors is [`quorate_services`], here as there.
+//! between its doors is [`quorate_server`], here as there.
 //!
 //! ```text
 //!   agenda: one queue, ordered by (instant, sequence)

@@ -10,7 +10,7 @@ use quorate_fabric::PortId;
 use quorate_node::Node;
 use quorate_scenario::What;
 use quorate_scenario::story::Machine as Role;
-use quorate_stage::tell::MachineTeller;
+use quorate_world::tell::MachineTeller;
 
 use crate::agenda::Token;
 use crate::clock::Clock;

@@ -7,8 +7,8 @@ use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Transmit
 use quorate_fabric::frame::parse_udp;
 use quorate_node::{Command, Event, ExitStatus};
 use quorate_scenario::What;
-use quorate_services::Service;
-use quorate_stage::servers::{ETCD_INSIDE, QUORATE_INSIDE};
+use quorate_server::Service;
+use quorate_world::servers::{ETCD_INSIDE, QUORATE_INSIDE};
 
 use crate::agenda::Who;
 use crate::etcd::{Phase, Process};

@@ -10,7 +10,7 @@ use quorate_core::{
 };
 use quorate_fabric::Chance;
 use quorate_scenario::decision::SERVERS;
-use quorate_services::{
+use quorate_server::{
     Config, Directory, Engines, Event, Keys, SeedAnswer, SeedBook, Service, Setup, setup,
 };
 

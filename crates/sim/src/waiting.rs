@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
+use quorate_await_peers::{Awaiting, Command as Tell, Config, Event, Probe, Verdict};
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Transmit};
 use quorate_etcd::{PeerUrl, Scheme};
 use quorate_node::{Command, ExitStatus};
-use quorate_peers::{Awaiting, Command as Tell, Config, Event, Probe, Verdict};
 
 use crate::agenda::{Token, Who};
 use crate::etcd::Phase;

@@ -13,7 +13,7 @@ use quorate_scenario::decision::SERVERS;
 use quorate_scenario::drive::Expected;
 use quorate_scenario::story::{Action, Machine as Role, Story};
 use quorate_scenario::{Evidence, Observation, What, World, WorldError};
-use quorate_stage::servers as stage;
+use quorate_world::servers as stage;
 
 use crate::agenda::{Agenda, Place, Token, Who};
 use crate::clock::Clock;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use quorate_daemon::{Event, Line};
 use quorate_host::machine::{self as host, Bind, Init, MachineSpec};
 use quorate_host::world::monotonic_ns;
-use quorate_serve::{Event, Line};
 use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::dns_tools::dig;
 use quorate_tests::emulator::{Boot, Machine, Network};

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use quorate_serve::Event;
+use quorate_daemon::Event;
 use quorate_tests::lab::{Daemon, Lab, SERVER, Station, eventually};
 use quorate_tests::sandboxed::{self, Case, Need};
 use serde_json::json;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use quorate_core::MacAddr;
-use quorate_serve::Event;
+use quorate_daemon::Event;
 use quorate_tests::dns_tools::dig;
 use quorate_tests::lab::{Daemon, Lab, SERVER, Station, addr, eventually, foreign};
 use quorate_tests::sandboxed::program;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use quorate_serve::Event;
+use quorate_daemon::Event;
 use quorate_tests::lab::{Lab, Station, foreign};
 
 use crate::bench::{Bench, Client};

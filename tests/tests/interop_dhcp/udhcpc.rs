@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quorate_serve::Event;
+use quorate_daemon::Event;
 use quorate_tests::lab::{Lab, Station};
 use rustix::process::Signal;
 

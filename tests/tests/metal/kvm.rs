@@ -6,9 +6,9 @@ use std::process::Command;
 
 use libtest_mimic::Failed;
 use quorate_image::Disk;
-use quorate_metal::{Accelerator, Files};
 use quorate_tests::checks::succeed;
 use quorate_tests::stories::check;
+use quorate_vm::{Accelerator, Files};
 use serde_json::json;
 
 /// Why nothing can be found out here.

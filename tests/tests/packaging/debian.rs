@@ -115,7 +115,7 @@ pub(crate) fn assets_exist() {
         };
         assert!(exists, "{source} is not there");
     }
-    let page = std::fs::read_to_string(dir.path().join("man/quorate-serve.1"));
+    let page = std::fs::read_to_string(dir.path().join("man/quorate-daemon.1"));
     let page = page.expect("the page that the unit names");
     assert!(page.contains("\\-\\-check"), "{page}");
 }

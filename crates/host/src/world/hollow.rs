@@ -13,7 +13,7 @@ use quorate_hollow::{Event, Row, Services};
 use quorate_netlink::Netlink;
 use quorate_scenario::What;
 use quorate_scenario::story::Story;
-use quorate_stage::tell::MachineTeller;
+use quorate_world::tell::MachineTeller;
 
 use super::{FIRST_RETRY_MS, Told, monotonic_ns};
 use crate::lan::{Guests, Lan, MACHINE_INTERFACE};

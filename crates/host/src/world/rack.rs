@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use quorate_fabric::PortId;
 use quorate_scenario::Link;
 use quorate_scenario::story::Machine as Role;
-use quorate_stage::servers::ETCD_INSIDE;
-pub use quorate_stage::servers::Install;
+use quorate_world::servers::ETCD_INSIDE;
+pub use quorate_world::servers::Install;
 use serde_json::Value;
 
 use super::monotonic_ns;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use quorate_core::MacAddr;
 use quorate_scenario::evidence::Registered;
 use quorate_scenario::story::{CLIENT_PORT, PEER_PORT};
-use quorate_stage::servers::ETCD_INSIDE;
+use quorate_world::servers::ETCD_INSIDE;
 use serde_json::Value;
 
 use crate::lan::{Lan, Port};

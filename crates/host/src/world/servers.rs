@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use quorate_scenario::story::Story;
-use quorate_stage::servers::{Boot, config, with_boot};
-use quorate_stage::tell::BootTeller;
+use quorate_world::servers::{Boot, config, with_boot};
+use quorate_world::tell::BootTeller;
 use serde::de::DeserializeOwned;
 
 use super::rack::NetBoot;
@@ -128,7 +128,7 @@ impl Servers {
     /// Asks the control socket.
     pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> io::Result<T> {
         let state = self.dir.join("disk").join("quorate");
-        get(&quorate_serve::control_path(&state), path)
+        get(&quorate_daemon::control_path(&state), path)
     }
 }
 

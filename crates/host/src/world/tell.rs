@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use quorate_daemon::Event as ServeEvent;
 use quorate_etcd::LogEvent;
 use quorate_node::event::Event as NodeEvent;
 use quorate_scenario::{Link, What};
-use quorate_serve::Event as ServeEvent;
-use quorate_stage::tell::{BootTeller, MachineTeller, of_servers};
+use quorate_world::tell::{BootTeller, MachineTeller, of_servers};
 
 use super::member::LOG_FILE;
 use super::{Told, monotonic_ns};
@@ -31,7 +31,7 @@ pub(super) fn follow_servers(
 ) -> io::Result<()> {
     let read = move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let Ok(line) = serde_json::from_str::<quorate_serve::Line>(&line) else {
+            let Ok(line) = serde_json::from_str::<quorate_daemon::Line>(&line) else {
                 continue;
             };
             if matches!(line.event, ServeEvent::Ready { .. }) {

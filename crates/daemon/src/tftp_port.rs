@@ -9,7 +9,7 @@ use quorate_boot::ipxe::is_file;
 use quorate_boot::tftp::wire::error;
 use quorate_boot::tftp::{ErrorCode, Request, Transfer};
 use quorate_core::{Channel, Datagram, Destination, Engine, Output};
-use quorate_services::{Event, SeedBook};
+use quorate_server::{Event, SeedBook};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

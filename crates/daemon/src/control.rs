@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
-use quorate_services::Engines;
+use quorate_server::Engines;
 
 use crate::disk::Disk;
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use quorate_elf::Program;
-use quorate_stage::servers::ETCD_INSIDE;
+use quorate_world::servers::ETCD_INSIDE;
 use sha2::{Digest as _, Sha256};
 use testcontainers::core::BuildImageOptions;
 use testcontainers::runners::AsyncBuilder as _;

@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use quorate_dns::tsig::{Key, parse_key_file};
-use quorate_services::setup::OWN_KEY_LEN;
-use quorate_services::{Config, Keys};
+use quorate_server::setup::OWN_KEY_LEN;
+use quorate_server::{Config, Keys};
 use rustix::rand::GetRandomFlags;
 
 use crate::config::ConfigError;
@@ -45,7 +45,7 @@ pub(crate) fn readable(config: &Config) -> Result<Option<Vec<Key>>, ConfigError>
     }
     if config.ddns().is_some_and(|ddns| ddns.key_file.is_none()) {
         // Of its name, not its secret: nothing is signed with it.
-        keys.extend(quorate_services::setup::own_key(vec![0; OWN_KEY_LEN]).ok());
+        keys.extend(quorate_server::setup::own_key(vec![0; OWN_KEY_LEN]).ok());
     }
     Ok(Some(keys))
 }
@@ -85,8 +85,8 @@ fn own_key(path: &Path) -> Result<Key, ServeError> {
     let length = rustix::rand::getrandom(secret.as_mut_slice(), GetRandomFlags::empty())
         .map_err(|error| fail("no random numbers for it")(error.into()))?;
     assert_eq!(length, OWN_KEY_LEN, "up to 256 come at once, getrandom(2)");
-    let key = quorate_services::setup::own_key(secret)
-        .expect("it has the length that its algorithm wants");
+    let key =
+        quorate_server::setup::own_key(secret).expect("it has the length that its algorithm wants");
     fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -15,7 +15,7 @@ use std::thread;
 use quorate_host::lan::{MACHINE_INTERFACE, finish_checksums};
 use quorate_host::process::{Fork, HeldSignals, fork, stand_by};
 use quorate_netlink::{Netlink, Veth};
-use quorate_stage::servers::ETCD_INSIDE;
+use quorate_world::servers::ETCD_INSIDE;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 

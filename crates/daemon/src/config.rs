@@ -7,16 +7,16 @@ use std::path::Path;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use quorate_dns::Name;
-use quorate_services::SetupError;
+use quorate_server::SetupError;
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::keys;
 
-/// The whole file, as [`quorate_services::Config`] describes it.
+/// The whole file, as [`quorate_server::Config`] describes it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) services: quorate_services::Config,
+    pub(crate) services: quorate_server::Config,
     source: NamedSource<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quorate_services::Journal;
+use quorate_server::Journal;
 use quorate_store::{Log, StoreError};
 
 /// A [`Log`] that engines write to.

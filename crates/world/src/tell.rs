@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use quorate_node::event::{Event as NodeEvent, ExitStatus, Step};
 use quorate_scenario::story::{Machine, Story};
 use quorate_scenario::{Link, What};
-use quorate_services::Event;
+use quorate_server::Event;
 
 use crate::servers::Boot;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hickory_server::Server;
 use quorate_core::{Channel, Datagram, Destination, Instant, Seed, StreamId, Transmit};
-use quorate_services::{Directory, Engines, Event, Line, SeedBook, Service, Setup, SetupError};
+use quorate_server::{Directory, Engines, Event, Line, SeedBook, Service, Setup, SetupError};
 use quorate_store::StoreError;
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use quorate_services::{Keys, Setup};
+use quorate_server::{Keys, Setup};
 
 use crate::config::{Config, ConfigError};
 use crate::keys;

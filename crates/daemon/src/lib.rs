@@ -3,7 +3,7 @@
 //! One process serves DHCP, DNS with UPDATE, and seeds; each can be switched off, and the
 //! registrar can update somebody else's DNS server. The harness starts exactly this.
 //!
-//! What lies between the doors is [`quorate_services`]: the engines and what they tell.
+//! What lies between the doors is [`quorate_server`]: the engines and what they tell.
 //!
 //! - [`config`]: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
 //! - `run`: the main loop; `disk`: the log
@@ -26,5 +26,5 @@ mod tftp_port;
 
 pub use check::check;
 pub use config::Config;
-pub use quorate_services::event::{self, Event, Line};
+pub use quorate_server::event::{self, Event, Line};
 pub use run::{ServeError, control_path, run};

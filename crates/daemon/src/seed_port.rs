@@ -10,7 +10,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
-use quorate_services::{Event, SeedBook};
+use quorate_server::{Event, SeedBook};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tower_http::services::ServeDir;
