@@ -18,7 +18,7 @@ pub(crate) fn run(args: &SchemaArgs) -> ExitCode {
             };
             println!("# {title}\n");
             println!("Made by `quorate schema --format markdown`; edit what it is made from.\n");
-            print!("{}", quorate_report::keys::page(&schema));
+            print!("{}", quorate_report::schema_page::page(&schema));
         }
     }
     ExitCode::SUCCESS

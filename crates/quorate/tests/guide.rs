@@ -54,7 +54,7 @@ fn every_key_that_may_be_left_out_has_a_default() {
     let page = guide("scenario-keys.md");
     let unknown: Vec<_> = page
         .lines()
-        .filter(|line| line.split(" | ").nth(2) == Some(quorate_report::keys::UNKNOWN))
+        .filter(|line| line.split(" | ").nth(2) == Some(quorate_report::schema_page::UNKNOWN))
         .collect();
     assert!(
         unknown.is_empty(),

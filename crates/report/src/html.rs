@@ -1,47 +1,47 @@
-//! The report for people with a browser: one file, which asks no network for anything and needs
-//! no script to be read.
+//! The report for a browser: one file. It fetches nothing and is readable without its script.
 //!
 //! | part | file |
 //! | --- | --- |
 //! | verdict, tiles, findings | [`summary`] |
-//! | a lane for each machine, or groups of them | [`lanes`] |
+//! | a row for each machine, or groups of them | [`timeline`] |
 //! | machines by link, and rates | [`charts`] |
 //! | latencies of each link | [`links`] |
 //! | one row for each machine, files, notes | [`tables`] |
 //!
-//! Everything is drawn on one time [`Axis`]. The same run makes the same bytes. What machines,
-//! servers and stories say of themselves is only ever text: `maud` escapes it.
+//! Everything is drawn on one time [`Axis`]. The same run makes the same bytes. `maud` escapes
+//! what machines, servers and stories say.
 
 mod charts;
-mod lanes;
 mod links;
 mod plot;
 mod summary;
 mod tables;
+mod timeline;
 
 use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use quorate_scenario::{Finding, Lane, Outcome, Story};
 
+use crate::axis::Axis;
 use crate::human::Artifacts;
 use crate::latency::Samples;
 use crate::marks::{self, Mark};
-use crate::milestones::{self, Row};
-use crate::tracks::{Axis, Span, Stage, spans};
+use crate::milestones::{self, Milestones};
+use crate::stage::{Span, Stage, spans};
 
 /// The page.
 pub fn page(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String {
     let page = Page::new(story, outcome, artifacts);
-    let is_big = page.tracks.len() > lanes::ROWS_MAX;
-    let (lanes, charts) = (lanes::section(&page), charts::section(&page));
+    let is_big = page.rows.len() > timeline::ROWS_MAX;
+    let (timeline, charts) = (timeline::section(&page), charts::section(&page));
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                // Whatever a mistake here might let through, a browser fetches nothing for it.
+                // A browser fetches nothing, even if markup slips through by a mistake here.
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
                 title { (summary::word(outcome)) ": " (story.title) " · quorate" }
@@ -52,7 +52,7 @@ pub fn page(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String {
                 main {
                     (summary::header(&page))
                     (summary::findings(&page))
-                    @if is_big { (charts) (lanes) } @else { (lanes) (charts) }
+                    @if is_big { (charts) (timeline) } @else { (timeline) (charts) }
                     (links::section(&page))
                     (tables::machines(&page))
                     (tables::world(&page))
@@ -74,19 +74,19 @@ struct Page<'a> {
     marks: Vec<Mark>,
     samples: Samples,
     /// In the order of the story.
-    tracks: Vec<Track<'a>>,
+    rows: Vec<Row<'a>>,
     /// The number of the first finding at a machine, by its name.
     found: BTreeMap<&'a str, usize>,
 }
 
 /// One machine, ready to be drawn.
-struct Track<'a> {
+struct Row<'a> {
     lane: &'a Lane,
-    row: Row<'a>,
+    milestones: Milestones<'a>,
     spans: Vec<Span>,
 }
 
-impl Track<'_> {
+impl Row<'_> {
     /// True when it is on at the end and something is missing.
     fn is_stuck(&self) -> bool {
         self.lane.powered && !self.lane.is_complete()
@@ -99,10 +99,10 @@ impl Track<'_> {
 
 impl<'a> Page<'a> {
     fn new(story: &'a Story, outcome: &'a Outcome, artifacts: &'a Artifacts) -> Self {
-        let rows = milestones::rows(story, outcome);
-        let tracks = outcome.lanes.iter().zip(rows).map(|(lane, row)| Track {
+        let all = milestones::rows(story, outcome);
+        let rows = outcome.lanes.iter().zip(all).map(|(lane, milestones)| Row {
             lane,
-            row,
+            milestones,
             spans: spans(lane, outcome.ended_at),
         });
         let mut found = BTreeMap::new();
@@ -118,7 +118,7 @@ impl<'a> Page<'a> {
             axis: Axis::of(outcome),
             marks: marks::marks(outcome),
             samples: Samples::new(outcome),
-            tracks: tracks.collect(),
+            rows: rows.collect(),
             found,
         }
     }
@@ -134,9 +134,9 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The identifier of a machine's lane, for links to it. Host names have no spaces.
-fn lane_id(machine: &str) -> String {
-    format!("lane-{machine}")
+/// The identifier of a machine's row, for links to it. Host names have no spaces.
+fn row_id(machine: &str) -> String {
+    format!("row-{machine}")
 }
 
 /// The class of a stage's colour. The links of a boot have a scale of their own.
@@ -156,7 +156,7 @@ fn colour(stage: Stage) -> String {
     }
 }
 
-/// Hatchings, which tell what colours alone must not.
+/// Hatchings: colour is never the only sign.
 fn patterns() -> Markup {
     html! {
         svg width="0" height="0" style="position:absolute" aria-hidden="true" {

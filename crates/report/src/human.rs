@@ -11,9 +11,9 @@ use quorate_core::Instant;
 use quorate_scenario::story::Cluster;
 use quorate_scenario::{Finding, Outcome, Story, Verdict};
 
-use crate::milestones::{self, Progress, Row};
+use crate::milestones::{self, Completion, Milestones};
 use crate::waterfall::{self, DIM};
-use crate::{leasing, table, text};
+use crate::{lease_times, table, text};
 
 /// What a reader needs to look closer, or to do it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts, style: St
     }
 }
 
-/// What came of it: one line for a success, else three lines on the first broken link and one
+/// The verdict: one line for a success, else three lines on the first broken link and one
 /// on each other finding.
 pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
     match &outcome.verdict {
@@ -168,9 +168,9 @@ fn chain(story: &Story, outcome: &Outcome, style: Style) -> String {
     if left_out > 0 {
         out.push_str(&summary(&rows, shown.len()));
     }
-    let leasing = leasing::draw(&leasing::leasing(story, outcome));
-    if !leasing.is_empty() {
-        let _ = write!(out, "\n{leasing}");
+    let lease_times = lease_times::draw(&lease_times::lease_times(story, outcome));
+    if !lease_times.is_empty() {
+        let _ = write!(out, "\n{lease_times}");
     }
     let _ = writeln!(
         out,
@@ -196,7 +196,7 @@ fn clusters(story: &Story, outcome: &Outcome) -> String {
 }
 
 /// What the machines that are not shown would have shown.
-fn summary(rows: &[Row<'_>], shown: usize) -> String {
+fn summary(rows: &[Milestones<'_>], shown: usize) -> String {
     let stuck = rows.iter().filter(|row| row.is_stuck()).count();
     let mut complete: Vec<_> = rows.iter().filter_map(completed).collect();
     complete.sort_unstable();
@@ -213,14 +213,14 @@ fn summary(rows: &[Row<'_>], shown: usize) -> String {
     format!("the slowest {shown} of {all} machines; {stuck} never came to the end{times}\n")
 }
 
-const fn completed(row: &Row<'_>) -> Option<Duration> {
-    match row.progress {
-        Progress::Complete(took) => Some(took),
-        Progress::NeverOn | Progress::Stuck(_) => None,
+const fn completed(row: &Milestones<'_>) -> Option<Duration> {
+    match row.completion {
+        Completion::Complete(took) => Some(took),
+        Completion::NeverOn | Completion::Stuck(_) => None,
     }
 }
 
-fn headline(rows: &[Row<'_>], outcome: &Outcome) -> String {
+fn headline(rows: &[Milestones<'_>], outcome: &Outcome) -> String {
     let since_start = |at: Instant| text::duration(at.since(Instant::ZERO));
     let exec = match milestones::first_exec(rows) {
         Some(at) => format!("first etcd exec after {:.0} ms", at.as_nanos() as f64 / 1e6),
@@ -259,7 +259,7 @@ fn footer(artifacts: &Artifacts, style: Style) -> String {
 const PASS: &str = "1;32";
 const FAIL: &str = "1;31";
 const INCONCLUSIVE: &str = "1;33";
-/// Findings told beside the first one.
+/// Findings listed after the first one.
 const OTHERS_MAX: usize = 20;
 
 #[cfg(test)]

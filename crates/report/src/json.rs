@@ -2,8 +2,8 @@
 //!
 //! One object, a [`Document`]; `quorate schema report` prints its JSON Schema. Times are
 //! nanoseconds since the story began; IDs are hexadecimal strings, as etcd writes them; what is
-//! not known is `null`. Keys are never renamed or taken away while `schema` stays the same; a
-//! program must bear new ones.
+//! not known is `null`. Keys are never renamed or removed while `schema` stays the same; a
+//! program must accept new ones.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::axis::busy_nanos;
 use crate::human::Artifacts;
 use crate::latency::{Latency, Samples, latencies};
-use crate::leasing::{Leasing, leasing};
+use crate::lease_times::{LeaseTimes, lease_times};
 use crate::marks::{Mark, marks};
 use crate::milestones;
 use crate::rates::{Rates, rates};
-use crate::tracks::busy_nanos;
 
 /// The version of the keys and their meaning.
 pub const SCHEMA: u32 = 1;
 /// A world that notes more than this has more of the same to say; events.jsonl has all of it.
 const NOTES_MAX: usize = 200;
 
-/// A run and what came of it.
+/// A run and its verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Document {
     /// The version of the keys and their meaning: 1.
@@ -52,12 +52,13 @@ pub struct Document {
     /// When the story ended.
     pub duration: u64,
     /// In the order of the story.
-    pub lanes: Vec<Machine>,
+    #[serde(rename = "lanes")]
+    pub machines: Vec<Machine>,
     /// In the order of the boot chain.
     pub latencies: Vec<Latency>,
     /// How long machines waited for an address: all of them, and in a story with both kinds the
     /// real and the hollow ones.
-    pub leases: Vec<Leasing>,
+    pub leases: Vec<LeaseTimes>,
     pub rates: Rates,
     /// Steps and other moments, in order of time.
     pub marks: Vec<Mark>,
@@ -121,7 +122,7 @@ pub struct Member {
     pub voters: Vec<String>,
 }
 
-/// One machine's way along the boot chain.
+/// One machine's progress along the boot chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     pub machine: String,
@@ -193,9 +194,9 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
         first_exec_at: first_exec_at.map(Instant::as_nanos),
         formed_at: outcome.formed_at.map(Instant::as_nanos),
         duration: outcome.ended_at.as_nanos(),
-        lanes: outcome.lanes.iter().map(machine).collect(),
+        machines: outcome.lanes.iter().map(machine).collect(),
         latencies: latencies(&Samples::new(outcome)),
-        leases: leasing(story, outcome),
+        leases: lease_times(story, outcome),
         rates: rates(outcome, busy_nanos(outcome)),
         marks: marks(outcome),
         notes: notes(outcome),

@@ -81,7 +81,7 @@ fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
 
 fn broken(kind: NonSuccessKind, sort: &str, message: &str, all: &[&Finding]) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
-    let told = all.iter().take(FINDINGS_MAX).map(|finding| {
+    let described = all.iter().take(FINDINGS_MAX).map(|finding| {
         format!(
             "{}\n  cause: {}\n  fix:   {}\n",
             said(finding),
@@ -89,7 +89,7 @@ fn broken(kind: NonSuccessKind, sort: &str, message: &str, all: &[&Finding]) -> 
             text::one_line(&finding.fix)
         )
     });
-    let mut description: String = told.collect();
+    let mut description: String = described.collect();
     if all.len() > FINDINGS_MAX {
         description.push_str(&format!("and {} more\n", all.len() - FINDINGS_MAX));
     }
@@ -108,7 +108,7 @@ fn said(finding: &Finding) -> String {
         None => what,
     }
 }
-/// Told in full for one link.
+/// Findings described in full for one link.
 const FINDINGS_MAX: usize = 50;
 
 #[cfg(test)]

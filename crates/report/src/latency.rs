@@ -45,12 +45,12 @@ impl Samples {
         let mut samples = Self::default();
         let boots = outcome.lanes.iter().flat_map(|lane| &lane.boots);
         for boot in boots {
-            samples.take(boot);
+            samples.add_boot(boot);
         }
         samples
     }
 
-    fn take(&mut self, boot: &Boot) {
+    fn add_boot(&mut self, boot: &Boot) {
         let mut order: Vec<(Instant, Link)> = boot
             .reached
             .iter()

@@ -1,4 +1,4 @@
-//! What happened to the story as a whole: steps, the gate, the cluster.
+//! Moments that concern the whole run: steps, the gate, the cluster.
 
 use quorate_core::Instant;
 use quorate_scenario::{Outcome, What};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Mark {
     /// Nanoseconds since the story began.
     pub at: u64,
-    pub kind: Occasion,
+    pub kind: MarkKind,
     /// The machine that it happened to, if it was one.
     pub machine: Option<String>,
 }
@@ -18,7 +18,7 @@ pub struct Mark {
 /// The kinds of marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Occasion {
+pub enum MarkKind {
     /// A step pulled the plug.
     PowerOff,
     /// A step switched a machine on again.
@@ -45,7 +45,7 @@ pub enum Occasion {
     Formed,
 }
 
-impl Occasion {
+impl MarkKind {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::PowerOff => "power off",
@@ -64,7 +64,7 @@ impl Occasion {
     }
 }
 
-/// In order of time. The first power-on of a machine is no mark: its lane begins there.
+/// In order of time. The first power-on of a machine is no mark: its row begins there.
 pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     let mut marks = Vec::new();
     let mut mark = |at: Instant, kind, machine: Option<&String>| {
@@ -76,17 +76,17 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     };
     for observation in &outcome.observations {
         let kind = match observation.what {
-            What::PoweredOff => Occasion::PowerOff,
-            What::LinkDown => Occasion::LinkDown,
-            What::LinkUp => Occasion::LinkUp,
-            What::Frozen => Occasion::Freeze,
-            What::Thawed => Occasion::Thaw,
-            What::Reset => Occasion::Reset,
-            What::DiskSlow { .. } => Occasion::DiskSlow,
-            What::DiskFast => Occasion::DiskFast,
-            What::GateOpened { .. } => Occasion::GateOpened,
+            What::PoweredOff => MarkKind::PowerOff,
+            What::LinkDown => MarkKind::LinkDown,
+            What::LinkUp => MarkKind::LinkUp,
+            What::Frozen => MarkKind::Freeze,
+            What::Thawed => MarkKind::Thaw,
+            What::Reset => MarkKind::Reset,
+            What::DiskSlow { .. } => MarkKind::DiskSlow,
+            What::DiskFast => MarkKind::DiskFast,
+            What::GateOpened { .. } => MarkKind::GateOpened,
             What::ClockRead { ahead_secs, .. } if ahead_secs.unsigned_abs() > CLOCK_SECS_MAX => {
-                Occasion::WrongClock
+                MarkKind::WrongClock
             }
             What::ServersReady
             | What::PoweredOn
@@ -115,15 +115,15 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     }
     for lane in outcome.lanes.iter() {
         for boot in lane.boots.iter().skip(1) {
-            mark(boot.on, Occasion::PowerOn, Some(&lane.machine));
+            mark(boot.on, MarkKind::PowerOn, Some(&lane.machine));
         }
     }
     if let Some(at) = outcome.formed_at {
-        mark(at, Occasion::Formed, None);
+        mark(at, MarkKind::Formed, None);
     }
     marks.sort_by_key(|mark| mark.at);
     marks
 }
 
-/// Clocks that differ by no more are right: seconds are read at other times than they are told.
+/// Clocks that differ by no more are right: a clock is read some time before it is reported.
 const CLOCK_SECS_MAX: u64 = 60;

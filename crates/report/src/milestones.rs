@@ -28,16 +28,16 @@ pub(crate) const CHAIN: [Link; 16] = [
 ];
 
 /// Of [`CHAIN`] what concerns these machines: without the links of a boot that none of them did.
-pub(crate) fn links(rows: &[Row<'_>]) -> Vec<Link> {
+pub(crate) fn links(rows: &[Milestones<'_>]) -> Vec<Link> {
     let concerns = |link: &Link| !link.is_boot() || rows.iter().any(|row| row.at(*link).is_some());
     CHAIN.into_iter().filter(concerns).collect()
 }
 
-/// One machine's way.
+/// The links that one machine reached.
 #[derive(Clone, Debug)]
-pub(crate) struct Row<'a> {
+pub(crate) struct Milestones<'a> {
     pub(crate) machine: &'a str,
-    pub(crate) progress: Progress,
+    pub(crate) completion: Completion,
     /// Each link that it reached, in order of time.
     pub(crate) reached: Vec<(Link, Instant)>,
     /// The first link of this machine that an oracle found broken.
@@ -46,7 +46,7 @@ pub(crate) struct Row<'a> {
 
 /// How far a machine came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum Completion {
     /// It was never switched on.
     NeverOn,
     /// It came to the end of its chain, this long after power-on.
@@ -55,7 +55,7 @@ pub(crate) enum Progress {
     Stuck(Link),
 }
 
-impl<'a> Row<'a> {
+impl<'a> Milestones<'a> {
     fn new(lane: &'a Lane, broken: Option<Link>) -> Self {
         let mut reached: Vec<_> = CHAIN
             .into_iter()
@@ -64,7 +64,7 @@ impl<'a> Row<'a> {
         reached.sort_by_key(|(_, at)| *at);
         Self {
             machine: &lane.machine,
-            progress: progress(lane),
+            completion: completion(lane),
             reached,
             broken,
         }
@@ -93,15 +93,15 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) const fn is_stuck(&self) -> bool {
-        matches!(self.progress, Progress::Stuck(_))
+        matches!(self.completion, Completion::Stuck(_))
     }
 
     /// Greater for what a reader wants to see first: stuck machines, then slow ones.
     fn slowness(&self) -> (bool, Duration) {
-        match self.progress {
-            Progress::NeverOn => (false, Duration::ZERO),
-            Progress::Complete(took) => (false, took),
-            Progress::Stuck(_) => (true, Duration::ZERO),
+        match self.completion {
+            Completion::NeverOn => (false, Duration::ZERO),
+            Completion::Complete(took) => (false, took),
+            Completion::Stuck(_) => (true, Duration::ZERO),
         }
     }
 }
@@ -114,22 +114,22 @@ const fn end_of_chain(class: Class) -> Link {
     }
 }
 
-fn progress(lane: &Lane) -> Progress {
+fn completion(lane: &Lane) -> Completion {
     let end = end_of_chain(lane.class);
     let at = |link: Link| lane.reached.get(&link).copied();
     match (at(Link::Power), at(end)) {
-        (None, _) => Progress::NeverOn,
-        (Some(on), Some(done)) => Progress::Complete(done - on),
+        (None, _) => Completion::NeverOn,
+        (Some(on), Some(done)) => Completion::Complete(done - on),
         (Some(_), None) => {
             let mut chain = CHAIN.into_iter().filter(|link| !link.is_boot());
             let missing = chain.find(|link| at(*link).is_none());
-            Progress::Stuck(missing.unwrap_or(end))
+            Completion::Stuck(missing.unwrap_or(end))
         }
     }
 }
 
 /// Every machine, in the order of the story.
-pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Row<'a>> {
+pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Milestones<'a>> {
     let mut broken: BTreeMap<&str, Link> = BTreeMap::new();
     for finding in outcome.verdict.findings() {
         if let Some(machine) = &finding.machine {
@@ -139,19 +139,19 @@ pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Row<'a>> {
     let rows: Vec<_> = outcome
         .lanes
         .iter()
-        .map(|lane| Row::new(lane, broken.get(lane.machine.as_str()).copied()))
+        .map(|lane| Milestones::new(lane, broken.get(lane.machine.as_str()).copied()))
         .collect();
     assert_eq!(
         rows.len(),
         story.machines.len(),
-        "the lanes are those of the story"
+        "the machines are those of the story"
     );
     rows
 }
 
 /// The rows worth showing, in the order of the story, and how many are left out: all of a small
 /// story, the slowest of a big one.
-pub(crate) fn shown<'a>(rows: &[Row<'a>]) -> (Vec<Row<'a>>, usize) {
+pub(crate) fn shown<'a>(rows: &[Milestones<'a>]) -> (Vec<Milestones<'a>>, usize) {
     if rows.len() <= SHOWN_ALL_MAX {
         return (rows.to_vec(), 0);
     }
@@ -164,7 +164,7 @@ pub(crate) fn shown<'a>(rows: &[Row<'a>]) -> (Vec<Row<'a>>, usize) {
 }
 
 /// The median of the times from power-on to `link` of those machines that reached it.
-pub(crate) fn median(rows: &[Row<'_>], link: Link) -> Option<Duration> {
+pub(crate) fn median(rows: &[Milestones<'_>], link: Link) -> Option<Duration> {
     let mut times: Vec<_> = rows.iter().filter_map(|row| row.took(link)).collect();
     times.sort_unstable();
     let middle = times.len() / 2;
@@ -176,7 +176,7 @@ pub(crate) fn median(rows: &[Row<'_>], link: Link) -> Option<Duration> {
 }
 
 /// The time from power-on to `link` that 99 of 100 machines which reached it stayed within.
-pub(crate) fn p99(rows: &[Row<'_>], link: Link) -> Option<Duration> {
+pub(crate) fn p99(rows: &[Milestones<'_>], link: Link) -> Option<Duration> {
     let mut times: Vec<_> = rows.iter().filter_map(|row| row.took(link)).collect();
     times.sort_unstable();
     let rank = (times.len() * 99).div_ceil(100);
@@ -184,7 +184,7 @@ pub(crate) fn p99(rows: &[Row<'_>], link: Link) -> Option<Duration> {
 }
 
 /// When the first etcd was started, in time since the story began.
-pub(crate) fn first_exec(rows: &[Row<'_>]) -> Option<Instant> {
+pub(crate) fn first_exec(rows: &[Milestones<'_>]) -> Option<Instant> {
     rows.iter().filter_map(|row| row.at(Link::Etcd)).min()
 }
 

@@ -186,9 +186,9 @@ mod tests {
             let on = if index == 3 { 800 } else { 300 };
             run.saw(index, on, run.boot(index));
         }
-        let told = rates(&run.outcome(Verdict::Pass), 1_000_000_000);
-        assert_eq!(told.bin, 10_000_000);
-        let leases = told
+        let got = rates(&run.outcome(Verdict::Pass), 1_000_000_000);
+        assert_eq!(got.bin, 10_000_000);
+        let leases = got
             .series
             .iter()
             .find(|series| series.kind == Kind::Leases)
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(leases.bins, [(36, 3), (86, 1)]);
         assert_eq!((leases.total, leases.peak_per_sec), (4, 300.0));
         assert!(
-            told.series
+            got.series
                 .iter()
                 .all(|series| series.kind != Kind::Renewals)
         );

@@ -1,4 +1,4 @@
-//! A run that can be told again.
+//! A run that can be reported again.
 //!
 //! Four files of a report's directory are the run itself: `scenario.toml`, `events.jsonl`,
 //! `evidence.json` and `recording.json`, which has what the other three do not say. Everything
@@ -36,7 +36,7 @@ pub struct Recording {
 
 /// A run, as it was when it had just ended.
 #[derive(Debug)]
-pub struct Told {
+pub struct RecordedRun {
     pub story: Story,
     pub outcome: Outcome,
     pub artifacts: Artifacts,
@@ -44,7 +44,7 @@ pub struct Told {
     pub text: String,
 }
 
-/// Why a directory cannot be told.
+/// Why a directory cannot be read as a run.
 #[derive(Debug, Error)]
 pub enum ReadError {
     #[error("{0}: {1}")]
@@ -77,7 +77,7 @@ impl Recording {
 ///
 /// # Errors
 /// When one of the four files is not there, or is not what was written.
-pub fn read(dir: &Path) -> Result<Told, ReadError> {
+pub fn read(dir: &Path) -> Result<RecordedRun, ReadError> {
     let path = dir.join("scenario.toml");
     let text = fs::read_to_string(&path).map_err(|error| ReadError::File(path.clone(), error))?;
     let story = Story::parse(&path.display().to_string(), &text)
@@ -104,7 +104,7 @@ pub fn read(dir: &Path) -> Result<Told, ReadError> {
         formed_at: recording.formed_at,
         ended_at: recording.ended_at,
     };
-    Ok(Told {
+    Ok(RecordedRun {
         story,
         outcome,
         artifacts,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use quorate_scenario::Link;
 
 use crate::human::Style;
-use crate::milestones::{self, Row};
+use crate::milestones::{self, Milestones};
 use crate::text;
 
 /// Milliseconds from each machine's power-on to each link, the median over `all` last (and of many
 /// the 99th percentile); power-on
 /// itself in milliseconds since the story began.
-pub(crate) fn draw(shown: &[Row<'_>], all: &[Row<'_>], style: Style) -> String {
+pub(crate) fn draw(shown: &[Milestones<'_>], all: &[Milestones<'_>], style: Style) -> String {
     let links = milestones::links(all);
     let mut lines = vec![head(&links)];
     lines.extend(shown.iter().map(|row| line(row, &links, style)));
@@ -48,7 +48,7 @@ fn head(links: &[Link]) -> Vec<String> {
     [String::from("ms")].into_iter().chain(links).collect()
 }
 
-fn line(row: &Row<'_>, links: &[Link], style: Style) -> Vec<String> {
+fn line(row: &Milestones<'_>, links: &[Link], style: Style) -> Vec<String> {
     let mut cells = vec![text::cut(row.machine, NAME_MAX, style.ellipsis())];
     cells.extend(links.iter().map(|&link| {
         let time = if link == Link::Power {
@@ -64,9 +64,9 @@ fn line(row: &Row<'_>, links: &[Link], style: Style) -> Vec<String> {
 /// Power-on has none: when machines are switched on is up to the story.
 fn quantiles(
     name: &str,
-    all: &[Row<'_>],
+    all: &[Milestones<'_>],
     links: &[Link],
-    quantile: fn(&[Row<'_>], Link) -> Option<Duration>,
+    quantile: fn(&[Milestones<'_>], Link) -> Option<Duration>,
 ) -> Vec<String> {
     let mut cells = vec![name.to_owned(), String::new()];
     cells.extend(links.iter().skip(1).map(|&link| {

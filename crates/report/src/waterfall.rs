@@ -1,4 +1,4 @@
-//! The boot chain as bars: one lane a machine, all on one time axis.
+//! The boot chain as bars: one row a machine, all on one time axis.
 //!
 //! ```text
 //!      |0           |500 ms      |1000 ms     |1500 ms
@@ -13,11 +13,11 @@ use quorate_core::Instant;
 use quorate_scenario::{Link, Outcome};
 
 use crate::human::Style;
-use crate::milestones::{self, Progress, Row};
+use crate::milestones::{self, Completion, Milestones};
 use crate::text;
 
 /// The axis, a bar for each of `rows`, and the legend; empty when nothing was ever switched on.
-pub(crate) fn draw(rows: &[Row<'_>], outcome: &Outcome, style: Style) -> String {
+pub(crate) fn draw(rows: &[Milestones<'_>], outcome: &Outcome, style: Style) -> String {
     let Some(axis) = Axis::new(rows, outcome, style) else {
         return String::new();
     };
@@ -49,13 +49,13 @@ struct Segment {
 }
 
 impl Axis {
-    fn new(rows: &[Row<'_>], outcome: &Outcome, style: Style) -> Option<Self> {
-        let last = rows.iter().filter_map(Row::last).max()?;
-        let is_cut_short = rows.iter().any(Row::is_stuck);
+    fn new(rows: &[Milestones<'_>], outcome: &Outcome, style: Style) -> Option<Self> {
+        let last = rows.iter().filter_map(Milestones::last).max()?;
+        let is_cut_short = rows.iter().any(Milestones::is_stuck);
         let end = if is_cut_short {
             // Waiting in vain may have taken long; it must not squeeze what happened.
-            let twice = Instant::from_nanos(last.as_nanos().saturating_mul(2));
-            outcome.ended_at.min(twice).max(last)
+            let doubled = Instant::from_nanos(last.as_nanos().saturating_mul(2));
+            outcome.ended_at.min(doubled).max(last)
         } else {
             last
         };
@@ -108,7 +108,7 @@ impl Axis {
         }
     }
 
-    fn bar(&self, row: &Row<'_>, style: Style) -> String {
+    fn bar(&self, row: &Milestones<'_>, style: Style) -> String {
         let segments = segments(row, self.end_ns);
         let mut bar = String::new();
         let mut drawn = None;
@@ -166,7 +166,7 @@ fn stretch(segment: &Segment, columns: usize, is_first: bool, style: Style) -> S
     style.paint(colour(link), &text)
 }
 
-fn segments(row: &Row<'_>, end_ns: u64) -> Vec<Segment> {
+fn segments(row: &Milestones<'_>, end_ns: u64) -> Vec<Segment> {
     let steps = row.reached.windows(2).map(|pair| Segment {
         from_ns: pair[0].1.as_nanos(),
         to_ns: pair[1].1.as_nanos(),
@@ -184,17 +184,17 @@ fn segments(row: &Row<'_>, end_ns: u64) -> Vec<Segment> {
 }
 
 /// What stands behind the bar.
-fn end(row: &Row<'_>, style: Style) -> String {
-    match (row.progress, row.broken) {
-        (Progress::NeverOn, _) => "never on".to_owned(),
-        (Progress::Stuck(link), _) => style.paint(RED, &format!("no {link}")),
-        (Progress::Complete(_), Some(link)) => style.paint(RED, &format!("bad {link}")),
-        (Progress::Complete(took), None) => text::duration(took),
+fn end(row: &Milestones<'_>, style: Style) -> String {
+    match (row.completion, row.broken) {
+        (Completion::NeverOn, _) => "never on".to_owned(),
+        (Completion::Stuck(link), _) => style.paint(RED, &format!("no {link}")),
+        (Completion::Complete(_), Some(link)) => style.paint(RED, &format!("bad {link}")),
+        (Completion::Complete(took), None) => text::duration(took),
     }
 }
 
 /// What follows power-on.
-fn legend(rows: &[Row<'_>], style: Style) -> String {
+fn legend(rows: &[Milestones<'_>], style: Style) -> String {
     let links = milestones::links(rows).into_iter().skip(1).map(|link| {
         let letter = style.paint(colour(link), &letter(link).to_string());
         format!("{letter} {link}")

@@ -88,10 +88,10 @@ fn a_recording_makes_the_same_bytes_again() {
         for name in made {
             fs::remove_file(dir.join(name)).unwrap();
         }
-        let told = crate::recording::read(dir).unwrap();
-        assert_eq!(told.outcome.verdict, verdict);
-        assert_eq!(told.text, story_text(3));
-        reports(dir, &told.story, &told.outcome, &told.artifacts).unwrap();
+        let recorded = crate::recording::read(dir).unwrap();
+        assert_eq!(recorded.outcome.verdict, verdict);
+        assert_eq!(recorded.text, story_text(3));
+        reports(dir, &recorded.story, &recorded.outcome, &recorded.artifacts).unwrap();
         for (before, after) in first.iter().zip(read()) {
             assert_eq!(*before, after);
         }

@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::plot::{bar, plot, row};
-use super::{Page, Track, colour, grouped};
+use super::{Page, Row, colour, grouped};
+use crate::axis::{WIDTH, busy_nanos};
 use crate::rates::{Rates, Series, rates};
-use crate::tracks::{Stage, WIDTH, busy_nanos};
+use crate::stage::Stage;
 
 pub(super) fn section(page: &Page<'_>) -> Markup {
     let rates = rates(page.outcome, busy_nanos(page.outcome));
-    let all: Vec<&Track<'_>> = page.tracks.iter().collect();
+    let all: Vec<&Row<'_>> = page.rows.iter().collect();
     let rows = html! {
         div.row.tall {
             span.name { "machines" small { "by link" } }
             div.draw { (stack(page, &all, SAMPLES)) }
-            span.end { (grouped(page.tracks.len() as u64)) }
+            span.end { (grouped(page.rows.len() as u64)) }
         }
         @for series in &rates.series { (rate(page, &rates, series)) }
     };
@@ -24,7 +25,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
         section #rates {
             h2 { "Over time" }
             p.lead {
-                "How many machines hold which link, in the colours of the lanes, and how much happened a second, in bins of "
+                "How many machines hold which link, in the colours of the rows, and how much happened a second, in bins of "
                 (crate::text::duration(std::time::Duration::from_nanos(rates.bin))) "."
             }
             (plot(page, &rows))
@@ -32,9 +33,9 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     }
 }
 
-/// The share of `tracks` in each stage: what is complete at the bottom.
-pub(super) fn stack(page: &Page<'_>, tracks: &[&Track<'_>], samples: usize) -> Markup {
-    let counts = counts(page, tracks, samples);
+/// The share of `rows` in each stage: what is complete at the bottom.
+pub(super) fn stack(page: &Page<'_>, rows: &[&Row<'_>], samples: usize) -> Markup {
+    let counts = counts(page, rows, samples);
     let width = WIDTH / samples as f64;
     let mut paths = vec![String::new(); Stage::ALL.len()];
     let mut bases = vec![STACK_HEIGHT; samples];
@@ -47,7 +48,7 @@ pub(super) fn stack(page: &Page<'_>, tracks: &[&Track<'_>], samples: usize) -> M
                     && (bases[*next] - bases[column]).abs() < 1e-9
             };
             let run = (column..samples).take_while(same).count();
-            let share = counts[column][stage.index()] as f64 / tracks.len().max(1) as f64;
+            let share = counts[column][stage.index()] as f64 / rows.len().max(1) as f64;
             let height = share * STACK_HEIGHT;
             if height > 0.0 {
                 let top = bases[column] - height;
@@ -72,12 +73,12 @@ pub(super) fn stack(page: &Page<'_>, tracks: &[&Track<'_>], samples: usize) -> M
 }
 
 /// How many machines are in each stage, at the middle of each column.
-fn counts(page: &Page<'_>, tracks: &[&Track<'_>], samples: usize) -> Vec<Vec<i64>> {
+fn counts(page: &Page<'_>, rows: &[&Row<'_>], samples: usize) -> Vec<Vec<i64>> {
     let middle = |column: usize| page.axis.at((column as f64 + 0.5) * WIDTH / samples as f64);
     let times: Vec<u64> = (0..samples).map(middle).collect();
     let mut changes = vec![vec![0i64; Stage::ALL.len()]; samples + 1];
-    for track in tracks {
-        for span in &track.spans {
+    for row in rows {
+        for span in &row.spans {
             let from = times.partition_point(|at| *at < span.from);
             let to = times.partition_point(|at| *at < span.to);
             changes[from][span.stage.index()] += 1;

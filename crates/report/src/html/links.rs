@@ -7,11 +7,12 @@ use quorate_scenario::Link;
 
 use super::plot::{bar, left};
 use super::{Page, colour, grouped};
+use crate::axis::WIDTH;
 use crate::latency::Percentiles;
-use crate::leasing::{MEASURES, leasing};
+use crate::lease_times::{MEASURES, lease_times};
 use crate::milestones::CHAIN;
+use crate::stage::Stage;
 use crate::text;
-use crate::tracks::{Stage, WIDTH};
 
 pub(super) fn section(page: &Page<'_>) -> Markup {
     let samples = &page.samples;
@@ -20,7 +21,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
             h2 { "Links" }
             p.lead {
                 "How long each link took, on a logarithmic scale; ticks on the bars are the median and p99. Counted over "
-                (text::count(page.tracks.iter().map(|track| track.lane.boots.len()).sum(), "boot")) "."
+                (text::count(page.rows.iter().map(|row| row.lane.boots.len()).sum(), "boot")) "."
             }
             div.choice {
                 input #since type="radio" name="times" checked;
@@ -37,7 +38,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
 
 /// How long machines waited for an address.
 fn leases(page: &Page<'_>) -> Markup {
-    let all = leasing(page.story, page.outcome);
+    let all = lease_times(page.story, page.outcome);
     if all.is_empty() {
         return Markup::default();
     }
@@ -93,9 +94,9 @@ fn table<'a>(page: &Page<'_>, nanos: impl Fn(Link) -> Option<&'a Vec<u64>>) -> M
 }
 
 fn line(page: &Page<'_>, link: Link, nanos: Option<&Vec<u64>>, scale: &Decades) -> Markup {
-    let concerned = page.tracks.iter().filter(|track| match link.is_boot() {
-        true => track.lane.reached.contains_key(&link),
-        false => track.lane.class.chain().contains(&link),
+    let concerned = page.rows.iter().filter(|row| match link.is_boot() {
+        true => row.lane.reached.contains_key(&link),
+        false => row.lane.class.chain().contains(&link),
     });
     let concerned: Vec<_> = concerned.collect();
     if concerned.is_empty() {
@@ -103,13 +104,11 @@ fn line(page: &Page<'_>, link: Link, nanos: Option<&Vec<u64>>, scale: &Decades) 
     }
     let reached = concerned
         .iter()
-        .filter(|track| track.lane.reached.contains_key(&link))
+        .filter(|row| row.lane.reached.contains_key(&link))
         .count();
     let stopped = concerned
         .iter()
-        .filter(|track| {
-            track.is_stuck() && next(track.stage(), track.lane.class.chain()) == Some(link)
-        })
+        .filter(|row| row.is_stuck() && next(row.stage(), row.lane.class.chain()) == Some(link))
         .count();
     let first = page.findings().first().map(|finding| finding.link);
     let known = nanos.and_then(|nanos| Percentiles::of(nanos));
@@ -141,7 +140,7 @@ fn next(stage: Stage, chain: &[Link]) -> Option<Link> {
     }
 }
 
-/// The colour that a lane has once it reached `link`.
+/// The colour of a row whose machine has reached `link`.
 fn stage(link: Link) -> Stage {
     match link {
         Link::Voter | Link::Quorum | Link::Writes => Stage::Done,
@@ -199,7 +198,7 @@ impl Decades {
         }
     }
 
-    /// How often each time was taken; ticks at the median and p99.
+    /// How often each time occurred; ticks at the median and p99.
     fn histogram(&self, nanos: &[u64], known: &Percentiles, stage: Stage) -> Markup {
         let bins = (self.to - self.from).unsigned_abs() as usize * BINS_PER_DECADE;
         let mut counts = vec![0u64; bins];

@@ -7,15 +7,16 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::Page;
-use crate::marks::{Mark, Occasion};
+use crate::axis::{Axis, WIDTH};
+use crate::marks::{Mark, MarkKind};
+use crate::stage::Stage;
 use crate::text;
-use crate::tracks::{Axis, Stage, WIDTH};
 
 /// A plot whose `rows` are [`row`]s.
 pub(super) fn plot(page: &Page<'_>, rows: &Markup) -> Markup {
     let flags = Flag::all(page);
     html! {
-        div.plot.few[page.tracks.len() <= FEW_MAX] data-axis=(data(&page.axis)) {
+        div.plot.few[page.rows.len() <= FEW_MAX] data-axis=(data(&page.axis)) {
             div.axis { span {} div.ticks {
                 (ticks(&page.axis))
                 @for flag in &flags {
@@ -94,7 +95,7 @@ pub(super) fn tick_label(at: u64, step: u64) -> String {
     }
 }
 
-/// The axis for the script, which tells the time under the pointer.
+/// The axis for the script, which shows the time under the pointer.
 fn data(axis: &Axis) -> String {
     let pieces = axis.pieces.iter().map(|piece| {
         format!(
@@ -130,12 +131,12 @@ impl<'a> Flag<'a> {
     }
 
     fn is_formed(&self) -> bool {
-        self.marks.iter().any(|mark| mark.kind == Occasion::Formed)
+        self.marks.iter().any(|mark| mark.kind == MarkKind::Formed)
     }
 
     /// `2.50 s power off n2, n3; formed`
     fn words(&self) -> String {
-        let mut kinds: Vec<(Occasion, usize, Vec<&str>)> = Vec::new();
+        let mut kinds: Vec<(MarkKind, usize, Vec<&str>)> = Vec::new();
         for mark in &self.marks {
             let machine = mark.machine.as_deref();
             match kinds.iter_mut().find(|(kind, ..)| *kind == mark.kind) {
@@ -146,7 +147,7 @@ impl<'a> Flag<'a> {
                 None => kinds.push((mark.kind, 1, machine.into_iter().collect())),
             }
         }
-        let told = kinds.iter().map(|(kind, count, machines)| {
+        let words = kinds.iter().map(|(kind, count, machines)| {
             let shown = machines.iter().take(NAMES_MAX).copied();
             let mut names = shown.collect::<Vec<_>>().join(", ");
             if machines.len() > NAMES_MAX {
@@ -161,7 +162,7 @@ impl<'a> Flag<'a> {
         format!(
             "{} {}",
             text::duration(at),
-            told.collect::<Vec<_>>().join("; ")
+            words.collect::<Vec<_>>().join("; ")
         )
     }
 }
@@ -169,11 +170,11 @@ impl<'a> Flag<'a> {
 fn list(flags: &[Flag<'_>]) -> Markup {
     html! {
         ol.marks {
-            @for flag in flags.iter().take(FLAGS_TOLD_MAX) {
+            @for flag in flags.iter().take(FLAGS_LISTED_MAX) {
                 li { b.formed[flag.is_formed()] { (flag.number) } " " (flag.words()) }
             }
-            @if flags.len() > FLAGS_TOLD_MAX {
-                li { "and " (flags.len() - FLAGS_TOLD_MAX) " more moments: see report.json" }
+            @if flags.len() > FLAGS_LISTED_MAX {
+                li { "and " (flags.len() - FLAGS_LISTED_MAX) " more moments: see report.json" }
             }
         }
     }
@@ -181,7 +182,7 @@ fn list(flags: &[Flag<'_>]) -> Markup {
 
 /// What the colours mean.
 pub(super) fn legend(page: &Page<'_>) -> Markup {
-    let spans = || page.tracks.iter().flat_map(|track| &track.spans);
+    let spans = || page.rows.iter().flat_map(|row| &row.spans);
     let stages = Stage::ALL.into_iter().skip(1).filter(|stage| match stage {
         Stage::At(link) if link.is_boot() => spans().any(|span| span.stage == *stage),
         Stage::Off | Stage::At(_) | Stage::Done => true,
@@ -209,9 +210,9 @@ pub(super) fn legend(page: &Page<'_>) -> Markup {
 
 /// Of half a label.
 const LABEL_WIDTH: f64 = 26.0;
-/// Plots of so few machines have thick lanes.
+/// Plots of so few machines have thick bars.
 const FEW_MAX: usize = 12;
 /// Flags closer than this would cover each other.
 const FLAG_WIDTH: f64 = 24.0;
 const NAMES_MAX: usize = 6;
-const FLAGS_TOLD_MAX: usize = 30;
+const FLAGS_LISTED_MAX: usize = 30;

@@ -1,14 +1,14 @@
-//! The first screen: what came of it, in words and a few numbers, and what was found.
+//! The first screen: the verdict, a few numbers, and the findings.
 
 use maud::{Markup, html};
 use quorate_core::Instant;
 use quorate_scenario::{Finding, Link, Outcome, Verdict};
 
-use super::{Page, grouped, lane_id};
+use super::{Page, grouped, row_id};
+use crate::axis::busy_nanos;
 use crate::latency::Percentiles;
 use crate::rates::{Kind, rates};
 use crate::text;
-use crate::tracks::busy_nanos;
 
 pub(super) const fn word(outcome: &Outcome) -> &'static str {
     match outcome.verdict {
@@ -40,10 +40,10 @@ pub(super) fn header(page: &Page<'_>) -> Markup {
     }
 }
 
-/// What came of it in a sentence or two.
+/// The result in a sentence or two.
 fn sentence(page: &Page<'_>) -> String {
-    let all = page.tracks.len();
-    let complete = page.tracks.iter().filter(|track| track.lane.is_complete());
+    let all = page.rows.len();
+    let complete = page.rows.iter().filter(|row| row.lane.is_complete());
     let complete = complete.count();
     let machines = format!(
         "{} of {} came to the end of the boot chain",
@@ -95,7 +95,7 @@ fn whole(page: &Page<'_>) -> String {
 fn tiles(page: &Page<'_>) -> Vec<(&'static str, String, String)> {
     let since_start = |at: Instant| text::duration(at.since(Instant::ZERO));
     let members = page.outcome.lanes.members().count();
-    let all = page.tracks.len();
+    let all = page.rows.len();
     let mut tiles = vec![(
         "machines",
         grouped(all as u64),
@@ -193,7 +193,7 @@ fn finding(page: &Page<'_>, number: usize, finding: &Finding) -> Markup {
             h3 {
                 span.chip { (finding.link) } " "
                 @match (&finding.machine, known) {
-                    (_, Some(machine)) => { a href={ "#" (lane_id(machine)) } { (machine) } ": " },
+                    (_, Some(machine)) => { a href={ "#" (row_id(machine)) } { (machine) } ": " },
                     (Some(machine), None) => { (machine) ": " },
                     (None, None) => {},
                 }

@@ -7,31 +7,35 @@ use maud::{Markup, html};
 use quorate_core::Instant;
 use quorate_scenario::{Link, What};
 
-use super::{Page, Track, colour, grouped, lane_id};
+use super::{Page, Row, colour, grouped, row_id};
 use crate::milestones::CHAIN;
-use crate::tracks::Stage;
+use crate::stage::Stage;
 use crate::{json, text};
 
 pub(super) fn machines(page: &Page<'_>) -> Markup {
     let addrs = addrs(page);
-    let mut shown: Vec<&Track<'_>> = page.tracks.iter().collect();
+    let mut shown: Vec<&Row<'_>> = page.rows.iter().collect();
     if shown.len() > ROWS_MAX {
         // What is stuck first, then in the order of the story.
-        shown.sort_by_key(|track| !track.is_stuck());
+        shown.sort_by_key(|row| !row.is_stuck());
         shown.truncate(ROWS_MAX);
     }
-    let left_out = page.tracks.len() - shown.len();
-    let reached = |link| page.tracks.iter().any(|track| track.row.at(link).is_some());
+    let left_out = page.rows.len() - shown.len();
+    let reached = |link| {
+        page.rows
+            .iter()
+            .any(|row| row.milestones.at(link).is_some())
+    };
     let mut links = CHAIN.to_vec();
     links.retain(|link| !link.is_boot() || reached(*link));
     html! {
         section #machines {
             h2 { "Machines" }
-            details open[page.tracks.len() <= OPEN_MAX] {
+            details open[page.rows.len() <= OPEN_MAX] {
                 summary { "Times of each machine" }
                 p.lead {
                     "Milliseconds from its first power-on to each link; power-on itself since the story began. "
-                    @if left_out > 0 { "Of " (grouped(page.tracks.len() as u64)) " machines " (grouped(ROWS_MAX as u64)) " are here; report.json has all." }
+                    @if left_out > 0 { "Of " (grouped(page.rows.len() as u64)) " machines " (grouped(ROWS_MAX as u64)) " are here; report.json has all." }
                 }
                 input #filter type="search" placeholder="filter by name, address, link …" aria-label="filter machines" hidden;
                 div.scroll {
@@ -41,7 +45,7 @@ pub(super) fn machines(page: &Page<'_>) -> Markup {
                             @for link in &links { th.num { (link) } }
                             th.num { "boots" } th.num { "starts" } th { "cluster" }
                         } }
-                        tbody { @for track in &shown { (line(page, track, &links, &addrs)) } }
+                        tbody { @for row in &shown { (line(page, row, &links, &addrs)) } }
                     }
                 }
             }
@@ -51,29 +55,29 @@ pub(super) fn machines(page: &Page<'_>) -> Markup {
 
 fn line(
     page: &Page<'_>,
-    track: &Track<'_>,
+    row: &Row<'_>,
     links: &[Link],
     addrs: &BTreeMap<&str, Ipv4Addr>,
 ) -> Markup {
-    let lane = track.lane;
+    let lane = row.lane;
     let mac = page
         .story
         .machines
         .iter()
         .find(|known| known.name == lane.machine);
-    let holds = match track.stage() {
+    let holds = match row.stage() {
         Stage::Off => "off".to_owned(),
         Stage::At(link) => link.to_string(),
         Stage::Done => "complete".to_owned(),
     };
     html! {
         tr {
-            th { a href={ "#" (lane_id(&lane.machine)) } { (lane.machine) } }
+            th { a href={ "#" (row_id(&lane.machine)) } { (lane.machine) } }
             td { (json::class(lane)) }
-            td.bad[track.is_stuck()] { i class=(colour(track.stage())) {} (holds) }
+            td.bad[row.is_stuck()] { i class=(colour(row.stage())) {} (holds) }
             td.mono { @if let Some(addr) = addrs.get(lane.machine.as_str()) { (addr) } }
             td.mono { @if let Some(machine) = mac { (machine.mac) } }
-            @for link in links { td.num { (time(track, *link)) } }
+            @for link in links { td.num { (time(row, *link)) } }
             td.num { (lane.boots.len()) }
             td.num { @if lane.starts > 0 { (lane.starts) } }
             td.mono { @if let Some((cluster, _)) = lane.identity { (cluster) } }
@@ -81,13 +85,13 @@ fn line(
     }
 }
 
-fn time(track: &Track<'_>, link: Link) -> String {
+fn time(row: &Row<'_>, link: Link) -> String {
     let time = if link == Link::Power {
-        track.row.on().map(|on| on.since(Instant::ZERO))
+        row.milestones.on().map(|on| on.since(Instant::ZERO))
     } else {
-        track.row.took(link)
+        row.milestones.took(link)
     };
-    let missing = if track.lane.class.chain().contains(&link) {
+    let missing = if row.lane.class.chain().contains(&link) {
         "–"
     } else {
         ""

@@ -61,17 +61,17 @@ fn the_same_run_makes_the_same_bytes() {
 }
 
 #[test]
-fn a_power_cycle_is_a_gap_in_its_lane() {
+fn a_power_cycle_is_a_gap_in_its_row() {
     let run = cycled();
     let text = page(&run.story, &run.outcome(Verdict::Pass), &used());
-    let lane = text.split("id=\"lane-n2\"").nth(1).unwrap();
-    let lane = lane.split("id=\"lane-n3\"").next().unwrap();
-    assert!(lane.contains("class=\"off\""), "{lane}");
-    assert!(lane.contains("power on again at 20.0 s"), "{lane}");
-    let complete = lane.split("class=\"done\" d=\"").nth(1).unwrap();
+    let row = text.split("id=\"row-n2\"").nth(1).unwrap();
+    let row = row.split("id=\"row-n3\"").next().unwrap();
+    assert!(row.contains("class=\"off\""), "{row}");
+    assert!(row.contains("power on again at 20.0 s"), "{row}");
+    let complete = row.split("class=\"done\" d=\"").nth(1).unwrap();
     let complete = complete.split('"').next().unwrap();
     assert_eq!(complete.matches('z').count(), 2, "{complete}");
-    let unplugged = text.split("id=\"lane-n3\"").nth(1).unwrap();
+    let unplugged = text.split("id=\"row-n3\"").nth(1).unwrap();
     assert!(unplugged.contains("class=\"unlinked\""), "{unplugged}");
 }
 
@@ -185,7 +185,7 @@ fn every_link_within_the_page_leads_somewhere() {
 
 #[test]
 fn many_machines_are_grouped_and_very_many_are_not_all_drawn() {
-    let lanes = |count: usize| {
+    let drawn = |count: usize| {
         let mut run = Run::new(1);
         run.story = story_of(count);
         run.expected = quorate_scenario::drive::Expected::new(&run.story, 3, 5);
@@ -199,17 +199,17 @@ fn many_machines_are_grouped_and_very_many_are_not_all_drawn() {
         let text = page(&run.story, &run.outcome(Verdict::Pass), &used());
         let groups = text.matches("class=\"group\"").count();
         let crowds = text.matches("class=\"row crowd\"").count();
-        let lanes = text.matches("class=\"row lane").count();
+        let drawn = text.matches("class=\"row machine").count();
         assert!(
-            text.contains("id=\"lane-n8\""),
+            text.contains("id=\"row-n8\""),
             "the stuck one of {count} is missing"
         );
         let open = text.matches("<details class=\"group\" open").count();
-        (groups, crowds, lanes, open)
+        (groups, crowds, drawn, open)
     };
-    assert_eq!(lanes(40), (0, 0, 40, 0));
-    assert_eq!(lanes(41), (2, 0, 41, 1));
-    assert_eq!(lanes(1_501), (0, 16, 30, 0));
+    assert_eq!(drawn(40), (0, 0, 40, 0));
+    assert_eq!(drawn(41), (2, 0, 41, 1));
+    assert_eq!(drawn(1_501), (0, 16, 30, 0));
 }
 
 fn story_of(count: usize) -> Story {
@@ -229,9 +229,9 @@ fn the_boot_of_metal_has_colours_of_its_own() {
     let page = body(&page(&run.story, &run.judged(), &used()));
     for (class, link) in [("b0", "firmware"), ("b6", "userspace")] {
         let in_legend = format!("<i class=\"{class}\">\n</i>{link}</span>");
-        let in_lane = format!("<path class=\"{class}\"");
+        let in_row = format!("<path class=\"{class}\"");
         assert!(
-            page.contains(&in_legend) && page.contains(&in_lane),
+            page.contains(&in_legend) && page.contains(&in_row),
             "{page}"
         );
     }

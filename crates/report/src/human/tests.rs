@@ -14,7 +14,7 @@ fn wide(width: usize) -> Style {
     }
 }
 
-fn told(run: &Run, outcome: &Outcome, style: Style) -> String {
+fn text_of(run: &Run, outcome: &Outcome, style: Style) -> String {
     report(&run.story, outcome, &used(), style)
 }
 
@@ -72,7 +72,7 @@ fn without_a_lease() -> Run {
 fn a_pass_ends_with_the_line_that_says_so() {
     let run = Run::well(3, 100);
     let outcome = run.outcome(Verdict::Pass);
-    insta::assert_snapshot!(told(&run, &outcome, wide(80)), @r"
+    insta::assert_snapshot!(text_of(&run, &outcome, wide(80)), @r"
        |0          |500 ms     |1000 ms     |1500 ms    |2000 ms
     n1        a=ns=er=c================v=========================     2.00 s
     n2          dan=se=rc=================v========================   2.00 s
@@ -100,7 +100,7 @@ fn a_pass_ends_with_the_line_that_says_so() {
 #[test]
 fn a_split_begins_with_who_saw_what() {
     let run = split();
-    insta::assert_snapshot!(told(&run, &run.judged(), wide(120)), @r"
+    insta::assert_snapshot!(text_of(&run, &run.judged(), wide(120)), @r"
     FAIL cluster-id n1: the cluster split into 3: b214b580e6756e99 on n1 (saw n1); 97d11626a4215663 on n2 (saw n1 n2); 366158d82220db8a on n3 (saw n1 n2 n3, the right one)
       cause: the members read different SRV sets; etcd reads the set once, at its first start, and never again
       fix:   publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal
@@ -130,7 +130,7 @@ fn a_split_begins_with_who_saw_what() {
 #[test]
 fn a_machine_without_a_lease_is_drawn_waiting() {
     let run = without_a_lease();
-    insta::assert_snapshot!(told(&run, &run.judged(), wide(80)), @r"
+    insta::assert_snapshot!(text_of(&run, &run.judged(), wide(80)), @r"
     FAIL ack n3: asked for an address and has no lease
       cause: the server did not answer it
       fix:   look for its MAC address in the server's log and in the capture
@@ -167,10 +167,10 @@ fn on_a_terminal_there_are_blocks_and_the_same_words() {
         unicode: true,
         ..wide(80)
     };
-    let text = told(&run, &outcome, unicode);
+    let text = text_of(&run, &outcome, unicode);
     let as_ascii = text.replace('█', "=").replace('·', ".");
     assert_ne!(text, as_ascii);
-    assert_eq!(as_ascii, told(&run, &outcome, wide(80)));
+    assert_eq!(as_ascii, text_of(&run, &outcome, wide(80)));
 }
 
 #[test]
@@ -183,9 +183,9 @@ fn colour_is_only_added() {
         (split(), split().judged()),
         (Run::well(3, 0), Run::well(3, 0).outcome(Verdict::Pass)),
     ] {
-        let text = told(&run, &outcome, colour);
-        assert_ne!(text, told(&run, &outcome, wide(80)));
-        assert_eq!(without_colour(&text), told(&run, &outcome, wide(80)));
+        let text = text_of(&run, &outcome, colour);
+        assert_ne!(text, text_of(&run, &outcome, wide(80)));
+        assert_eq!(without_colour(&text), text_of(&run, &outcome, wide(80)));
     }
 }
 
@@ -220,7 +220,7 @@ fn no_line_of_the_waterfall_is_wider_than_the_terminal() {
 #[test]
 fn one_machine_has_no_median() {
     let run = Run::well(1, 0);
-    let text = told(&run, &run.outcome(Verdict::Pass), wide(80));
+    let text = text_of(&run, &run.outcome(Verdict::Pass), wide(80));
     assert!(!text.contains("median"), "{text}");
     assert!(
         text.contains("PASS machines form a cluster: 1 member, cluster "),
@@ -239,7 +239,7 @@ fn of_many_machines_the_slowest_are_shown() {
         }
         run.saw(index, 300, steps);
     }
-    let text = told(&run, &run.outcome(Verdict::Pass), wide(100));
+    let text = text_of(&run, &run.outcome(Verdict::Pass), wide(100));
     for name in ["n8 ", "n33 ", "n41 "] {
         assert!(text.contains(&format!("\n{name}")), "no {name}in\n{text}");
     }
@@ -254,7 +254,7 @@ fn of_many_machines_the_slowest_are_shown() {
 #[test]
 fn a_story_in_which_nothing_was_switched_on_says_so() {
     let run = Run::new(2);
-    let text = told(&run, &run.outcome(Verdict::Pass), wide(80));
+    let text = text_of(&run, &run.outcome(Verdict::Pass), wide(80));
     assert!(text.starts_with("no machine was switched on\n"), "{text}");
     assert!(
         text.contains("etcd was never started, not formed after 2.50 s"),

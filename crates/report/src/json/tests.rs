@@ -9,12 +9,12 @@ fn the_keys_of_schema_1() {
     let mut run = Run::well(1, 0);
     run.story.title = "one".to_owned();
     let outcome = run.outcome(Verdict::Pass);
-    let mut told = report(&run.story, &outcome, &used());
+    let mut got = report(&run.story, &outcome, &used());
     for list in ["/latencies", "/rates/series", "/lanes/0/history"] {
-        let list = told.pointer_mut(list).and_then(Value::as_array_mut);
+        let list = got.pointer_mut(list).and_then(Value::as_array_mut);
         list.unwrap().truncate(1);
     }
-    insta::assert_snapshot!(format!("{told:#}"), @r#"
+    insta::assert_snapshot!(format!("{got:#}"), @r#"
     {
       "artifacts": "out/run-1",
       "cluster": {
@@ -173,22 +173,22 @@ fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
     let failed = run.outcome(Verdict::Fail {
         findings: findings.clone(),
     });
-    let told = report(&run.story, &failed, &used());
+    let got = report(&run.story, &failed, &used());
     assert_eq!(
-        (&told["verdict"], &told["why"]),
+        (&got["verdict"], &got["why"]),
         (&json!("fail"), &Value::Null)
     );
     let first = json!({
         "link": "cluster-id", "machine": null, "what": "what", "cause": "cause", "fix": "fix",
         "may_be_late": true,
     });
-    assert_eq!(told["findings"], json!([first]));
+    assert_eq!(got["findings"], json!([first]));
 
     let why = "starved".to_owned();
     let unfair = run.outcome(Verdict::Inconclusive { why, findings });
-    let told = report(&run.story, &unfair, &used());
-    assert_eq!(told["verdict"], "inconclusive");
-    assert_eq!(told["why"], "starved");
+    let got = report(&run.story, &unfair, &used());
+    assert_eq!(got["verdict"], "inconclusive");
+    assert_eq!(got["why"], "starved");
 }
 
 #[test]
@@ -201,9 +201,9 @@ fn members_that_disagree_have_no_common_cluster() {
         }
     }
     run.saw(1, 3_000, steps);
-    let told = report(&run.story, &run.outcome(Verdict::Pass), &used());
-    assert_eq!(told["cluster"]["id"], Value::Null);
-    assert_eq!(told["lanes"][1]["cluster_id"], "7");
+    let got = report(&run.story, &run.outcome(Verdict::Pass), &used());
+    assert_eq!(got["cluster"]["id"], Value::Null);
+    assert_eq!(got["lanes"][1]["cluster_id"], "7");
 }
 
 /// Every kind of verdict, with and without what is not always known.
@@ -233,14 +233,11 @@ fn what_is_written_keeps_to_the_schema() {
     ];
     for run in [&well, &nothing] {
         for verdict in &verdicts {
-            let told = report(&run.story, &run.outcome(verdict.clone()), &used());
-            let errors: Vec<_> = validator
-                .iter_errors(&told)
-                .map(|e| e.to_string())
-                .collect();
-            assert!(errors.is_empty(), "{errors:?} in {told:#}");
-            let read: Document = serde_json::from_value(told.clone()).unwrap();
-            assert_eq!(json!(read), told);
+            let got = report(&run.story, &run.outcome(verdict.clone()), &used());
+            let errors: Vec<_> = validator.iter_errors(&got).map(|e| e.to_string()).collect();
+            assert!(errors.is_empty(), "{errors:?} in {got:#}");
+            let read: Document = serde_json::from_value(got.clone()).unwrap();
+            assert_eq!(json!(read), got);
         }
     }
     let mut wrong = report(&well.story, &well.outcome(Verdict::Pass), &used());

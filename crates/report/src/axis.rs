@@ -1,90 +1,9 @@
-//! Lanes as spans of time, and the axis they are drawn on.
+//! The time axis that all machines are drawn on.
 
 use std::collections::BTreeSet;
 
 use quorate_core::Instant;
-use quorate_scenario::lane::Turn;
-use quorate_scenario::story::Class;
-use quorate_scenario::{Lane, Link, Outcome};
-
-/// What a machine is, from one time to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    pub(crate) stage: Stage,
-    /// The network cable is plugged in.
-    pub(crate) linked: bool,
-    /// The machine hangs.
-    pub(crate) frozen: bool,
-}
-
-/// How far a machine is, as colours tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
-    Off,
-    /// The last link that holds, a later one is missing.
-    At(Link),
-    /// Every link holds.
-    Done,
-}
-
-impl Stage {
-    /// Every stage, in order.
-    pub(crate) const ALL: [Self; 17] = [
-        Self::Off,
-        Self::At(Link::Power),
-        Self::At(Link::Firmware),
-        Self::At(Link::Script),
-        Self::At(Link::Kernel),
-        Self::At(Link::Initrd),
-        Self::At(Link::Installer),
-        Self::At(Link::Installed),
-        Self::At(Link::Userspace),
-        Self::At(Link::Discover),
-        Self::At(Link::Ack),
-        Self::At(Link::Name),
-        Self::At(Link::Seed),
-        Self::At(Link::Srv),
-        Self::At(Link::Etcd),
-        Self::At(Link::ClusterId),
-        Self::Done,
-    ];
-
-    /// Where it is in [`Stage::ALL`].
-    pub(crate) fn index(self) -> usize {
-        let place = Self::ALL.iter().position(|stage| *stage == self);
-        // What comes after the voter has no stage of its own.
-        place.unwrap_or(Self::ALL.len() - 1)
-    }
-
-    pub(crate) fn of(link: Option<Link>, class: Class) -> Self {
-        match link {
-            None => Self::Off,
-            Some(link) if Some(&link) == class.chain().last() => Self::Done,
-            Some(link) => Self::At(link),
-        }
-    }
-}
-
-/// The spans of one lane from its first power-on to the end of the story.
-pub(crate) fn spans(lane: &Lane, ended_at: Instant) -> Vec<Span> {
-    let ends = lane.turns.iter().skip(1).map(|turn| turn.at);
-    let turns = lane.turns.iter().zip(ends.chain([ended_at]));
-    turns
-        .map(|(turn, to)| Span {
-            from: turn.at.as_nanos(),
-            to: to.as_nanos().max(turn.at.as_nanos()),
-            stage: stage(turn, lane.class),
-            linked: turn.linked,
-            frozen: turn.frozen,
-        })
-        .collect()
-}
-
-fn stage(turn: &Turn, class: Class) -> Stage {
-    Stage::of(turn.link, class)
-}
+use quorate_scenario::Outcome;
 
 /// Time along a width of [`WIDTH`]. Long silence is squeezed, so that a second of boot is as
 /// readable in a story of minutes as in one of seconds.
@@ -194,7 +113,7 @@ pub(crate) fn busy_nanos(outcome: &Outcome) -> u64 {
     busy.map(|piece| piece.to - piece.from).sum()
 }
 
-/// When lanes turned.
+/// When the progress of some machine changed.
 fn times(outcome: &Outcome) -> BTreeSet<u64> {
     let turns = outcome.lanes.iter().flat_map(|lane| &lane.turns);
     let turns = turns.map(|turn| turn.at.as_nanos());

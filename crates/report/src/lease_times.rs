@@ -1,4 +1,4 @@
-//! How long machines wait for an address: from power-on, and from the first DISCOVER.
+//! How long a machine takes to get an address: from power-on, and from the first DISCOVER.
 //!
 //! The second is what DHCP takes: from the first DISCOVER of a machine that has no lease to the
 //! ACK that gives it one. What is lost and sent again, and offers that come to nothing, are part
@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::latency::Percentiles;
 use crate::text;
 
-/// The waits of some machines.
+/// How long some machines took to get an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Leasing {
-    pub machines: Whom,
+pub struct LeaseTimes {
+    pub machines: MachineKind,
     /// From power-on to the lease, once for each boot that got one.
     pub since_power_on: Percentiles,
     /// From the first DISCOVER to its ACK, once for each lease that was asked for so;
@@ -32,14 +32,14 @@ pub struct Leasing {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Whom {
+pub enum MachineKind {
     All,
     /// Those that are not hollow.
     Real,
     Hollow,
 }
 
-impl Whom {
+impl MachineKind {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::All => "all machines",
@@ -51,71 +51,71 @@ impl Whom {
 
 /// In nanoseconds.
 #[derive(Debug, Default)]
-struct Waits {
+struct Samples {
     since_power_on: Vec<u64>,
     discover_to_ack: Vec<u64>,
 }
 
-/// Where one machine stands.
+/// Since when one machine is on, and since when it asks.
 #[derive(Clone, Copy, Debug, Default)]
-struct Clocks {
+struct Begun {
     on: Option<Instant>,
     asked: Option<Instant>,
 }
 
-/// Of all machines; in a story that has real and hollow ones, of each kind too. Empty when nobody
-/// has got a lease.
-pub(crate) fn leasing(story: &Story, outcome: &Outcome) -> Vec<Leasing> {
-    let kinds: BTreeMap<&str, Whom> = story
+/// Of all machines; in a story that has real and hollow ones, of each kind too. Empty when no
+/// machine has a lease.
+pub(crate) fn lease_times(story: &Story, outcome: &Outcome) -> Vec<LeaseTimes> {
+    let kinds: BTreeMap<&str, MachineKind> = story
         .machines
         .iter()
         .map(|machine| {
             let kind = if machine.hollow {
-                Whom::Hollow
+                MachineKind::Hollow
             } else {
-                Whom::Real
+                MachineKind::Real
             };
             (machine.name.as_str(), kind)
         })
         .collect();
-    let mut clocks: BTreeMap<&str, Clocks> = BTreeMap::new();
-    let mut waits: BTreeMap<Whom, Waits> = BTreeMap::new();
+    let mut begun: BTreeMap<&str, Begun> = BTreeMap::new();
+    let mut samples: BTreeMap<MachineKind, Samples> = BTreeMap::new();
     for observation in &outcome.observations {
         let Some(machine) = observation.machine.as_deref() else {
             continue;
         };
-        let Some(kind) = kinds.get(machine) else {
+        let Some(own) = kinds.get(machine) else {
             continue;
         };
-        let clock = clocks.entry(machine).or_default();
+        let since_when = begun.entry(machine).or_default();
         if let What::PoweredOn = observation.what {
-            *clock = Clocks {
+            *since_when = Begun {
                 on: Some(observation.at),
                 asked: None,
             };
         } else if let What::DhcpSent { message, .. } = &observation.what
             && message == DISCOVER
         {
-            clock.asked.get_or_insert(observation.at);
+            since_when.asked.get_or_insert(observation.at);
         } else if let What::Leased { renewed: false, .. } = observation.what {
-            for whom in [Whom::All, *kind] {
-                let waits = waits.entry(whom).or_default();
+            for kind in [MachineKind::All, *own] {
+                let samples = samples.entry(kind).or_default();
                 let since = |from: Instant| nanos(observation.at.since(from));
-                waits.since_power_on.extend(clock.on.map(since));
-                waits.discover_to_ack.extend(clock.asked.map(since));
+                samples.since_power_on.extend(since_when.on.map(since));
+                samples.discover_to_ack.extend(since_when.asked.map(since));
             }
-            *clock = Clocks::default();
+            *since_when = Begun::default();
         }
     }
-    let is_mixed = waits.len() > 2;
-    waits
+    let is_mixed = samples.len() > 2;
+    samples
         .into_iter()
-        .filter(|(whom, _)| is_mixed || *whom == Whom::All)
-        .filter_map(|(machines, waits)| {
-            Some(Leasing {
+        .filter(|(kind, _)| is_mixed || *kind == MachineKind::All)
+        .filter_map(|(machines, samples)| {
+            Some(LeaseTimes {
                 machines,
-                since_power_on: Percentiles::of(&waits.since_power_on)?,
-                discover_to_ack: Percentiles::of(&waits.discover_to_ack),
+                since_power_on: Percentiles::of(&samples.since_power_on)?,
+                discover_to_ack: Percentiles::of(&samples.discover_to_ack),
             })
         })
         .collect()
@@ -125,8 +125,8 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A table for a terminal; empty when there is nothing to tell.
-pub(crate) fn draw(all: &[Leasing]) -> String {
+/// A table for a terminal; empty when no machine has a lease.
+pub(crate) fn draw(all: &[LeaseTimes]) -> String {
     if all.is_empty() {
         return String::new();
     }
@@ -137,9 +137,9 @@ pub(crate) fn draw(all: &[Leasing]) -> String {
     for (title, of) in MEASURES {
         for (one, times) in all.iter().filter_map(|one| Some((one, of(one)?))) {
             let name = match one.machines {
-                Whom::All => title.to_owned(),
-                Whom::Real => format!("{title}, real"),
-                Whom::Hollow => format!("{title}, hollow"),
+                MachineKind::All => title.to_owned(),
+                MachineKind::Real => format!("{title}, real"),
+                MachineKind::Hollow => format!("{title}, hollow"),
             };
             let _ = write!(out, "{name:<25} {:>6}", times.count);
             for nanos in [times.p50, times.p90, times.p99, times.max] {
@@ -152,7 +152,7 @@ pub(crate) fn draw(all: &[Leasing]) -> String {
 }
 
 /// What is measured, and where it is.
-pub(crate) type Measure = (&'static str, fn(&Leasing) -> Option<Percentiles>);
+pub(crate) type Measure = (&'static str, fn(&LeaseTimes) -> Option<Percentiles>);
 
 pub(crate) const MEASURES: [Measure; 2] = [
     ("power-on to lease", |one| Some(one.since_power_on)),
@@ -203,7 +203,7 @@ mod tests {
                 (1_200, leased(true)),
             ],
         );
-        let all = leasing(&run.story, &run.outcome(Verdict::Pass));
+        let all = lease_times(&run.story, &run.outcome(Verdict::Pass));
         assert_eq!(all.len(), 1, "they are all of one kind");
         assert_eq!(all[0].since_power_on.max, at(1_060).as_nanos());
         assert_eq!(all[0].discover_to_ack.unwrap().max, at(1_050).as_nanos());
@@ -235,14 +235,14 @@ mod tests {
                 (6_003, leased(false)),
             ],
         );
-        let all = leasing(&run.story, &run.outcome(Verdict::Pass));
+        let all = lease_times(&run.story, &run.outcome(Verdict::Pass));
         let (on, asked) = (all[0].since_power_on, all[0].discover_to_ack.unwrap());
         assert_eq!((on.count, on.max), (2, at(5).as_nanos()));
         assert_eq!((asked.count, asked.max), (2, at(9).as_nanos()));
     }
 
     #[test]
-    fn real_and_hollow_machines_are_told_apart() {
+    fn real_and_hollow_machines_are_counted_apart() {
         let mut run = Run::new(2);
         run.story.machines[1].hollow = true;
         for (index, takes) in [(0, 50), (1, 70)] {
@@ -253,14 +253,18 @@ mod tests {
             ];
             run.saw(index, 0, steps);
         }
-        let all = leasing(&run.story, &run.outcome(Verdict::Pass));
-        let told: Vec<_> = all
+        let all = lease_times(&run.story, &run.outcome(Verdict::Pass));
+        let got: Vec<_> = all
             .iter()
             .map(|one| (one.machines, one.discover_to_ack.unwrap().max / 1_000_000))
             .collect();
         assert_eq!(
-            told,
-            [(Whom::All, 60), (Whom::Real, 40), (Whom::Hollow, 60)]
+            got,
+            [
+                (MachineKind::All, 60),
+                (MachineKind::Real, 40),
+                (MachineKind::Hollow, 60)
+            ]
         );
         insta::assert_snapshot!(draw(&all), @r"
         leases                     count      p50      p90      p99      max

@@ -1,6 +1,6 @@
-//! A lane for each machine. Of more than [`ROWS_MAX`] machines there are groups that open, each
-//! closed one a miniature of its lanes; of more than [`LANES_MAX`], groups are drawn as the
-//! share of machines in each stage, and only lanes worth a look stand alone.
+//! A row for each machine. More than [`ROWS_MAX`] machines are put into groups that open; a closed
+//! group is a miniature of its rows. Of more than [`DRAWN_MAX`] machines, a group is drawn as the
+//! share of machines in each stage, and only rows worth a look stand alone.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,28 +8,29 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::plot::{bar, left, legend, plot};
-use super::{Page, Track, charts, colour, lane_id};
-use crate::milestones::{CHAIN, Progress};
+use super::{Page, Row, charts, colour, row_id};
+use crate::axis::WIDTH;
+use crate::milestones::{CHAIN, Completion};
+use crate::stage::{Span, Stage};
 use crate::text;
-use crate::tracks::{Span, Stage, WIDTH};
 
 pub(super) fn section(page: &Page<'_>) -> Markup {
-    let rows = if page.tracks.len() <= ROWS_MAX {
+    let rows = if page.rows.len() <= ROWS_MAX {
         html! { @for group in groups(page, ROWS_MAX) {
-            @if page.story.clusters.len() > 1 { p.sub { (group.name) " " small { (tally(&group.tracks)) } } }
-            @for track in &group.tracks { (lane(page, track)) }
+            @if page.story.clusters.len() > 1 { p.sub { (group.name) " " small { (tally(&group.rows)) } } }
+            @for row in &group.rows { (machine(page, row)) }
         } }
-    } else if page.tracks.len() <= LANES_MAX {
+    } else if page.rows.len() <= DRAWN_MAX {
         html! { @for group in groups(page, GROUP_LEN) { (opening(page, &group)) } }
     } else {
         outstanding(page)
     };
     html! {
-        section #lanes {
+        section #timeline {
             h2 { "Boot chains" }
             p.lead {
-                "One lane for each machine. The colour is the last link that holds, so a lane waits for the link after it. "
-                @if (ROWS_MAX + 1..=LANES_MAX).contains(&page.tracks.len()) { "A group opens with a click. " }
+                "One row for each machine. The colour is the last link that holds; the machine waits for the link after it. "
+                @if (ROWS_MAX + 1..=DRAWN_MAX).contains(&page.rows.len()) { "A group opens with a click. " }
             }
             (legend(page))
             (plot(page, &rows))
@@ -40,60 +41,60 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
 /// Machines that are shown together.
 struct Group<'a> {
     name: String,
-    tracks: Vec<&'a Track<'a>>,
+    rows: Vec<&'a Row<'a>>,
 }
 
 /// Every cluster, when there are several, then the other machines, so many at a time.
 fn groups<'a>(page: &'a Page<'a>, len: usize) -> Vec<Group<'a>> {
     let mut groups = Vec::new();
-    let mut others: Vec<&Track<'_>> = page.tracks.iter().collect();
+    let mut others: Vec<&Row<'_>> = page.rows.iter().collect();
     if page.story.clusters.len() > 1 {
         for cluster in &page.story.clusters {
-            let tracks: Vec<_> = cluster
+            let rows: Vec<_> = cluster
                 .members
                 .iter()
-                .map(|&index| &page.tracks[index])
+                .map(|&index| &page.rows[index])
                 .collect();
-            let name = format!("{}: {}", cluster.name, range(&tracks));
-            groups.push(Group { name, tracks });
+            let name = format!("{}: {}", cluster.name, range(&rows));
+            groups.push(Group { name, rows });
         }
-        others.retain(|track| track.lane.cluster.is_none());
+        others.retain(|row| row.lane.cluster.is_none());
     }
-    groups.extend(others.chunks(len).map(|tracks| Group {
-        name: range(tracks),
-        tracks: tracks.to_vec(),
+    groups.extend(others.chunks(len).map(|rows| Group {
+        name: range(rows),
+        rows: rows.to_vec(),
     }));
     groups
 }
 
 /// One machine.
-fn lane(page: &Page<'_>, track: &Track<'_>) -> Markup {
-    let name = &track.lane.machine;
+fn machine(page: &Page<'_>, row: &Row<'_>) -> Markup {
+    let name = &row.lane.machine;
     let finding = page.finding(name);
     html! {
-        div.row.lane.broken[finding.is_some()] id=(lane_id(name)) data-name=(name)
-            title=(tip(track)) {
+        div.row.machine.broken[finding.is_some()] id=(row_id(name)) data-name=(name)
+            title=(tip(row)) {
             span.name {
                 @if let Some((number, _)) = finding {
                     a href={ "#finding-" (number) } title="what was found" { "✕ " (name) }
                 } @else { (name) }
             }
             div.draw {
-                (drawing(page, &[track], LANE_HEIGHT))
-                @if page.tracks.len() <= ROWS_MAX { (labels(page, track)) }
+                (drawing(page, &[row], ROW_HEIGHT))
+                @if page.rows.len() <= ROWS_MAX { (labels(page, row)) }
             }
-            span.end.bad[is_bad(page, track)] { (end(page, track)) }
+            span.end.bad[is_bad(page, row)] { (end(page, row)) }
         }
     }
 }
 
 /// The names of links where there is room for them.
-fn labels(page: &Page<'_>, track: &Track<'_>) -> Markup {
+fn labels(page: &Page<'_>, row: &Row<'_>) -> Markup {
     html! {
-        @for span in &track.spans {
+        @for span in &row.spans {
             @let (x, width) = extent(page, span);
             @if let (Stage::At(link), true) = (span.stage, width > LABEL_WIDTH_MIN && span.linked && !span.frozen) {
-                @if !(track.is_stuck() && Some(span) == track.spans.last()) {
+                @if !(row.is_stuck() && Some(span) == row.spans.last()) {
                     em class=(colour(span.stage)) style=(format!("{};width:{:.2}%", left(x), width * 100.0 / WIDTH)) { (link) }
                 }
             }
@@ -101,26 +102,26 @@ fn labels(page: &Page<'_>, track: &Track<'_>) -> Markup {
     }
 }
 
-fn is_bad(page: &Page<'_>, track: &Track<'_>) -> bool {
-    track.is_stuck() || page.finding(&track.lane.machine).is_some()
+fn is_bad(page: &Page<'_>, row: &Row<'_>) -> bool {
+    row.is_stuck() || page.finding(&row.lane.machine).is_some()
 }
 
-/// What stands behind a lane.
-fn end(page: &Page<'_>, track: &Track<'_>) -> String {
-    if let Some((_, finding)) = page.finding(&track.lane.machine) {
+/// What stands behind a row.
+fn end(page: &Page<'_>, row: &Row<'_>) -> String {
+    if let Some((_, finding)) = page.finding(&row.lane.machine) {
         return format!("✕ {}", finding.link);
     }
-    match track.row.progress {
-        Progress::NeverOn => "never on".to_owned(),
-        Progress::Stuck(link) => format!("no {link}"),
-        Progress::Complete(_) if track.is_stuck() => "lost".to_owned(),
-        Progress::Complete(took) => text::duration(took),
+    match row.milestones.completion {
+        Completion::NeverOn => "never on".to_owned(),
+        Completion::Stuck(link) => format!("no {link}"),
+        Completion::Complete(_) if row.is_stuck() => "lost".to_owned(),
+        Completion::Complete(took) => text::duration(took),
     }
 }
 
-/// What the pointer is told.
-fn tip(track: &Track<'_>) -> String {
-    let lane = track.lane;
+/// The text under the pointer.
+fn tip(row: &Row<'_>) -> String {
+    let lane = row.lane;
     let mut tip = format!("{} ({})", lane.machine, crate::json::class(lane));
     for (number, boot) in lane.boots.iter().enumerate() {
         let on = text::duration(boot.on.since(quorate_core::Instant::ZERO));
@@ -135,20 +136,20 @@ fn tip(track: &Track<'_>) -> String {
     if lane.starts > 1 {
         let _ = write!(tip, "\netcd started {} times", lane.starts);
     }
-    if let (true, Some(said)) = (track.is_stuck(), &lane.last_words) {
+    if let (true, Some(said)) = (row.is_stuck(), &lane.last_words) {
         let said = text::cut(&text::one_line(said), LAST_WORDS_MAX, '…');
         let _ = write!(tip, "\nlast words: {said}");
     }
     tip
 }
 
-/// Lanes below each other, each of so many units.
-fn drawing(page: &Page<'_>, tracks: &[&Track<'_>], height: f64) -> Markup {
+/// Rows below each other, each of so many units.
+fn drawing(page: &Page<'_>, rows: &[&Row<'_>], height: f64) -> Markup {
     let mut paths: Vec<String> = vec![String::new(); Stage::ALL.len()];
     let (mut unlinked, mut frozen, mut stuck) = (String::new(), String::new(), String::new());
-    for (index, track) in tracks.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let top = index as f64 * height;
-        for span in &track.spans {
+        for span in &row.spans {
             let (x, width) = extent(page, span);
             let (y, thick) = body(span, top, height);
             paths[span.stage.index()].push_str(&bar(x, y, width, thick));
@@ -158,12 +159,12 @@ fn drawing(page: &Page<'_>, tracks: &[&Track<'_>], height: f64) -> Markup {
                 unlinked.push_str(&bar(x, top + height * 0.1, width, height * 0.8));
             }
         }
-        if let (true, Some(last)) = (track.is_stuck(), track.spans.last()) {
+        if let (true, Some(last)) = (row.is_stuck(), row.spans.last()) {
             let (x, width) = extent(page, last);
             stuck.push_str(&bar(x, top + height * 0.08, width, height * 0.84));
         }
     }
-    let total = tracks.len() as f64 * height;
+    let total = rows.len() as f64 * height;
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {total}")) preserveAspectRatio="none" aria-hidden="true" {
             @for (stage, path) in Stage::ALL.into_iter().zip(&paths) {
@@ -182,11 +183,11 @@ fn extent(page: &Page<'_>, span: &Span) -> (f64, f64) {
     (x, (page.axis.x(span.to) - x).max(SPAN_WIDTH_MIN))
 }
 
-/// Where something is missing a lane is thick, where all is well it is thin.
+/// A bar is thick where something is missing and thin where all is well.
 fn body(span: &Span, top: f64, height: f64) -> (f64, f64) {
     let share = match span.stage {
         // Miniatures have no room for that.
-        Stage::At(_) | Stage::Done if height < LANE_HEIGHT => 1.0,
+        Stage::At(_) | Stage::Done if height < ROW_HEIGHT => 1.0,
         Stage::Off => 0.08,
         Stage::At(_) => 0.84,
         Stage::Done => 0.42,
@@ -196,25 +197,21 @@ fn body(span: &Span, top: f64, height: f64) -> (f64, f64) {
 
 /// A group that opens.
 fn opening(page: &Page<'_>, group: &Group<'_>) -> Markup {
-    let broken = group
-        .tracks
-        .iter()
-        .filter(|track| is_bad(page, track))
-        .count();
+    let broken = group.rows.iter().filter(|row| is_bad(page, row)).count();
     html! {
-        details.group.small[group.tracks.len() <= SMALL_MAX] open[broken > 0] {
-            summary.row title=(group_tip(&group.tracks)) {
+        details.group.small[group.rows.len() <= SMALL_MAX] open[broken > 0] {
+            summary.row title=(group_tip(&group.rows)) {
                 span.name { (group.name) }
-                div.draw { (drawing(page, &group.tracks, MINI_HEIGHT)) }
-                span.end.bad[broken > 0] { (tally(&group.tracks)) }
+                div.draw { (drawing(page, &group.rows, MINI_HEIGHT)) }
+                span.end.bad[broken > 0] { (tally(&group.rows)) }
             }
-            @for track in &group.tracks { (lane(page, track)) }
+            @for row in &group.rows { (machine(page, row)) }
         }
     }
 }
 
 /// `n1 – n25`
-fn range(group: &[&Track<'_>]) -> String {
+fn range(group: &[&Row<'_>]) -> String {
     match (group.first(), group.last()) {
         (Some(first), Some(last)) if group.len() > 1 => {
             let (first, last) = (&first.lane.machine, &last.lane.machine);
@@ -229,19 +226,16 @@ fn range(group: &[&Track<'_>]) -> String {
 }
 
 /// `24 of 25`
-fn tally(group: &[&Track<'_>]) -> String {
-    let complete = group.iter().filter(|track| track.lane.is_complete());
+fn tally(group: &[&Row<'_>]) -> String {
+    let complete = group.iter().filter(|row| row.lane.is_complete());
     format!("{} of {}", complete.count(), group.len())
 }
 
-fn group_tip(group: &[&Track<'_>]) -> String {
+fn group_tip(group: &[&Row<'_>]) -> String {
     let mut took: Vec<Duration> = group.iter().copied().filter_map(completed).collect();
     took.sort_unstable();
     let mut tip = format!("{}: {} complete", range(group), tally(group));
-    let mut ids: Vec<_> = group
-        .iter()
-        .filter_map(|track| track.lane.identity)
-        .collect();
+    let mut ids: Vec<_> = group.iter().filter_map(|row| row.lane.identity).collect();
     ids.sort_unstable();
     ids.dedup_by_key(|(cluster, _)| *cluster);
     for (cluster, _) in ids.iter().take(IDS_MAX) {
@@ -258,45 +252,41 @@ fn group_tip(group: &[&Track<'_>]) -> String {
     tip
 }
 
-fn completed(track: &Track<'_>) -> Option<Duration> {
-    match track.row.progress {
-        Progress::Complete(took) => Some(took),
-        Progress::NeverOn | Progress::Stuck(_) => None,
+fn completed(row: &Row<'_>) -> Option<Duration> {
+    match row.milestones.completion {
+        Completion::Complete(took) => Some(took),
+        Completion::NeverOn | Completion::Stuck(_) => None,
     }
 }
 
 /// Of very many machines: those that are stuck, those that were slow, and all of them in groups.
 fn outstanding(page: &Page<'_>) -> Markup {
-    let mut order: Vec<&Track<'_>> = page.tracks.iter().collect();
-    order.sort_by_key(|track| std::cmp::Reverse((is_bad(page, track), completed(track))));
+    let mut order: Vec<&Row<'_>> = page.rows.iter().collect();
+    order.sort_by_key(|row| std::cmp::Reverse((is_bad(page, row), completed(row))));
     order.truncate(OUTSTANDING_MAX);
-    let bad = page
-        .tracks
-        .iter()
-        .filter(|track| is_bad(page, track))
-        .count();
+    let bad = page.rows.iter().filter(|row| is_bad(page, row)).count();
     html! {
         p.sub {
             @if bad > 0 { (bad.min(OUTSTANDING_MAX)) " of " (bad) " that did not come to the end" }
             @else { "The slowest " (order.len()) }
         }
-        @for track in &order { (lane(page, track)) }
+        @for row in &order { (machine(page, row)) }
         p.sub { "All, in groups" }
         @for group in groups(page, CROWD_LEN) {
-            @let bad = group.tracks.iter().any(|track| is_bad(page, track));
-            div.row.crowd title=(group_tip(&group.tracks)) {
+            @let bad = group.rows.iter().any(|row| is_bad(page, row));
+            div.row.crowd title=(group_tip(&group.rows)) {
                 span.name { (group.name) }
-                div.draw { (charts::stack(page, &group.tracks, CROWD_SAMPLES)) }
-                span.end.bad[bad] { (tally(&group.tracks)) }
+                div.draw { (charts::stack(page, &group.rows, CROWD_SAMPLES)) }
+                span.end.bad[bad] { (tally(&group.rows)) }
             }
         }
     }
 }
 
-/// Up to so many machines every lane has a row.
+/// Up to so many machines, every one has a row of full height.
 pub(super) const ROWS_MAX: usize = 40;
-/// Up to so many machines every lane is drawn.
-const LANES_MAX: usize = 1_500;
+/// Up to so many machines, every one is drawn.
+const DRAWN_MAX: usize = 1_500;
 /// Machines in a group that opens.
 const GROUP_LEN: usize = 25;
 /// Machines in a group that does not.
@@ -304,11 +294,11 @@ const CROWD_LEN: usize = 100;
 const CROWD_SAMPLES: usize = 120;
 /// Groups of so few machines are drawn lower.
 const SMALL_MAX: usize = 5;
-/// Cluster IDs that the pointer is told of.
+/// Cluster IDs in the text under the pointer.
 const IDS_MAX: usize = 5;
 const OUTSTANDING_MAX: usize = 30;
 
-const LANE_HEIGHT: f64 = 12.0;
+const ROW_HEIGHT: f64 = 12.0;
 /// A link's name needs so much.
 const LABEL_WIDTH_MIN: f64 = 75.0;
 const MINI_HEIGHT: f64 = 2.0;

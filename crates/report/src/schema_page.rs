@@ -1,4 +1,4 @@
-//! A JSON Schema as a page for people: one table for each kind of object, with every key.
+//! A JSON Schema as a page for readers: one table for each kind of object, with every key.
 
 use std::fmt::Write as _;
 
@@ -82,10 +82,10 @@ impl<'a> Page<'a> {
         all.sort_by_key(|(key, _)| !required.contains(&key.as_str()));
         for (key, value) in all {
             let (target, _) = self.target(value);
-            let told = value["description"]
+            let described = value["description"]
                 .as_str()
                 .or(target["description"].as_str());
-            let (meaning, said) = without_default(&line(told.unwrap_or_default()));
+            let (meaning, said) = without_default(&line(described.unwrap_or_default()));
             let default = if required.contains(&key.as_str()) {
                 "required".to_owned()
             } else {
@@ -157,7 +157,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What stands where a schema does not tell a default.
+/// Stands where a schema has no default.
 pub const UNKNOWN: &str = "–";
 
 /// In the order of the schema.
