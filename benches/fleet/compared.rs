@@ -1,4 +1,4 @@
-//! The ways to find peers, in turns, as `quorate compare` tells them.
+//! The ways to find peers, in turns, as `quorate compare` shows them.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,20 +6,20 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::runs::{NOT_HERE, cli, median, root, row, watch};
-use crate::{Paper, Trouble, load};
+use crate::{BenchError, Paper, load};
 
 /// DNS minus static, paired: the median is at most half a second.
-pub(crate) fn three_members(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble> {
+pub(crate) fn three_members(rounds: usize, paper: &mut Paper) -> Result<bool, BenchError> {
     let file = root().join("scenarios/three-members.toml");
     paper.line(&format!(
         "\ncompare three-members: static, etcd, dns, {rounds} rounds; load {}",
         load()
     ))?;
-    let Some(told) = compare(&file, "static,etcd,dns", rounds, paper)? else {
+    let Some(report) = compare(&file, "static,etcd,dns", rounds, paper)? else {
         return Ok(true);
     };
-    let passed = ways(&told, paper)?;
-    let times = |way: &str| healthy(&told, way);
+    let passed = ways(&report, paper)?;
+    let times = |way: &str| healthy(&report, way);
     let pairs = times("dns").into_iter().zip(times("static"));
     let differences: Vec<f64> = pairs
         .filter_map(|(dns, fixed)| Some(dns? - fixed?))
@@ -37,7 +37,7 @@ pub(crate) fn three_members(rounds: usize, paper: &mut Paper) -> Result<bool, Tr
 
 /// Twenty clusters at once, with either timing of elections: the median of DNS is at most a
 /// quarter above that of static.
-pub(crate) fn twenty_clusters(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble> {
+pub(crate) fn twenty_clusters(rounds: usize, paper: &mut Paper) -> Result<bool, BenchError> {
     let mut met = true;
     for (name, timing) in TIMINGS {
         met &= twenty_clusters_with(name, timing, rounds, paper)?;
@@ -50,7 +50,7 @@ fn twenty_clusters_with(
     timing: &str,
     rounds: usize,
     paper: &mut Paper,
-) -> Result<bool, Trouble> {
+) -> Result<bool, BenchError> {
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("twenty-clusters.toml");
     std::fs::write(&file, TWENTY_CLUSTERS.replace("TIMING", timing))?;
@@ -58,12 +58,12 @@ fn twenty_clusters_with(
         "\ncompare twenty clusters of three, {name}: static, dns, {rounds} rounds; load {}",
         load()
     ))?;
-    let Some(told) = compare(&file, "static,dns", rounds, paper)? else {
+    let Some(report) = compare(&file, "static,dns", rounds, paper)? else {
         return Ok(true);
     };
-    let passed = ways(&told, paper)?;
+    let passed = ways(&report, paper)?;
     let middle = |way: &str| {
-        let mut times: Vec<f64> = healthy(&told, way).into_iter().flatten().collect();
+        let mut times: Vec<f64> = healthy(&report, way).into_iter().flatten().collect();
         times.sort_by(f64::total_cmp);
         median(&times)
     };
@@ -78,13 +78,13 @@ fn twenty_clusters_with(
     Ok(met && passed)
 }
 
-/// What the verb tells; `None` where it cannot run.
+/// What the verb prints; `None` where it cannot run.
 fn compare(
     file: &Path,
     ways: &str,
     rounds: usize,
     paper: &mut Paper,
-) -> Result<Option<Value>, Trouble> {
+) -> Result<Option<Value>, BenchError> {
     let child = cli()?
         .arg("compare")
         .arg(file)
@@ -95,8 +95,8 @@ fn compare(
         .spawn()?;
     let (code, _, out, said) = watch(child)?;
     match (code, serde_json::from_slice(&out)) {
-        // One: some run did not pass, which its row tells.
-        (Some(0 | 1), Ok(told)) => Ok(Some(told)),
+        // One: some run did not pass, which its row says.
+        (Some(0 | 1), Ok(report)) => Ok(Some(report)),
         (Some(NOT_HERE), _) => {
             paper.line(&format!("  not run: {said}"))?;
             Ok(None)
@@ -106,11 +106,11 @@ fn compare(
 }
 
 /// A line for each way; true when all runs passed.
-fn ways(told: &Value, paper: &mut Paper) -> Result<bool, Trouble> {
+fn ways(report: &Value, paper: &mut Paper) -> Result<bool, BenchError> {
     let mut passed = true;
-    for way in told["ways"].as_array().into_iter().flatten() {
+    for way in report["ways"].as_array().into_iter().flatten() {
         let name = way["discovery"].as_str().unwrap_or_default();
-        let times = healthy(told, name).into_iter().flatten().collect();
+        let times = healthy(report, name).into_iter().flatten().collect();
         if let Some((line, _)) = row(&format!("{name}, healthy"), times, None) {
             paper.line(&line)?;
         }
@@ -124,8 +124,8 @@ fn ways(told: &Value, paper: &mut Paper) -> Result<bool, Trouble> {
 }
 
 /// From the last power-on to health, in seconds; `None` for a run that did not pass.
-fn healthy(told: &Value, discovery: &str) -> Vec<Option<f64>> {
-    let ways = told["ways"].as_array().into_iter().flatten();
+fn healthy(report: &Value, discovery: &str) -> Vec<Option<f64>> {
+    let ways = report["ways"].as_array().into_iter().flatten();
     let way = ways.into_iter().find(|way| way["discovery"] == discovery);
     let times = way.and_then(|way| way["healthy_secs"].as_array());
     let times = times.into_iter().flatten();

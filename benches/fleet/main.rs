@@ -11,8 +11,8 @@
 )]
 
 mod compared;
-mod orders;
 mod parts;
+mod request;
 mod runs;
 mod soak;
 
@@ -22,23 +22,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use orders::Orders;
+use request::Request;
 
-/// Why there is nothing to tell.
-type Trouble = Box<dyn std::error::Error>;
+/// Why there is nothing to measure.
+type BenchError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     if quorate::is_part_of_run() || runs::is_cli() {
         return quorate::main();
     }
-    let orders = match Orders::read(std::env::args().skip(1)) {
-        Ok(orders) => orders,
+    let request = match Request::read(std::env::args().skip(1)) {
+        Ok(request) => request,
         Err(error) => {
-            eprintln!("{error}\n\n{}", orders::usage());
+            eprintln!("{error}\n\n{}", request::usage());
             return ExitCode::from(2);
         }
     };
-    match measure(&orders) {
+    match measure(&request) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -49,8 +49,8 @@ fn main() -> ExitCode {
 }
 
 /// True when every part that could run met what is asked of it.
-fn measure(orders: &Orders) -> Result<bool, Trouble> {
-    let mut paper = Paper::new(orders.out.clone())?;
+fn measure(request: &Request) -> Result<bool, BenchError> {
+    let mut paper = Paper::new(request.out.clone())?;
     let build = if cfg!(debug_assertions) {
         "debug build: the targets are meant for release builds"
     } else {
@@ -60,14 +60,14 @@ fn measure(orders: &Orders) -> Result<bool, Trouble> {
     let now = humantime::format_rfc3339_seconds(SystemTime::now());
     paper.line(&format!("{now}, {processors} processors, {build}"))?;
     let mut is_met = true;
-    for (part, rounds) in &orders.parts {
+    for (part, rounds) in &request.parts {
         is_met &= match part {
             parts::What::Runs(series) => runs::measure(series, *rounds, &mut paper)?,
             parts::What::Compare => compared::three_members(*rounds, &mut paper)?,
             parts::What::CompareClusters => compared::twenty_clusters(*rounds, &mut paper)?,
         };
     }
-    if let Some(rounds) = orders.soak {
+    if let Some(rounds) = request.soak {
         is_met &= soak::measure(rounds, &mut paper)?;
     }
     paper.line(if is_met {
@@ -86,7 +86,7 @@ struct Paper {
 }
 
 impl Paper {
-    fn new(path: PathBuf) -> Result<Self, Trouble> {
+    fn new(path: PathBuf) -> Result<Self, BenchError> {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
@@ -94,7 +94,7 @@ impl Paper {
         Ok(Self { path, file })
     }
 
-    fn line(&mut self, line: &str) -> Result<(), Trouble> {
+    fn line(&mut self, line: &str) -> Result<(), BenchError> {
         println!("{line}");
         writeln!(self.file, "{line}")?;
         Ok(())
@@ -103,6 +103,6 @@ impl Paper {
 
 /// How busy this host is: one minute, five, fifteen.
 fn load() -> String {
-    let told = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    told.split(' ').take(3).collect::<Vec<_>>().join(" ")
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }

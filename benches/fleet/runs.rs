@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Paper, Trouble, load};
+use crate::{BenchError, Paper, load};
 
 /// A scenario in a world, and the targets, in seconds, that the median has to keep.
 pub(crate) struct Series {
@@ -66,18 +66,18 @@ impl Measure {
 
     fn of(self, run: &Run) -> Option<f64> {
         let nanos = |value: &Value| value.as_u64().map(|nanos| nanos as f64 / 1e9);
-        let told = &run.told;
+        let report = &run.report;
         match self {
-            Self::Formed => nanos(&told["formed_at"]),
-            Self::AllLeased => nanos(&told["leases"][0]["since_power_on"]["max"]),
-            Self::LeaseP99 => nanos(&told["leases"][0]["since_power_on"]["p99"]),
-            Self::AckP99 => nanos(&told["leases"][0]["discover_to_ack"]["p99"]),
+            Self::Formed => nanos(&report["formed_at"]),
+            Self::AllLeased => nanos(&report["leases"][0]["since_power_on"]["max"]),
+            Self::LeaseP99 => nanos(&report["leases"][0]["since_power_on"]["p99"]),
+            Self::AckP99 => nanos(&report["leases"][0]["discover_to_ack"]["p99"]),
             Self::Srv => {
-                let links = told["latencies"].as_array()?;
+                let links = report["latencies"].as_array()?;
                 let srv = links.iter().find(|link| link["link"] == "srv")?;
                 nanos(&srv["since_power_on"]["max"])
             }
-            Self::TornDown => nanos(&told["torn_down"]),
+            Self::TornDown => nanos(&report["torn_down"]),
             Self::Exit => Some(run.exit.as_secs_f64()),
             Self::Wall => Some(run.wall.as_secs_f64()),
         }
@@ -87,7 +87,7 @@ impl Measure {
 /// One run that came to an end.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
-    pub(crate) told: Value,
+    pub(crate) report: Value,
     /// The last that it said on standard error.
     pub(crate) said: String,
     exit: Duration,
@@ -102,8 +102,8 @@ impl Run {
 
     /// Why it did not pass, on one line.
     pub(crate) fn why(&self) -> String {
-        let finding = &self.told["findings"][0];
-        let why = match (self.told["why"].as_str(), finding["what"].as_str()) {
+        let finding = &self.report["findings"][0];
+        let why = match (self.report["why"].as_str(), finding["what"].as_str()) {
             (Some(why), _) => why.to_owned(),
             (None, Some(what)) => format!(
                 "{} {}: {what}",
@@ -120,7 +120,11 @@ impl Run {
 }
 
 /// True when every round passed and every target is met.
-pub(crate) fn measure(series: &Series, rounds: usize, paper: &mut Paper) -> Result<bool, Trouble> {
+pub(crate) fn measure(
+    series: &Series,
+    rounds: usize,
+    paper: &mut Paper,
+) -> Result<bool, BenchError> {
     let Series {
         scenario, world, ..
     } = series;
@@ -146,7 +150,7 @@ pub(crate) fn measure(series: &Series, rounds: usize, paper: &mut Paper) -> Resu
     }
     paper.line(&format!("  {} of {rounds} passed", passed.len()))?;
     if let Some(run) = passed.first() {
-        let etcd = run.told["etcd"].as_str().unwrap_or_default();
+        let etcd = run.report["etcd"].as_str().unwrap_or_default();
         paper.line(&format!("  etcd {etcd}"))?;
     }
     let mut is_met = passed.len() == rounds;
@@ -190,8 +194,8 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(values[middle - 1], upper))
 }
 
-/// Tells a scenario once. One that does not end is killed, and nothing is left of it.
-pub(crate) fn run(file: &Path, world: &str, seed: usize) -> Result<Run, Trouble> {
+/// Runs a scenario once. One that does not end is killed, and nothing is left of it.
+pub(crate) fn run(file: &Path, world: &str, seed: usize) -> Result<Run, BenchError> {
     let begun = Instant::now();
     let child = cli()?
         .arg("run")
@@ -205,7 +209,7 @@ pub(crate) fn run(file: &Path, world: &str, seed: usize) -> Result<Run, Trouble>
     let ended = Instant::now();
     Ok(Run {
         code,
-        told: serde_json::from_slice(&out).unwrap_or_default(),
+        report: serde_json::from_slice(&out).unwrap_or_default(),
         said,
         exit: ended.duration_since(first.unwrap_or(ended)),
         wall: ended.duration_since(begun),
@@ -215,7 +219,7 @@ pub(crate) fn run(file: &Path, world: &str, seed: usize) -> Result<Run, Trouble>
 type Watched = (Option<i32>, Option<Instant>, Vec<u8>, String);
 
 /// Exit code, when it said its first word, what it said, and how standard error ended.
-pub(crate) fn watch(mut child: Child) -> Result<Watched, Trouble> {
+pub(crate) fn watch(mut child: Child) -> Result<Watched, BenchError> {
     let (mut stdout, mut stderr) = (
         child.stdout.take().ok_or("standard output is piped")?,
         child.stderr.take().ok_or("standard error is piped")?,
@@ -229,7 +233,7 @@ pub(crate) fn watch(mut child: Child) -> Result<Watched, Trouble> {
         let last = lines.len().saturating_sub(LINES_KEPT);
         lines[last..].join("\n")
     });
-    let (tell, told) = channel();
+    let (sender, ended) = channel();
     let reader = thread::spawn(move || {
         let (mut first, mut out, mut buffer) = (None, Vec::new(), vec![0; 1 << 16]);
         while let Ok(count @ 1..) = stdout.read(&mut buffer) {
@@ -237,10 +241,10 @@ pub(crate) fn watch(mut child: Child) -> Result<Watched, Trouble> {
             out.extend_from_slice(&buffer[..count]);
         }
         // Nobody waits for it any more when the run was killed.
-        let _ = tell.send(());
+        let _ = sender.send(());
         (first, out)
     });
-    if told.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+    if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
         child.kill()?;
     }
     let code = child.wait()?.code();
@@ -250,7 +254,7 @@ pub(crate) fn watch(mut child: Child) -> Result<Watched, Trouble> {
 }
 
 /// This program as the command line.
-pub(crate) fn cli() -> Result<Command, Trouble> {
+pub(crate) fn cli() -> Result<Command, BenchError> {
     let mut command = Command::new(std::env::current_exe()?);
     command.env(AS_CLI, "1").stdin(Stdio::null());
     Ok(command)

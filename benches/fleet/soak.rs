@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::runs::{self, root};
-use crate::{Paper, Trouble, load};
+use crate::{BenchError, Paper, load};
 
-/// True when no run of any world failed. Those that were inconclusive are counted and told.
-pub(crate) fn measure(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble> {
+/// True when no run of any world failed. Those that were inconclusive are counted and reported.
+pub(crate) fn measure(rounds: usize, paper: &mut Paper) -> Result<bool, BenchError> {
     let file = root().join("scenarios/three-members.toml");
     let mut is_met = true;
     for world in ["sim", "host", "container"] {
@@ -22,7 +22,7 @@ pub(crate) fn measure(rounds: usize, paper: &mut Paper) -> Result<bool, Trouble>
             match run.code {
                 Some(0) => {
                     passed += 1;
-                    let at = run.told["formed_at"].as_u64();
+                    let at = run.report["formed_at"].as_u64();
                     formed.extend(at.map(|nanos| nanos as f64 / 1e9));
                 }
                 _ if run.is_not_here() && round == 1 => {

@@ -18,7 +18,7 @@ use quorate_sim::{Options, Swarm, run};
 
 const SCENARIO: &str = include_str!("../../scenarios/swarm-50.toml");
 const SPLITS_DEFAULT: usize = 10;
-/// So many splits of one cause are told; the eleventh says no more than they do.
+/// So many splits of one cause are shown; the eleventh says no more than they do.
 const ALIKE_MAX: usize = 2;
 /// What issue 3 asks for.
 const WITHIN: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::Trouble;
+use crate::BenchError;
 
 /// Set for a child that shall be the command line.
 const AS_CLI: &str = "QUORATE_BENCH_AS_CLI";
@@ -33,17 +33,17 @@ pub(crate) fn is_cli() -> bool {
 }
 
 /// The etcd that runs use, fetched if need be.
-pub(crate) fn etcd() -> Result<PathBuf, Trouble> {
+pub(crate) fn etcd() -> Result<PathBuf, BenchError> {
     let output = cli()?
         .args(["etcd", "fetch", "3.5", "--format", "json"])
         .output()?;
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let path = told["etcd"].as_str().ok_or("no path of etcd")?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let path = report["etcd"].as_str().ok_or("no path of etcd")?;
     Ok(path.into())
 }
 
 /// One run that must pass.
-pub(crate) fn run(etcd: &Path) -> Result<Times, Trouble> {
+pub(crate) fn run(etcd: &Path) -> Result<Times, BenchError> {
     let story = root().join("scenarios/three-members.toml");
     let begun = Instant::now();
     let mut child = cli()?
@@ -58,11 +58,11 @@ pub(crate) fn run(etcd: &Path) -> Result<Times, Trouble> {
     let before_etcd = wait_for_etcd(&mut child, begun)?;
     let output = child.wait_with_output()?;
     let wall = begun.elapsed();
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    if told["verdict"] != "pass" {
-        return Err(format!("a run that did not pass: {told}").into());
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    if report["verdict"] != "pass" {
+        return Err(format!("a run that did not pass: {report}").into());
     }
-    let nanos = |key: &str| told[key].as_u64().ok_or(format!("no {key} in {told}"));
+    let nanos = |key: &str| report[key].as_u64().ok_or(format!("no {key} in {report}"));
     let (formed, first_exec) = (nanos("formed_at")?, nanos("first_exec_at")?);
     Ok(Times {
         wall,
@@ -72,7 +72,7 @@ pub(crate) fn run(etcd: &Path) -> Result<Times, Trouble> {
     })
 }
 
-fn wait_for_etcd(run: &mut Child, begun: Instant) -> Result<Duration, Trouble> {
+fn wait_for_etcd(run: &mut Child, begun: Instant) -> Result<Duration, BenchError> {
     while !has_etcd_below(run.id()) {
         if run.try_wait()?.is_some() {
             return Err("a run ended before it started etcd".into());
@@ -108,7 +108,7 @@ fn has_etcd_below(root: u32) -> bool {
     false
 }
 
-fn cli() -> Result<Command, Trouble> {
+fn cli() -> Result<Command, BenchError> {
     let mut command = Command::new(std::env::current_exe()?);
     command.env(AS_CLI, "1").stdin(Stdio::null());
     Ok(command)

@@ -37,10 +37,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Why there is nothing to tell.
-type Trouble = Box<dyn std::error::Error>;
+/// Why there is nothing to measure.
+type BenchError = Box<dyn std::error::Error>;
 
-fn measure(rounds: usize) -> Result<(), Trouble> {
+fn measure(rounds: usize) -> Result<(), BenchError> {
     let etcd: PathBuf = harness::etcd()?;
     let (mut harnessed, mut by_hand) = (Vec::new(), Vec::new());
     for round in 1..=rounds {

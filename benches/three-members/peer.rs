@@ -1,4 +1,4 @@
-//! B: the same etcd three times on loopback, each told of the others by `--initial-cluster`.
+//! B: the same etcd three times on loopback, each given the others by `--initial-cluster`.
 //!
 //! No DHCP, no DNS, no namespaces: what etcd takes when it knows everything from the start.
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Trouble;
+use crate::BenchError;
 
 const MEMBERS: usize = 3;
 /// As often as the harness asks its members.
@@ -30,7 +30,7 @@ impl Drop for Member {
 }
 
 /// From the first start until every member knows a leader and lists all voters.
-pub(crate) fn run(etcd: &Path) -> Result<Duration, Trouble> {
+pub(crate) fn run(etcd: &Path) -> Result<Duration, BenchError> {
     // In memory, as the disks of the harness's machines are.
     let shm = Path::new("/dev/shm");
     let temp = std::env::temp_dir();
@@ -50,7 +50,7 @@ pub(crate) fn run(etcd: &Path) -> Result<Duration, Trouble> {
     Ok(begun.elapsed())
 }
 
-fn start(etcd: &Path, dir: &Path, index: usize) -> Result<Member, Trouble> {
+fn start(etcd: &Path, dir: &Path, index: usize) -> Result<Member, BenchError> {
     let name = |index: usize| format!("n{}", index + 1);
     // Away from 127.0.0.1, where an etcd of the host may listen.
     let addr = |index: usize| format!("127.0.0.{}", 81 + index);

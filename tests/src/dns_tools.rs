@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::lab::{Lab, SERVER, Said, Station};
+use crate::lab::{Endpoint, Lab, SERVER, Said};
 
 /// Sends what `script` says to our server; `show`, `server` and `send` are added.
-pub fn nsupdate(station: &Station, options: &[&str], script: &str) -> Update {
+pub fn nsupdate(endpoint: &Endpoint, options: &[&str], script: &str) -> Update {
     let script = format!("server {SERVER}\n{script}\nsend\n");
     let patience = ["-t", "5"];
-    let said = station.run_with_input("nsupdate", patience.iter().chain(options), &script);
+    let said = endpoint.run_with_input("nsupdate", patience.iter().chain(options), &script);
     Update { script, said }
 }
 
@@ -45,7 +45,7 @@ impl Update {
 }
 
 /// Asks our server, with the `dig` arguments of `question`, by words.
-pub fn dig(station: &Station, question: &str) -> Answer {
+pub fn dig(endpoint: &Endpoint, question: &str) -> Answer {
     let server = format!("@{SERVER}");
     let fixed = [
         server.as_str(),
@@ -54,7 +54,7 @@ pub fn dig(station: &Station, question: &str) -> Answer {
         "+time=3",
         "+nocookie",
     ];
-    let said = station.run("dig", fixed.into_iter().chain(question.split_whitespace()));
+    let said = endpoint.run("dig", fixed.into_iter().chain(question.split_whitespace()));
     Answer {
         text: format!("{}{}", said.stdout, said.stderr),
     }
@@ -110,8 +110,8 @@ impl Answer {
 }
 
 /// The SOA serial of a zone.
-pub fn serial(station: &Station, zone: &str) -> u32 {
-    let answer = dig(station, &format!("{zone} SOA"));
+pub fn serial(endpoint: &Endpoint, zone: &str) -> u32 {
+    let answer = dig(endpoint, &format!("{zone} SOA"));
     let data = answer.data("SOA");
     let serial = data.first().and_then(|soa| soa.split(' ').nth(2));
     let serial = serial.unwrap_or_else(|| panic!("no SOA: {}", answer.text));

@@ -66,7 +66,7 @@ impl Boot<'_> {
 pub enum Network<'a> {
     /// QEMU's own router, behind which this host is 10.0.2.2.
     User,
-    /// The same, and firmware without a system on its disk is told to boot this file.
+    /// The same, and firmware without a system on its disk is directed to boot this file.
     Boots(&'a str),
     /// A [switch](crate::lab::Lab::wire), under this address.
     Wire(BorrowedFd<'a>, MacAddr),
@@ -132,7 +132,7 @@ pub struct Machine {
 
 /// The serial ports, in order.
 const CONSOLE: &str = "console";
-const TOLD: &str = "told";
+const EVENTS: &str = "events";
 const UNITS: &str = "units";
 
 impl Machine {
@@ -165,7 +165,7 @@ impl Machine {
                     .arg(format!("{card},mac={mac}"))
             }
         };
-        for port in [CONSOLE, TOLD, UNITS] {
+        for port in [CONSOLE, EVENTS, UNITS] {
             let file = dir.path().join(port);
             qemu.arg("-serial").arg(format!("file:{}", file.display()));
         }
@@ -216,9 +216,9 @@ impl Machine {
         self.wait(text, |machine| machine.said(CONSOLE).contains(text))
     }
 
-    /// Waits until the agent tells an event with this in it.
-    pub fn await_told(&mut self, text: &str) -> Result<(), Failed> {
-        self.wait(text, |machine| machine.said(TOLD).contains(text))
+    /// Waits until the agent reports an event with this in it.
+    pub fn await_event(&mut self, text: &str) -> Result<(), Failed> {
+        self.wait(text, |machine| machine.said(EVENTS).contains(text))
     }
 
     /// Waits until a unit has written this.
@@ -275,9 +275,9 @@ impl Machine {
         Err(format!("no {what:?} within {patience:?}\n{}", self.story()).into())
     }
 
-    /// All that has been told by now.
-    pub fn told(&self) -> String {
-        self.said(TOLD)
+    /// All that the agent has reported by now.
+    pub fn events(&self) -> String {
+        self.said(EVENTS)
     }
 
     /// The number of bytes that `df -k` on the machine says the file system with its data has.
@@ -297,7 +297,7 @@ impl Machine {
 
     /// For people who read why a test failed.
     pub fn story(&self) -> String {
-        let ports = ["errors", CONSOLE, TOLD, UNITS];
+        let ports = ["errors", CONSOLE, EVENTS, UNITS];
         let part = |port: &str| format!("--- {port}\n{}", self.said(port));
         ports.map(part).join("\n")
     }

@@ -1,4 +1,4 @@
-//! A small network for foreign programs: one switch, `quorate serve` at 10.77.0.1, and stations
+//! A small network for foreign programs: one switch, `quorate serve` at 10.77.0.1, and endpoints
 //! that are namespaces with one cable. Made in a sandbox, and ends with it.
 
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ pub const fn addr(host: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 77, 0, host)
 }
 
-/// The hardware address of the station with this number.
+/// The hardware address of the endpoint with this number.
 pub const fn mac(host: u8) -> MacAddr {
     MacAddr([2, 0, 0, 0x77, 0, host])
 }
@@ -39,7 +39,7 @@ pub const fn mac(host: u8) -> MacAddr {
 #[derive(Debug)]
 pub struct Lab {
     dir: PathBuf,
-    server: Station,
+    server: Endpoint,
     lan: Lan,
 }
 
@@ -63,16 +63,16 @@ impl Lab {
         }
     }
 
-    /// A station whose link is up and that has no address.
-    pub fn station(&self, host: u8) -> Station {
+    /// An endpoint whose link is up and that has no address.
+    pub fn endpoint(&self, host: u8) -> Endpoint {
         plug(&self.lan, host)
     }
 
-    /// A station with the address [`addr`]`(host)`.
-    pub fn addressed(&self, host: u8) -> Station {
-        let station = self.station(host);
-        station.set_address(addr(host));
-        station
+    /// An endpoint with the address [`addr`]`(host)`.
+    pub fn addressed(&self, host: u8) -> Endpoint {
+        let endpoint = self.endpoint(host);
+        endpoint.set_address(addr(host));
+        endpoint
     }
 
     /// Lays a cable for a machine that is a process; it gets the other end.
@@ -108,12 +108,12 @@ impl Lab {
         command.arg(&file).stdout(Stdio::piped()).stderr(log);
         let mut child = self.server.spawn(&mut command);
         let stdout = child.stdout.take().expect("it is piped");
-        let (tell, events) = channel();
+        let (sender, events) = channel();
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let line: Line = serde_json::from_str(&line).expect("events are JSON");
                 // The test may have heard enough.
-                let _ = tell.send(line);
+                let _ = sender.send(line);
             }
         });
         let mut daemon = Daemon {
@@ -129,12 +129,12 @@ impl Lab {
 
 /// A namespace with one interface at the switch.
 #[derive(Debug)]
-pub struct Station {
+pub struct Endpoint {
     pub ns: NetNs,
     pub mac: MacAddr,
 }
 
-impl Station {
+impl Endpoint {
     /// Gives the interface an address of the subnet.
     pub fn set_address(&self, addr: Ipv4Addr) {
         self.with_link(|netlink, index| netlink.add_address(index, addr, PREFIX_LEN));
@@ -217,8 +217,8 @@ impl Daemon {
         }
     }
 
-    /// What it has told since the last event that was waited for.
-    pub fn told(&self) -> Vec<Line> {
+    /// What it has reported since the last event that was waited for.
+    pub fn new_events(&self) -> Vec<Line> {
         self.events.try_iter().collect()
     }
 
@@ -278,7 +278,7 @@ pub fn foreign(name: &str) -> Command {
     command
 }
 
-fn plug(lan: &Lan, host: u8) -> Station {
+fn plug(lan: &Lan, host: u8) -> Endpoint {
     let ns = NetNs::new().expect("the kernel has network namespaces");
     let mac = mac(host);
     let name = format!("s{host}");
@@ -288,9 +288,9 @@ fn plug(lan: &Lan, host: u8) -> Station {
         ns: &ns,
     })
     .expect("the switch has a port");
-    let station = Station { ns, mac };
-    station.with_link(|netlink, index| netlink.link_up(index));
-    station
+    let endpoint = Endpoint { ns, mac };
+    endpoint.with_link(|netlink, index| netlink.link_up(index));
+    endpoint
 }
 
 /// No test waits longer for anything, unless it says so.

@@ -42,7 +42,7 @@ pub enum Need {
     Etcd(&'static str),
     /// A foreign program that calls itself at least this version, major and minor.
     Since(&'static str, [u32; 2]),
-    /// Something that only the environment can tell.
+    /// Something that only the environment knows.
     Variable(&'static str),
 }
 
@@ -148,7 +148,7 @@ fn version(name: &str) -> Result<[u32; 2], String> {
     let mut parts = word.split('.').map(str::parse);
     match (parts.next(), parts.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => Ok([major, minor]),
-        _ => Err(format!("{name} does not tell its version: {line}")),
+        _ => Err(format!("{name} does not say its version: {line}")),
     }
 }
 

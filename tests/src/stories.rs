@@ -1,4 +1,4 @@
-//! Test programs that tell stories to the command line, from start to exit.
+//! Test programs that run stories by the command line, from start to exit.
 //!
 //! Such a program is also the `quorate` that it tests: it starts itself again by [`cli`], and is
 //! the command line when [`is_command_line`].
@@ -53,7 +53,7 @@ pub fn fetched_etcd(version: &str) -> Result<PathBuf, Failed> {
     Ok(fetched["etcd"].as_str().ok_or("no path of etcd")?.into())
 }
 
-/// Why no story can be told in this world here: one of these versions of etcd cannot be had, or
+/// Why no story can run in this world here: one of these versions of etcd cannot be had, or
 /// the run of a single machine cannot begin.
 pub fn missing(world: &str, versions: &[&str]) -> Option<String> {
     for version in versions {
@@ -85,17 +85,17 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 /// # Errors
-/// What was expected and what was told instead, when it does not hold.
-pub fn check(holds: bool, expected: &str, told: &str) -> Result<(), Failed> {
+/// What was expected and what came instead, when it does not hold.
+pub fn check(holds: bool, expected: &str, got: &str) -> Result<(), Failed> {
     if holds {
         Ok(())
     } else {
-        Err(format!("expected {expected}, got {told}").into())
+        Err(format!("expected {expected}, got {got}").into())
     }
 }
 
 /// What a run says. One that is inconclusive says nothing of what is tested, only that this host was
-/// too slow just then: it is told once more.
+/// too slow just then: it runs once more.
 ///
 /// # Errors
 /// When the program cannot be started.
@@ -110,14 +110,14 @@ pub fn conclusive(run: &mut Command) -> io::Result<Output> {
 /// # Errors
 /// All that a run said, when it ended otherwise.
 pub fn check_exit(output: &Output, code: i32) -> Result<(), Failed> {
-    let told = format!(
+    let got = format!(
         "exit {:?}\n{}\n{}",
         output.status.code(),
         text(&output.stdout),
         text(&output.stderr)
     );
     let expected = format!("exit code {code}");
-    check(output.status.code() == Some(code), &expected, &told)
+    check(output.status.code() == Some(code), &expected, &got)
 }
 
 /// # Errors
@@ -218,15 +218,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_told_once_more_when_it_is_inconclusive_and_then_only() {
+    fn a_run_is_repeated_when_it_is_inconclusive_and_only_then() {
         for (code, times) in [(0, 1), (1, 1), (3, 1), (4, 2)] {
             let dir = tempfile::tempdir().unwrap();
-            let script = format!("echo >>told; exit {code}");
+            let script = format!("echo >>runs; exit {code}");
             let mut run = Command::new("sh");
             let output = conclusive(run.args(["-c", &script]).current_dir(dir.path())).unwrap();
             assert_eq!(output.status.code(), Some(code));
-            let told = fs::read_to_string(dir.path().join("told")).unwrap();
-            assert_eq!(told.len(), times, "{code}");
+            let runs = fs::read_to_string(dir.path().join("runs")).unwrap();
+            assert_eq!(runs.len(), times, "{code}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The world `container`: stories told to containers of a Docker engine, and what a run leaves
+//! The world `container`: stories run by containers of a Docker engine, and what a run leaves
 //! behind in it: nothing.
 //!
 //! This program is also the `quorate` that it tests.
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Why no story can be told here: no engine, no etcd, or no namespaces for the servers.
+/// Why no story can run here: no engine, no etcd, or no namespaces for the servers.
 fn missing() -> Option<String> {
     match Engine::connect() {
         Err(error) => Some(error.to_string()),
@@ -94,7 +94,7 @@ fn run(file: &Path, more: &[&str]) -> Result<Output, Failed> {
     Ok(conclusive(contained(file, temp.path()).args(more))?)
 }
 
-/// A file of `scenarios/` is told to containers as it is.
+/// A file of `scenarios/` runs in containers as it is.
 fn passes(story: &str, more: &[&str]) -> Result<(), Failed> {
     check_exit(&run(&scenario(story), more)?, 0)
 }
@@ -151,8 +151,8 @@ fn a_docker_user() -> Result<(), Failed> {
     // And without the group: no engine, and how to get one.
     let refused = contained(None)?;
     check_exit(&refused, 3)?;
-    let told = text(&refused.stderr);
-    check(told.contains("group `docker`"), "the remedy", &told)
+    let got = text(&refused.stderr);
+    check(got.contains("group `docker`"), "the remedy", &got)
 }
 
 fn kept_disks() -> Result<(), Failed> {
@@ -161,8 +161,8 @@ fn kept_disks() -> Result<(), Failed> {
         .arg("--keep")
         .output()?;
     check_exit(&output, 0)?;
-    let told = text(&output.stderr);
-    let kept = told.lines().find_map(|line| line.strip_prefix("kept: "));
+    let got = text(&output.stderr);
+    let kept = got.lines().find_map(|line| line.strip_prefix("kept: "));
     let kept = Path::new(kept.ok_or("it does not say where")?);
     let data = kept.join("machines/solo/disk/etcd/member/wal");
     let owner = fs::metadata(kept)?.uid();
@@ -170,7 +170,7 @@ fn kept_disks() -> Result<(), Failed> {
     check(owned(temp.path())?.is_empty(), "no container", "some")
 }
 
-/// Whatever ends a run, no container and no file of it is left; three members, the janitor, and
+/// Whatever ends a run, no container and no file of it is left; three members, the reaper, and
 /// the servers were there.
 fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
@@ -211,13 +211,20 @@ fn leaves_nothing(signal: Option<&str>) -> Result<(), Failed> {
 /// A machine that hangs cannot see that its runner is gone; its PID 1 does.
 fn killed_while_frozen() -> Result<(), Failed> {
     let temp = tempfile::tempdir()?;
-    let told = fs::read_to_string(scenario("one-machine"))?;
+    let source = fs::read_to_string(scenario("one-machine"))?;
     let steps = [("1ms", "freeze"), ("10m", "thaw")].map(|(after, action)| {
         format!("[[steps]]\nafter_formed = \"{after}\"\ndo = \"{action}\"\nmachine = \"solo\"\n")
     });
     let dir = tempfile::tempdir()?;
     let story = dir.path().join("story.toml");
-    fs::write(&story, format!("{told}\n{}", steps.concat()))?;
+    fs::write(
+        &story,
+        format!(
+            "{source}
+{}",
+            steps.concat()
+        ),
+    )?;
     let mut child = contained(&story, temp.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -273,11 +280,11 @@ fn without_an_engine() -> Result<(), Failed> {
         .env("DOCKER_HOST", nowhere)
         .output()?;
     check_exit(&output, 3)?;
-    let told = text(&output.stderr);
+    let got = text(&output.stderr);
     check(
-        told.contains("no Docker engine answers") && told.contains("systemctl start docker"),
+        got.contains("no Docker engine answers") && got.contains("systemctl start docker"),
         "the reason and the remedy",
-        &told,
+        &got,
     )
 }
 

@@ -68,8 +68,8 @@ fn write_a_key(dir: &Path, version: &str) {
         options,
     );
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let told = drive(&mut world, &story, &expected, Seed::new(1), |_, _| {});
-    let outcome = runtime.expect("a runtime").block_on(told);
+    let run = drive(&mut world, &story, &expected, Seed::new(1), |_, _| {});
+    let outcome = runtime.expect("a runtime").block_on(run);
     let outcome = outcome.expect("the world works");
     assert_eq!(outcome.verdict, Verdict::Pass);
 

@@ -1,4 +1,4 @@
-//! The worlds `sim` and `host` tell the same stories: what is observed in both is compared, up to
+//! The worlds `sim` and `host` run the same stories: what is observed in both is compared, up to
 //! the differences that [`DIFFERENCES`] declares. Anything else that differs is a failure that
 //! shows both sides.
 //!
@@ -15,7 +15,7 @@ use quorate_tests::stories::{self, cli, is_command_line, scenario, unless};
 
 use trace::Trace;
 
-/// Stories that both worlds tell.
+/// Stories that both worlds run.
 const STORIES: [&str; 9] = [
     "five-members",
     "frozen-machine",
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 /// What was observed in one world.
-fn told(name: &str, world: &str) -> Result<Vec<Observation>, Failed> {
+fn observed(name: &str, world: &str) -> Result<Vec<Observation>, Failed> {
     let dir = tempfile::tempdir()?;
     let report = dir.path().join("report");
     let output = cli()
@@ -107,12 +107,12 @@ fn told(name: &str, world: &str) -> Result<Vec<Observation>, Failed> {
 }
 
 fn compare(name: &str) -> Result<(), Failed> {
-    let host = Trace::new(&told(name, "host")?);
-    let sim = Trace::new(&told(name, "sim")?);
-    judge(&host, &sim)
+    let host = Trace::new(&observed(name, "host")?);
+    let sim = Trace::new(&observed(name, "sim")?);
+    differ(&host, &sim)
 }
 
-fn judge(host: &Trace, sim: &Trace) -> Result<(), Failed> {
+fn differ(host: &Trace, sim: &Trace) -> Result<(), Failed> {
     if host == sim {
         return Ok(());
     }
@@ -130,13 +130,13 @@ fn judge(host: &Trace, sim: &Trace) -> Result<(), Failed> {
 
 /// A comparison that finds nothing would find nothing here.
 fn a_difference_is_shown() -> Result<(), Failed> {
-    let sim = told("three-members", "sim")?;
+    let sim = observed("three-members", "sim")?;
     let mut other = sim.clone();
     let seeded = other.iter().position(|one| {
         one.machine.as_deref() == Some("n2") && one.what == quorate_scenario::What::Seeded
     });
     other.remove(seeded.ok_or("n2 was not seeded")?);
-    let Err(failed) = judge(&Trace::new(&sim), &Trace::new(&other)) else {
+    let Err(failed) = differ(&Trace::new(&sim), &Trace::new(&other)) else {
         return Err("a seed less is no difference".into());
     };
     let shown = failed.message().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the README tells people to write is what quorate reads.
+//! What the README asks people to write is what quorate reads.
 
 use quorate_daemon::{Config, ServeError};
 use quorate_scenario::Story;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use quorate_scenario::Story;
 use quorate_tests::{read, root};
 
-/// A header tells the story; it is not a manual.
+/// A header summarises the story; it is not a manual.
 const HEADER_LINES: std::ops::RangeInclusive<usize> = 3..=8;
 
 fn scenarios() -> Vec<PathBuf> {
@@ -35,7 +35,7 @@ fn every_scenario_begins_with_its_story() {
         let count = header.count();
         assert!(
             HEADER_LINES.contains(&count),
-            "{} begins with {count} lines of comment; {HEADER_LINES:?} tell a story",
+            "{} begins with {count} lines of comment; {HEADER_LINES:?} are enough",
             file.display()
         );
     }

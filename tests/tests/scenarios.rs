@@ -20,7 +20,7 @@ use quorate_tests::stories::{
     scenarios, text, unless, wait_for,
 };
 
-/// Stories that the tests of the world `sim` tell: so many processes would starve a small host,
+/// Stories that the tests of the world `sim` run: so many processes would starve a small host,
 /// above all in a debug build. Those with hollow machines pass in a release build (README).
 const FOR_SIM: [&str; 7] = [
     "datacenter-10k",
@@ -32,7 +32,7 @@ const FOR_SIM: [&str; 7] = [
     "swarm-50",
 ];
 
-/// Stories with virtual machines, which `tests/vm.rs` tells.
+/// Stories with virtual machines, which `tests/vm.rs` runs.
 const FOR_VM: [&str; 4] = ["metal-faults", "metal-install", "metal-mixed", "metal-uefi"];
 
 type Case = fn() -> Result<(), Failed>;
@@ -97,7 +97,9 @@ fn main() -> ExitCode {
         {
             continue;
         }
-        trials.push(Trial::test(name.clone(), move || judge(&name, &file)));
+        trials.push(Trial::test(name.clone(), move || {
+            runs_as_expected(&name, &file)
+        }));
     }
     trials.push(Trial::test(
         "an_ordinary_user_needs_no_root",
@@ -136,7 +138,7 @@ fn run(file: &Path) -> Result<Output, Failed> {
     Ok(conclusive(&mut run)?)
 }
 
-/// How the first line of a story that is told to fail begins; the others end with PASS.
+/// How the first line of a story that is expected to fail begins; the others end with PASS.
 fn first_line_of_failure(story: &str) -> Option<&'static str> {
     match story {
         // The IDs are what etcd's formula makes of these names, so they never change.
@@ -152,23 +154,23 @@ fn first_line_of_failure(story: &str) -> Option<&'static str> {
     }
 }
 
-fn judge(name: &str, file: &Path) -> Result<(), Failed> {
+fn runs_as_expected(name: &str, file: &Path) -> Result<(), Failed> {
     let output = run(file)?;
     let (said, noted) = (text(&output.stdout), text(&output.stderr));
-    let told = format!("exit {:?}\n{said}\n{noted}", output.status.code());
+    let got = format!("exit {:?}\n{said}\n{noted}", output.status.code());
     match first_line_of_failure(name) {
         Some(line) => {
-            check(output.status.code() == Some(1), "exit code 1", &told)?;
+            check(output.status.code() == Some(1), "exit code 1", &got)?;
             let first = said.lines().next().unwrap_or_default();
-            check(first.starts_with(line), line, &told)
+            check(first.starts_with(line), line, &got)
         }
         None => {
-            check(output.status.code() == Some(0), "exit code 0", &told)?;
+            check(output.status.code() == Some(0), "exit code 0", &got)?;
             let last = said.lines().last().unwrap_or_default();
             check(
                 last.starts_with("PASS"),
                 "a last line that begins with PASS",
-                &told,
+                &got,
             )
         }
     }
@@ -206,8 +208,8 @@ fn leaves_nothing(story: &str, signal: Option<&str>) -> Result<(), Failed> {
     check_empty(temp.path())
 }
 
-/// What a terminal does on Ctrl-C, to a verb in the midst of many runs: it tells what it has.
-fn is_interrupted(verb: &[&str], tells: &str) -> Result<(), Failed> {
+/// What a terminal does on Ctrl-C, to a verb in the midst of many runs: it prints what it has.
+fn is_interrupted(verb: &[&str], prints: &str) -> Result<(), Failed> {
     use std::os::unix::process::CommandExt as _;
     let temp = tempfile::tempdir()?;
     let before = Host::look()?;
@@ -219,10 +221,10 @@ fn is_interrupted(verb: &[&str], tells: &str) -> Result<(), Failed> {
     let (child, all) = alive(command, temp.path(), true)?;
     kill("INT", &format!("-{}", child.id()))?;
     let output = child.wait_with_output()?;
-    let told = text(&output.stdout);
+    let got = text(&output.stdout);
     let code = output.status.code();
     check(code == Some(130), "exit code 130", &format!("{code:?}"))?;
-    check(told.contains(tells), "what it has", &told)?;
+    check(got.contains(prints), "what it has", &got)?;
     all_gone(&all, &before)?;
     check_empty(temp.path())
 }
@@ -235,7 +237,7 @@ fn alive(mut command: Command, temp: &Path, must: bool) -> Result<(Child, Vec<Pr
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    // Three etcd processes, their agents and keepers, the servers, and the sandbox.
+    // Three etcd processes, their agents and namespace holders, the servers, and the sandbox.
     let all = wait_for(Duration::from_secs(60), || {
         let all = left::descendants(child.id());
         (all.len() >= 14 || !must).then_some(all)
@@ -285,17 +287,17 @@ fn the_report_has_everything() -> Result<(), Failed> {
         .arg(dir.path())
         .args(["--format", "json"])
         .output()?;
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout)
+    let got: serde_json::Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{error}: {} {}", text(&output.stdout), text(&output.stderr)))?;
-    check(told["verdict"] == "pass", "verdict pass", &told.to_string())?;
+    check(got["verdict"] == "pass", "verdict pass", &got.to_string())?;
     let lasted = |time: &serde_json::Value| time.as_u64().is_some_and(|nanos| nanos > 0);
-    let teardown = &told["torn_down"];
+    let teardown = &got["torn_down"];
     check(
         lasted(teardown),
         "the time of the teardown",
         &teardown.to_string(),
     )?;
-    let leases = &told["leases"];
+    let leases = &got["leases"];
     let is_there = leases[0]["discover_to_ack"]["count"] == 3
         && lasted(&leases[0]["discover_to_ack"]["p99"])
         && lasted(&leases[0]["since_power_on"]["p99"]);
@@ -336,6 +338,6 @@ fn the_report_has_everything() -> Result<(), Failed> {
         check(log.contains("starting"), "etcd's log", &log)?;
     }
     let events = fs::read_to_string(dir.path().join("events.jsonl"))?;
-    let told = |what: &str| events.lines().filter(|line| line.contains(what)).count();
-    check(told("\"healthy\"") >= 3, "three healthy members", &events)
+    let got = |what: &str| events.lines().filter(|line| line.contains(what)).count();
+    check(got("\"healthy\"") >= 3, "three healthy members", &events)
 }

@@ -1,4 +1,4 @@
-//! The world `vm`: stories told to virtual machines under QEMU, and what a run leaves behind:
+//! The world `vm`: stories run by virtual machines under QEMU, and what a run leaves behind:
 //! nothing.
 //!
 //! This program is also the `quorate` that it tests, and the first process of its machines.
@@ -28,7 +28,7 @@ const CASES: [(&str, Case); 8] = [
         "empty_disks_are_installed_once_and_keep_their_data",
         installed,
     ),
-    ("a_program_tells_it_too", by_program),
+    ("a_program_runs_it_too", by_program),
     ("virtual_and_other_machines_on_one_lan", mixed),
     ("a_cable_a_hang_a_reset_and_a_slow_disk", faults),
     ("certificates_of_1970_are_those_of_a_member", certificates),
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Why no story can be told here: no QEMU, no image, or no namespaces for the servers.
+/// Why no story can run here: no QEMU, no image, or no namespaces for the servers.
 fn missing() -> Option<String> {
     // Gets etcd, QEMU and the image's packages. Where they cannot be had, the run says 3 in its last line.
     let said = stories::missing("vm", &[])?;
@@ -127,10 +127,10 @@ fn fresh_machine() -> Result<(), Failed> {
     let said = text(&output.stdout);
     let links = "firmware script kernel initrd userspace discover";
     check(has_columns(&said, links), "a column for each link", &said)?;
-    let told = text(&output.stderr);
+    let got = text(&output.stderr);
     for package in ["qemu-system-x86", "e2fsprogs"] {
         let line = format!("downloading {package} with all that it needs: ");
-        check(told.contains(&line), &line, &told)?;
+        check(got.contains(&line), &line, &got)?;
     }
     Ok(())
 }
@@ -212,9 +212,9 @@ fn install(story: &str, machines: &[&str]) -> Result<(), Failed> {
     let said = text(&output.stdout);
     let links = "initrd installer installed userspace discover";
     check(has_columns(&said, links), links, &said)?;
-    let told = fs::read(report.path().join("report.json"))?;
-    let told: Value = serde_json::from_slice(&told)?;
-    let note = told["notes"][0].as_str().unwrap_or_default();
+    let got = fs::read(report.path().join("report.json"))?;
+    let got: Value = serde_json::from_slice(&got)?;
+    let note = got["notes"][0].as_str().unwrap_or_default();
     check(note.starts_with("virtual machines "), "how they run", note)?;
     let events = fs::read_to_string(report.path().join("events.jsonl"))?;
     for machine in machines {
@@ -273,8 +273,8 @@ fn comes_by(boot: &str, way: &[&str]) -> Result<Vec<u8>, Failed> {
         .world(World::Vm)
         .report(report.path());
     let outcome = scenario.run_blocking()?;
-    let told = format!("{:?}", outcome.verdict);
-    check(outcome.verdict == Verdict::Pass, "a pass", &told)?;
+    let got = format!("{:?}", outcome.verdict);
+    check(outcome.verdict == Verdict::Pass, "a pass", &got)?;
     let lane = outcome.lanes.iter().next().ok_or("no machine")?;
     let links: Vec<_> = lane.reached.keys().map(ToString::to_string).collect();
     let has_come = way.iter().all(|link| links.iter().any(|own| own == link));
@@ -288,9 +288,9 @@ fn faults() -> Result<(), Failed> {
     run.arg("run").arg(scenario("metal-faults"));
     let output = conclusive(run.args(["--world", "vm", "--verbose"]))?;
     check_exit(&output, 0)?;
-    let told = text(&output.stderr);
-    let mut rest = told.as_str();
-    let deeds = [
+    let got = text(&output.stderr);
+    let mut rest = got.as_str();
+    let actions = [
         "n1        link down",
         "n1        link up",
         "n1        healthy",
@@ -305,23 +305,24 @@ fn faults() -> Result<(), Failed> {
         // etcd's own words, of a sync that took longer than a second.
         "to keep a write",
     ];
-    for deed in deeds {
-        let found = rest.split_once(deed);
-        (_, rest) = found.ok_or_else(|| format!("{deed:?} is missing in its place in:\n{told}"))?;
+    for action in actions {
+        let found = rest.split_once(action);
+        (_, rest) =
+            found.ok_or_else(|| format!("{action:?} is missing in its place in:\n{got}"))?;
     }
     // n1's clock is its own, and it goes on from what the story says; the others have the world's.
     for (machine, clocks) in [("n1", 1), ("n2", 1), ("n3", 2)] {
         let clock = format!("{machine:8}  its clock says ");
-        let says: Vec<_> = told.split(&clock).skip(1).collect();
+        let says: Vec<_> = got.split(&clock).skip(1).collect();
         let is_1970 = |says: &&str| says.starts_with("1970-01-01T00:0");
         let expected = format!("{clock:?}, {clocks} times, in 1970 on n1 only");
         let lost = says.iter().filter(|says| is_1970(says)).count();
         let holds = says.len() == clocks && lost == usize::from(machine == "n1");
-        check(holds, &expected, &told)?;
+        check(holds, &expected, &got)?;
     }
     // etcd notices, and does without.
     let drift = "finds the clock of a peer ";
-    check(told.contains(drift), drift, &told)
+    check(got.contains(drift), drift, &got)
 }
 
 /// Peers that make certificates for themselves (`--peer-auto-tls`) trust one that is not valid any
@@ -335,8 +336,8 @@ fn certificates() -> Result<(), Failed> {
         .build()?
         .world(World::Vm);
     let outcome = scenario.run_blocking()?;
-    let told = format!("{:?}", outcome.verdict);
-    check(outcome.verdict == Verdict::Pass, "a pass", &told)
+    let got = format!("{:?}", outcome.verdict);
+    check(outcome.verdict == Verdict::Pass, "a pass", &got)
 }
 
 /// OVMF, DHCP as architecture 7, iPXE by TFTP, and from there as any other.
@@ -354,8 +355,8 @@ fn check_loader(frames: &[u8], by_tftp: bool) -> Result<(), Failed> {
     let has = |text: &str| frames.windows(text.len()).any(|at| at == text.as_bytes());
     // A read request ends in the mode (RFC 1350 §5).
     let seen = (has("snponly.efi\0octet\0"), has("GET /boot/ipxe.efi "));
-    let told = format!("by TFTP: {}, by HTTP: {}", seen.0, seen.1);
-    check(seen == (by_tftp, !by_tftp), "one of the two", &told)
+    let got = format!("by TFTP: {}, by HTTP: {}", seen.0, seen.1);
+    check(seen == (by_tftp, !by_tftp), "one of the two", &got)
 }
 
 const BOOT_LINKS: [&str; 5] = ["firmware", "script", "kernel", "initrd", "userspace"];
@@ -378,9 +379,9 @@ fn leaves_nothing(story: &str, moment: &str) -> Result<(), Failed> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
-    let told = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
+    let got = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
     // As many lines as there are machines.
-    let at_last = told
+    let at_last = got
         .map_while(Result::ok)
         .filter(|line| line.contains(moment));
     check(at_last.take(3).count() == 3, moment, "the end of the run")?;
@@ -444,9 +445,9 @@ fn ending_qemu() -> Result<(), Failed> {
     }
     let output = child.wait_with_output()?;
     check_exit(&output, 3)?;
-    let told = text(&output.stderr);
+    let got = text(&output.stderr);
     let words = "QEMU ended with exit status: 7\n  no such machine";
-    check(told.contains(words), words, &told)
+    check(got.contains(words), words, &got)
 }
 
 fn without_network() -> Result<(), Failed> {
@@ -470,14 +471,14 @@ fn run_in(nothing: &Path) -> Result<Command, Failed> {
 
 fn check_says_what_is_missing(output: &Output, reason: &str) -> Result<(), Failed> {
     check_exit(output, 3)?;
-    let told = text(&output.stderr);
+    let got = text(&output.stderr);
     for words in [
         "there is no qemu-system-x86_64",
         "apt install qemu-system-x86",
         "it cannot be fetched from Debian: ",
         reason,
     ] {
-        check(told.contains(words), words, &told)?;
+        check(got.contains(words), words, &got)?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ const NETWORKD: Root = Root {
     name: "networkd",
     packages: "netplan.io,systemd-resolved",
     finish: r#"chroot "$1" systemctl enable systemd-networkd"#,
-    // networkd takes no search domain from a lease unless it is told to.
+    // networkd takes no search domain from a lease unless it is configured to.
     fqdn: "ash",
     harmless: &["Running ['netplan', 'apply'] resulted in stderr output:"],
 };
@@ -96,5 +96,5 @@ fn is_filtered_out(arguments: &Arguments, case: &Case) -> bool {
         .is_some_and(|filter| !case.name.contains(filter))
 }
 
-/// Longer than the machine's own patience, which tells more.
+/// Longer than the machine's own patience, whose message says more.
 const CASE_MAX: Duration = Duration::from_secs(30 * 60);

@@ -162,7 +162,7 @@ manage_etc_hosts: true
 end
 cat > "$1/etc/systemd/system/report.service" <<end
 [Unit]
-Description=Tells what cloud-init has done
+Description=Reports what cloud-init has done
 After=cloud-final.service
 [Service]
 Type=oneshot

@@ -13,7 +13,7 @@ use quorate_host::world::monotonic_ns;
 use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::dns_tools::dig;
 use quorate_tests::emulator::{Boot, Machine, Network};
-use quorate_tests::lab::{Daemon, Lab, SERVER, Station, mac, within};
+use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, mac, within};
 use quorate_tests::sandboxed;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub(crate) fn from_power_to_etcd(root: &Root, dir: &Path) {
         found.expect("it is healthy")["kvs"][0]["value"],
         kept["value"]
     );
-    // cloud-init has told it to start once; now systemd has.
+    // cloud-init has started it once; now systemd has.
     assert_eq!(second.part("commands"), first.part("commands"));
 }
 
@@ -51,9 +51,9 @@ pub(crate) fn from_power_to_etcd(root: &Root, dir: &Path) {
 /// come from one server, and neither kind knows of the other.
 pub(crate) fn one_of_three(root: &Root, dir: &Path) {
     let (place, mut daemon) = Place::new(root, dir, 3);
-    let stations = OTHERS.map(|(host, name)| (place.lab.station(host), name));
+    let endpoints = OTHERS.map(|(host, name)| (place.lab.endpoint(host), name));
     let etcd = sandboxed::etcd("3.5").expect("the case needs it").etcd;
-    let power_on = |(station, name): &(Station, &str)| {
+    let power_on = |(endpoint, name): &(Endpoint, &str)| {
         let bind = Bind {
             host: etcd.clone(),
             inside: ETCD.into(),
@@ -61,7 +61,7 @@ pub(crate) fn one_of_three(root: &Root, dir: &Path) {
         };
         let spec = MachineSpec {
             hostname: "localhost".to_owned(),
-            net: &station.ns,
+            net: &endpoint.ns,
             dir: dir.join(name),
             binds: vec![bind],
             init: Init::Agent {
@@ -70,7 +70,7 @@ pub(crate) fn one_of_three(root: &Root, dir: &Path) {
         };
         host::Machine::power_on(&spec).expect("the kernel has namespaces")
     };
-    let _others: Vec<_> = stations.iter().map(power_on).collect();
+    let _others: Vec<_> = endpoints.iter().map(power_on).collect();
     let (_machine, addr, _report) = place.power_on(&mut daemon, "one-of-three");
     let watcher = place.lab.addressed(WATCHER);
     let [(_, birch), (_, cedar)] = OTHERS;
@@ -103,7 +103,7 @@ impl<'a> Place<'a> {
     /// address and its report.
     fn power_on(&self, daemon: &mut Daemon, time: &str) -> (Machine, Ipv4Addr, Report) {
         // What the servers did before is not this machine's doing.
-        drop(daemon.told());
+        drop(daemon.new_events());
         let power_ns = monotonic_ns();
         let wire = self.lab.wire(NAME);
         let booted = Machine::boot(&Boot {
@@ -115,9 +115,9 @@ impl<'a> Place<'a> {
         });
         drop(wire);
         let mut machine = expect(booted);
-        expect(machine.await_told(&heading(END)));
-        let report = Report(machine.told().replace('\r', ""));
-        let lines = daemon.told();
+        expect(machine.await_event(&heading(END)));
+        let report = Report(machine.events().replace('\r', ""));
+        let lines = daemon.new_events();
         self.keep(time, power_ns, &lines, &machine);
         self.cloud_init_is_content(&report);
         let addr = was_served(&lines);
@@ -264,7 +264,7 @@ fn was_served(lines: &[Line]) -> Ipv4Addr {
 
 /// These members and no others, and the one at the address answers whoever asks from elsewhere. The
 /// answer is what etcd says of them.
-fn is_healthy(watcher: &Station, addr: Ipv4Addr, names: &[&str]) -> Value {
+fn is_healthy(watcher: &Endpoint, addr: Ipv4Addr, names: &[&str]) -> Value {
     within(PATIENCE, "a healthy etcd", || {
         let health = ask(watcher, addr, "health", &[])?;
         (health["health"] == "true").then_some(())
@@ -276,19 +276,19 @@ fn is_healthy(watcher: &Station, addr: Ipv4Addr, names: &[&str]) -> Value {
         let list = post(watcher, addr, "cluster/member/list", &json!({}))?;
         let members = list["members"].as_array().expect("a list");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let mut told: Vec<_> = members
+        let mut seen: Vec<_> = members
             .iter()
             .map(|member| (text(&member["name"]), text(&member["peerURLs"][0])))
             .collect();
-        told.sort();
+        seen.sort();
         let peer = |name: &&str| ((*name).to_owned(), format!("http://{name}.{ZONE}:2380"));
         let expected: Vec<_> = names.iter().map(peer).collect();
-        assert_eq!(told.len(), expected.len(), "{told:?}");
-        (told == expected).then(|| json!([list["header"]["cluster_id"], members]))
+        assert_eq!(seen.len(), expected.len(), "{seen:?}");
+        (seen == expected).then(|| json!([list["header"]["cluster_id"], members]))
     })
 }
 
-fn post(watcher: &Station, addr: Ipv4Addr, what: &str, body: &Value) -> Option<Value> {
+fn post(watcher: &Endpoint, addr: Ipv4Addr, what: &str, body: &Value) -> Option<Value> {
     ask(
         watcher,
         addr,
@@ -297,7 +297,7 @@ fn post(watcher: &Station, addr: Ipv4Addr, what: &str, body: &Value) -> Option<V
     )
 }
 
-fn ask(watcher: &Station, addr: Ipv4Addr, path: &str, body: &[&str]) -> Option<Value> {
+fn ask(watcher: &Endpoint, addr: Ipv4Addr, path: &str, body: &[&str]) -> Option<Value> {
     let url = format!("http://{addr}:2379/{path}");
     let fixed = ["-sS", "--max-time", "20", url.as_str()];
     let said = watcher.run("curl", fixed.iter().chain(body));

@@ -3,7 +3,7 @@
 //! A killed process loses what it had in memory; that the disk keeps what was synced is the
 //! kernel's part, and the simulated disk of the store's own tests shows the rest.
 
-mod station;
+mod clients;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -14,11 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use quorate_core::MacAddr;
-use quorate_tests::lab::{Daemon, Lab, PATIENCE, SERVER, Station, eventually};
+use quorate_tests::lab::{Daemon, Endpoint, Lab, PATIENCE, SERVER, eventually};
 use quorate_tests::sandboxed::{self, Case};
 use serde_json::{Value, json};
 
-use station::{Relay, Updater};
+use clients::{Relay, Updater};
 
 const CASES: [Case; 3] = [
     Case {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 /// One server that is killed and comes back, again and again.
 struct Bench {
-    station: Station,
+    endpoint: Endpoint,
     daemon: Daemon,
     lab: Lab,
 }
@@ -52,10 +52,10 @@ struct Bench {
 impl Bench {
     fn new(dir: &Path) -> Self {
         let lab = Lab::new(dir);
-        let station = lab.addressed(2);
+        let endpoint = lab.addressed(2);
         let daemon = lab.serve(&config(&lab));
         Self {
-            station,
+            endpoint,
             daemon,
             lab,
         }
@@ -67,11 +67,11 @@ impl Bench {
     }
 
     fn relay(&self) -> Relay {
-        Relay::new(&self.station)
+        Relay::new(&self.endpoint)
     }
 
     fn updater(&self) -> Updater {
-        Updater::new(&self.station)
+        Updater::new(&self.endpoint)
     }
 
     /// Leases as the daemon has them.
@@ -190,7 +190,7 @@ fn kills_in_updates(dir: &Path) {
         let new = burst(&mut bench, round, 20 + 31 * round);
         bench.kill_and_start();
         let mut updater = bench.updater();
-        // One version for each, and perhaps some that nobody was told of.
+        // One version for each, and perhaps some that no client had an answer for.
         let versions = updater.serial().wrapping_sub(serial) as usize;
         assert!(versions >= new.len(), "{versions} for {}", new.len());
         acknowledged.extend(new);
@@ -205,26 +205,26 @@ fn burst(bench: &mut Bench, round: usize, count: usize) -> Vec<String> {
     const WRITERS: usize = 4;
     let updaters: Vec<Updater> = (0..WRITERS).map(|_| bench.updater()).collect();
     let is_killed = &AtomicBool::new(false);
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     thread::scope(|scope| {
         for (writer, mut updater) in updaters.into_iter().enumerate() {
-            let tell = tell.clone();
+            let sender = sender.clone();
             scope.spawn(move || {
                 let names = (0..).map(|n| format!("w{writer}-{round}-{n}.lab.test"));
                 for name in names {
                     if !updater.add_while(&name, PATIENCE, is_killed) {
                         return;
                     }
-                    tell.send(name).expect("the test listens");
+                    sender.send(name).expect("the test listens");
                 }
             });
         }
-        drop(tell);
-        let mut names: Vec<String> = told.iter().take(count).collect();
+        drop(sender);
+        let mut names: Vec<String> = receiver.iter().take(count).collect();
         assert_eq!(names.len(), count, "a writer was not answered");
         bench.daemon.kill();
         is_killed.store(true, Ordering::Relaxed);
-        names.extend(told);
+        names.extend(receiver);
         names
     })
 }

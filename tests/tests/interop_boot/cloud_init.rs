@@ -121,8 +121,8 @@ pub(crate) fn read(dir: &Path) {
     assert!(names.len() >= HOSTNAMES.len() + 2, "{names:?}");
     let output = python.output().expect("cloud-init is a Python program");
     assert!(output.status.success(), "{output:?}");
-    let told = String::from_utf8(output.stdout).expect("json.dumps writes ASCII");
-    let lines: Vec<serde_json::Value> = told
+    let printed = String::from_utf8(output.stdout).expect("json.dumps writes ASCII");
+    let lines: Vec<serde_json::Value> = printed
         .lines()
         .map(|line| serde_json::from_str(line).expect("it is JSON"))
         .collect();

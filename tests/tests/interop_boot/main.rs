@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quorate_daemon::Event;
-use quorate_tests::lab::{Daemon, Lab, SERVER, Station, eventually};
+use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, eventually};
 use quorate_tests::sandboxed::{self, Case, Need};
 use serde_json::json;
 
@@ -95,7 +95,7 @@ impl Bench {
         Self { daemon, lab }
     }
 
-    /// Waits until the daemon tells that this file went out.
+    /// Waits until the daemon reports that this file went out.
     fn served(&mut self, file: &str) {
         self.daemon.wait_for(
             file,
@@ -115,12 +115,12 @@ fn loader() -> Vec<u8> {
 
 fn busybox(dir: &Path) {
     let mut bench = Bench::new(dir);
-    let station = bench.lab.addressed(20);
+    let endpoint = bench.lab.addressed(20);
     let to = dir.join("got");
     let get = |file: &str, block: &str| {
         let local = to.to_str().expect("the path is text");
         let server = SERVER.to_string();
-        station.run(
+        endpoint.run(
             "busybox",
             ["tftp", "-g", "-b", block, "-l", local, "-r", file, &server],
         )
@@ -150,29 +150,29 @@ fn busybox(dir: &Path) {
         "mine",
         "10.77.0.1",
     ];
-    let said = station.run("busybox", put);
+    let said = endpoint.run("busybox", put);
     assert!(said.stderr.contains("server error: (2)"), "{said:?}");
 }
 
 fn curl(dir: &Path) {
     let mut bench = Bench::new(dir);
-    let station = bench.lab.addressed(20);
+    let endpoint = bench.lab.addressed(20);
     let to = dir.join("got");
     for url in [
         "tftp://10.77.0.1/undionly.kpxe",
         "http://10.77.0.1/boot/undionly.kpxe",
     ] {
-        let said = fetch(&station, &to, url);
+        let said = fetch(&endpoint, &to, url);
         assert_eq!(said, "0 curl", "{url}");
         assert_eq!(bench.fetched("got"), loader(), "{url}");
         bench.served("undionly.kpxe");
     }
     // A boot loader asks how long the kernel is first, and may fetch it in parts.
-    let said = station.run("curl", ["-sI", "http://10.77.0.1/boot/undionly.kpxe"]);
+    let said = endpoint.run("curl", ["-sI", "http://10.77.0.1/boot/undionly.kpxe"]);
     assert!(said.stdout.contains("content-length: 70001"), "{said:?}");
     let part = ["-s", "-r", "10-13", "http://10.77.0.1/boot/undionly.kpxe"];
     assert_eq!(
-        station.run("curl", part).stdout.as_bytes(),
+        endpoint.run("curl", part).stdout.as_bytes(),
         [10, 11, 12, 13]
     );
     for path in [
@@ -191,7 +191,7 @@ fn curl(dir: &Path) {
             "%{http_code}",
             &url,
         ];
-        let status = station.run("curl", arguments).stdout;
+        let status = endpoint.run("curl", arguments).stdout;
         assert!(
             ["404", "307"].contains(&status.as_str()),
             "{path}: {status}"
@@ -200,21 +200,21 @@ fn curl(dir: &Path) {
 }
 
 /// Exit code, and the program's name so that an empty text is not mistaken for success.
-fn fetch(station: &Station, to: &Path, url: &str) -> String {
+fn fetch(endpoint: &Endpoint, to: &Path, url: &str) -> String {
     let to = to.to_str().expect("the path is text");
-    let said = station.run("curl", ["-sS", "--max-time", "10", "-o", to, url]);
+    let said = endpoint.run("curl", ["-sS", "--max-time", "10", "-o", to, url]);
     assert_eq!(said.stderr, "", "{url}");
     format!("{} curl", said.code.unwrap_or(-1))
 }
 
 fn tftp_hpa(dir: &Path) {
     let mut bench = Bench::new(dir);
-    let station = bench.lab.addressed(20);
+    let endpoint = bench.lab.addressed(20);
     let commands = format!(
         "ascii\nget motd {0}/text\nbinary\nget undionly.kpxe {0}/octets\nquit\n",
         dir.display()
     );
-    let said = station.run_with_input("tftp", ["10.77.0.1"], &commands);
+    let said = endpoint.run_with_input("tftp", ["10.77.0.1"], &commands);
     assert_eq!(said.code, Some(0), "{said:?}");
     bench.served("undionly.kpxe");
     assert_eq!(bench.fetched("text"), b"two\nlines\n");
@@ -223,12 +223,12 @@ fn tftp_hpa(dir: &Path) {
 
 fn ways(dir: &Path) {
     let mut bench = Bench::new(dir);
-    let station = bench.lab.station(20);
-    let script = dir.join("told");
-    let told = dir.join("boot-file");
+    let endpoint = bench.lab.endpoint(20);
+    let script = dir.join("script");
+    let boot_file = dir.join("boot-file");
     let text = format!(
         "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\necho \"$boot_file $siaddr $ip\" > {}\n",
-        told.display()
+        boot_file.display()
     );
     fs::write(&script, text).expect("the test's directory is writable");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -238,9 +238,9 @@ fn ways(dir: &Path) {
         let fixed = [
             "-f", "-q", "-n", "-T", "1", "-i", "eth0", "-O", "bootfile", "-s", script,
         ];
-        let said = station.run("udhcpc", fixed.iter().chain(options));
+        let said = endpoint.run("udhcpc", fixed.iter().chain(options));
         assert_eq!(said.code, Some(0), "{said:?}");
-        fs::read_to_string(&told).expect("it was told")
+        fs::read_to_string(&boot_file).expect("the script wrote it")
     };
     let mac = "020000770014";
     let bios = ask(&["-x", "0x5d:0000"]);
@@ -259,16 +259,16 @@ fn ways(dir: &Path) {
     let addr = addr.parse().expect("an address");
 
     // Only whoever holds the lease reads the script.
-    station.set_address(addr);
+    endpoint.set_address(addr);
     let url = format!("http://10.77.0.1/ipxe/{mac}");
-    let said = station.run("curl", ["-sS", url.as_str()]);
+    let said = endpoint.run("curl", ["-sS", url.as_str()]);
     let seed = "http://10.77.0.1/seed/02:00:00:77:00:14/";
     let kernel = format!("kernel http://10.77.0.1/boot/vmlinuz ds=nocloud-net;s={seed}");
     assert_eq!(said.stdout, format!("#!ipxe\n{kernel}\nboot\n"), "{said:?}");
     bench.served("script");
     let other = bench.lab.addressed(21);
     let status = ["-s", "-o", "/dev/null", "-w", "%{http_code}", url.as_str()];
-    eventually("the other station's link", || {
+    eventually("the other endpoint's link", || {
         let code = other.run("curl", status).stdout;
         (code != "000")
             .then_some(())

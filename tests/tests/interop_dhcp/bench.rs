@@ -1,4 +1,4 @@
-//! One server for a subnet, its names and their reverse; and what clients tell by their scripts.
+//! One server for a subnet, its names and their reverse; and what clients report by their scripts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,13 +10,13 @@ use std::process::Child;
 use quorate_core::MacAddr;
 use quorate_daemon::Event;
 use quorate_tests::dns_tools::dig;
-use quorate_tests::lab::{Daemon, Lab, SERVER, Station, addr, eventually, foreign};
+use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, addr, eventually, foreign};
 use quorate_tests::sandboxed::program;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 pub(crate) struct Bench {
-    pub(crate) watcher: Station,
+    pub(crate) watcher: Endpoint,
     pub(crate) daemon: Daemon,
     pub(crate) lab: Lab,
 }
@@ -121,22 +121,22 @@ impl Bench {
 /// A foreign client in the foreground. Ends with the test.
 pub(crate) struct Client {
     child: Child,
-    told: PathBuf,
+    events: PathBuf,
     heard: usize,
 }
 
 impl Client {
-    /// Starts `name` at `station`; `arguments` gets the path of a script that it must call.
+    /// Starts `name` at `endpoint`; `arguments` gets the path of a script that it must call.
     /// The script does what `prelude` says, which sets `event`, `addr` and `mask`.
     pub(crate) fn start(
         lab: &Lab,
-        station: &Station,
+        endpoint: &Endpoint,
         name: &str,
         prelude: &str,
         arguments: impl FnOnce(&str) -> Vec<String>,
     ) -> Self {
-        let own = format!("{name}-{}", station.mac).replace(':', "");
-        let told = lab.dir().join(format!("{own}.told"));
+        let own = format!("{name}-{}", endpoint.mac).replace(':', "");
+        let events = lab.dir().join(format!("{own}.events"));
         let script = lab.dir().join(format!("{own}.sh"));
         let busybox = program("busybox")
             .expect("the case needs it")
@@ -148,7 +148,7 @@ impl Client {
              [ -n \"$addr\" ] && {busybox} ifconfig eth0 \"$addr\" netmask \"$mask\"\n\
              [ -n \"$leaves\" ] && {busybox} ifconfig eth0 0.0.0.0\n\
              echo \"event=$event $(env | {busybox} tr '\\n ' ' _')\" >> {}\n",
-            told.display()
+            events.display()
         );
         fs::write(&script, text).expect("the test's directory is writable");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -159,18 +159,18 @@ impl Client {
             .stdout(log.try_clone().expect("a descriptor"))
             .stderr(log);
         Self {
-            child: station.spawn(&mut command),
-            told,
+            child: endpoint.spawn(&mut command),
+            events,
             heard: 0,
         }
     }
 
     /// Waits for the script to be called with this event; events before it are forgotten.
     /// Answers the variables that it was called with.
-    pub(crate) fn told(&mut self, event: &str) -> BTreeMap<String, String> {
-        let (mut heard, told) = (self.heard, &self.told);
+    pub(crate) fn event(&mut self, event: &str) -> BTreeMap<String, String> {
+        let (mut heard, events) = (self.heard, &self.events);
         let variables = eventually(&format!("the event {event}"), || {
-            let text = fs::read_to_string(told).unwrap_or_default();
+            let text = fs::read_to_string(events).unwrap_or_default();
             let mut lines = text.lines().enumerate().skip(heard);
             let (n, line) = lines.find(|(_, line)| line.starts_with(&format!("event={event} ")))?;
             heard = n + 1;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use quorate_daemon::Event;
-use quorate_tests::lab::{Lab, Station, foreign};
+use quorate_tests::lab::{Endpoint, Lab, foreign};
 
 use crate::bench::{Bench, Client};
 
@@ -26,10 +26,10 @@ fn files(lab: &Lab) -> [String; 3] {
         .map(|name| lab.dir().join(name).display().to_string())
 }
 
-fn start(lab: &Lab, station: &Station) -> Client {
+fn start(lab: &Lab, endpoint: &Endpoint) -> Client {
     let [configuration, leases, pid] = files(lab);
     fs::write(&configuration, CONFIGURATION).expect("the test's directory is writable");
-    Client::start(lab, station, "dhclient", PRELUDE, |script| {
+    Client::start(lab, endpoint, "dhclient", PRELUDE, |script| {
         [
             "-d",
             "-4",
@@ -52,12 +52,12 @@ fn start(lab: &Lab, station: &Station) -> Client {
 pub(crate) fn life(dir: &Path) {
     const LEASE_SECS: u32 = 8;
     let mut bench = Bench::new(dir, LEASE_SECS);
-    let station = bench.lab.station(30);
-    let mut client = start(&bench.lab, &station);
+    let endpoint = bench.lab.endpoint(30);
+    let mut client = start(&bench.lab, &endpoint);
 
-    let told = client.told("BOUND");
+    let variables = client.event("BOUND");
     let (addr, mac, hostname) = bench.leased("new");
-    assert_eq!((mac, hostname.as_str()), (station.mac, "large"));
+    assert_eq!((mac, hostname.as_str()), (endpoint.mac, "large"));
     for (name, value) in [
         ("new_ip_address", addr.to_string().as_str()),
         ("new_subnet_mask", "255.255.255.0"),
@@ -72,9 +72,9 @@ pub(crate) fn life(dir: &Path) {
         ("new_dhcp_rebinding_time", "7"),
     ] {
         assert_eq!(
-            told.get(name).map(String::as_str),
+            variables.get(name).map(String::as_str),
             Some(value),
-            "{name}: {told:?}"
+            "{name}: {variables:?}"
         );
     }
     bench.named("large.lab.test", addr);
@@ -89,7 +89,7 @@ pub(crate) fn life(dir: &Path) {
             "{seen:?}"
         );
         assert_eq!(
-            client.told("RENEW").get("new_ip_address"),
+            client.event("RENEW").get("new_ip_address"),
             Some(&addr.to_string())
         );
     }
@@ -109,7 +109,7 @@ pub(crate) fn life(dir: &Path) {
         &pid,
         "-sf",
     ]);
-    let status = station.spawn(release.arg("/bin/true").arg("eth0")).wait();
+    let status = endpoint.spawn(release.arg("/bin/true").arg("eth0")).wait();
     assert!(status.expect("it is our child").success());
     bench.daemon.wait_for(
         "the end of the lease",
@@ -121,19 +121,19 @@ pub(crate) fn life(dir: &Path) {
 /// After a crash it asks for what its lease file says (INIT-REBOOT), and gets it.
 pub(crate) fn reboot(dir: &Path) {
     let mut bench = Bench::new(dir, 60);
-    let station = bench.lab.station(31);
-    let mut client = start(&bench.lab, &station);
-    client.told("BOUND");
+    let endpoint = bench.lab.endpoint(31);
+    let mut client = start(&bench.lab, &endpoint);
+    client.event("BOUND");
     let (addr, ..) = bench.leased("new");
     client.kill();
-    let mut client = start(&bench.lab, &station);
-    let told = client.told("REBOOT");
-    assert_eq!(told.get("new_ip_address"), Some(&addr.to_string()));
+    let mut client = start(&bench.lab, &endpoint);
+    let variables = client.event("REBOOT");
+    assert_eq!(variables.get("new_ip_address"), Some(&addr.to_string()));
     assert_eq!(bench.leased("rebooted").0, addr);
     bench.named("large.lab.test", addr);
 }
 
-/// With a lease of another network it is told so (DHCPNAK), and gets one of this.
+/// With a lease of another network it is refused (DHCPNAK), and gets one of this.
 pub(crate) fn moved(dir: &Path) {
     const ELSEWHERE: &str = "lease {
       interface \"eth0\";
@@ -147,18 +147,18 @@ pub(crate) fn moved(dir: &Path) {
       expire 0 2037/01/01 00:00:00;
     }\n";
     let mut bench = Bench::new(dir, 60);
-    let station = bench.lab.station(32);
+    let endpoint = bench.lab.endpoint(32);
     let [_, leases, _] = files(&bench.lab);
     fs::write(&leases, ELSEWHERE).expect("the test's directory is writable");
-    let mut client = start(&bench.lab, &station);
+    let mut client = start(&bench.lab, &endpoint);
     let nak = bench
         .daemon
         .wait_for("a DHCPNAK", |event| matches!(event, Event::Nak { .. }));
     assert!(
-        matches!(nak, Event::Nak { mac, .. } if mac == station.mac),
+        matches!(nak, Event::Nak { mac, .. } if mac == endpoint.mac),
         "{nak:?}"
     );
-    client.told("BOUND");
+    client.event("BOUND");
     let (addr, ..) = bench.leased("new");
     bench.named("large.lab.test", addr);
 }

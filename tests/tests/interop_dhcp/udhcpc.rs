@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use quorate_daemon::Event;
-use quorate_tests::lab::{Lab, Station};
+use quorate_tests::lab::{Endpoint, Lab};
 use rustix::process::Signal;
 
 use crate::bench::{Bench, Client};
@@ -12,8 +12,8 @@ use crate::bench::{Bench, Client};
 const PRELUDE: &str = "event=$1\n\
     case $1 in bound|renew) addr=$ip mask=$subnet;; deconfig) leaves=yes;; esac";
 
-fn start(lab: &Lab, station: &Station, options: &[&str]) -> Client {
-    Client::start(lab, station, "udhcpc", PRELUDE, |script| {
+fn start(lab: &Lab, endpoint: &Endpoint, options: &[&str]) -> Client {
+    Client::start(lab, endpoint, "udhcpc", PRELUDE, |script| {
         let fixed = ["-f", "-i", "eth0", "-T", "1", "-s", script];
         fixed
             .iter()
@@ -23,17 +23,17 @@ fn start(lab: &Lab, station: &Station, options: &[&str]) -> Client {
     })
 }
 
-/// The whole life: bound, renewed when told to, released.
+/// The whole life: bound, renewed on demand, released.
 pub(crate) fn life(dir: &Path) {
     // It holds every lease for 122 s at least, whatever the server says; a shorter one would
     // end under it.
     let mut bench = Bench::new(dir, 130);
-    let station = bench.lab.station(20);
-    let mut client = start(&bench.lab, &station, &["-x", "hostname:small"]);
+    let endpoint = bench.lab.endpoint(20);
+    let mut client = start(&bench.lab, &endpoint, &["-x", "hostname:small"]);
 
-    let told = client.told("bound");
+    let variables = client.event("bound");
     let (addr, mac, hostname) = bench.leased("new");
-    assert_eq!((mac, hostname.as_str()), (station.mac, "small"));
+    assert_eq!((mac, hostname.as_str()), (endpoint.mac, "small"));
     for (name, value) in [
         ("ip", addr.to_string().as_str()),
         ("subnet", "255.255.255.0"),
@@ -45,20 +45,20 @@ pub(crate) fn life(dir: &Path) {
         ("lease", "130"),
     ] {
         assert_eq!(
-            told.get(name).map(String::as_str),
+            variables.get(name).map(String::as_str),
             Some(value),
-            "{name}: {told:?}"
+            "{name}: {variables:?}"
         );
     }
     bench.named("small.lab.test", addr);
 
     client.signal(Signal::USR1);
-    assert_eq!(client.told("renew").get("ip"), Some(&addr.to_string()));
+    assert_eq!(client.event("renew").get("ip"), Some(&addr.to_string()));
     assert_eq!(bench.leased("renewed").0, addr);
     bench.named("small.lab.test", addr);
 
     client.signal(Signal::USR2);
-    client.told("deconfig");
+    client.event("deconfig");
     bench.daemon.wait_for(
         "the end of the lease",
         |event| matches!(event, Event::LeaseEnded { addr: is, why, .. } if *is == addr && why == "released"),
@@ -69,9 +69,9 @@ pub(crate) fn life(dir: &Path) {
 /// A whole name by option 81, and the client's identifier left out: the address is the name's.
 pub(crate) fn fqdn(dir: &Path) {
     let mut bench = Bench::new(dir, 130);
-    let station = bench.lab.station(21);
-    let mut client = start(&bench.lab, &station, &["-C", "-F", "whole.lab.test"]);
-    client.told("bound");
+    let endpoint = bench.lab.endpoint(21);
+    let mut client = start(&bench.lab, &endpoint, &["-C", "-F", "whole.lab.test"]);
+    client.event("bound");
     let (addr, _, hostname) = bench.leased("new");
     assert_eq!(hostname, "whole");
     bench.named("whole.lab.test", addr);
@@ -81,21 +81,24 @@ pub(crate) fn fqdn(dir: &Path) {
 /// (RFC 4703 §5.3) nobody gets, though an address they do.
 pub(crate) fn conflict(dir: &Path) {
     let mut bench = Bench::new(dir, 130);
-    let stations = [22, 23, 24].map(|host| bench.lab.station(host));
-    let mut first = start(&bench.lab, &stations[0], &["-x", "hostname:same"]);
-    first.told("bound");
+    let endpoints = [22, 23, 24].map(|host| bench.lab.endpoint(host));
+    let mut first = start(&bench.lab, &endpoints[0], &["-x", "hostname:same"]);
+    first.event("bound");
     let (addr, ..) = bench.leased("new");
     bench.named("same.lab.test", addr);
 
-    let mut second = start(&bench.lab, &stations[1], &["-x", "hostname:same"]);
-    let told = second.told("bound");
-    assert_eq!(told.get("hostname").map(String::as_str), Some("same-2"));
+    let mut second = start(&bench.lab, &endpoints[1], &["-x", "hostname:same"]);
+    let variables = second.event("bound");
+    assert_eq!(
+        variables.get("hostname").map(String::as_str),
+        Some("same-2")
+    );
     let (second_addr, ..) = bench.leased("new");
     bench.named("same-2.lab.test", second_addr);
     bench.named("same.lab.test", addr);
 
-    let mut third = start(&bench.lab, &stations[2], &["-x", "hostname:printer"]);
-    third.told("bound");
+    let mut third = start(&bench.lab, &endpoints[2], &["-x", "hostname:printer"]);
+    third.event("bound");
     let (third_addr, ..) = bench.leased("new");
     bench.daemon.wait_for(
         "the conflict",

@@ -1,9 +1,9 @@
-//! One server with three zones, three keys, and two stations: one that it trusts by its address.
+//! One server with three zones, three keys, and two endpoints: one that it trusts by its address.
 
 use std::path::{Path, PathBuf};
 
 use quorate_tests::dns_tools::{Update, key_file, nsupdate};
-use quorate_tests::lab::{Daemon, Lab, SERVER, Station, addr};
+use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, addr};
 use serde_json::json;
 
 /// TSIG keys by name, algorithm and secret.
@@ -22,8 +22,8 @@ pub(crate) const SECRETS: [&str; 3] = [
 ];
 
 pub(crate) struct Bench {
-    pub(crate) trusted: Station,
-    pub(crate) stranger: Station,
+    pub(crate) trusted: Endpoint,
+    pub(crate) stranger: Endpoint,
     _daemon: Daemon,
     pub(crate) lab: Lab,
 }
@@ -79,7 +79,7 @@ impl Bench {
         }
     }
 
-    /// An UPDATE from the station that needs no key.
+    /// An UPDATE from the endpoint that needs no key.
     pub(crate) fn update(&self, script: &str) -> Update {
         nsupdate(&self.trusted, &[], &format!("zone lab.test\n{script}"))
     }

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use quorate_tests::checks::succeed;
 use quorate_tests::dns_tools::{dig, nsupdate};
-use quorate_tests::lab::{Daemon, Lab, SERVER, Station, foreign};
+use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, foreign};
 use serde_json::json;
 
 /// The state directory and what is above it are made, for the server's eyes only; the key in it is
 /// one, and stays.
 pub(crate) fn makes_its_directory(dir: &Path) {
     let lab = Lab::new(dir);
-    let station = lab.addressed(2);
+    let endpoint = lab.addressed(2);
     let state = dir.join("var/lib/quorate");
     let key = state.join("ddns.key");
     let mut daemon = serve(&lab, &state);
@@ -24,19 +24,19 @@ pub(crate) fn makes_its_directory(dir: &Path) {
             .mode();
         assert_eq!(mode & 0o777, expected, "{}", path.display());
     }
-    signs(&station, &key, "first");
+    signs(&endpoint, &key, "first");
 
     let made = fs::read(&key).expect("the server's user is ours");
     daemon.kill();
     let _daemon = serve(&lab, &state);
     assert_eq!(fs::read(&key).expect("it is still there"), made);
-    signs(&station, &key, "second");
+    signs(&endpoint, &key, "second");
 }
 
 /// The kernel's random numbers need no file: in a root without devices there is none.
 pub(crate) fn needs_no_devices(dir: &Path) {
     let lab = Lab::new(dir);
-    let station = lab.addressed(2);
+    let endpoint = lab.addressed(2);
     let nothing = dir.join("nothing");
     fs::write(&nothing, "").expect("the test's directory is writable");
     for device in ["/dev/random", "/dev/urandom"] {
@@ -49,7 +49,7 @@ pub(crate) fn needs_no_devices(dir: &Path) {
         // nsupdate has its own opinion.
         succeed(foreign("umount").arg(device));
     }
-    signs(&station, &key, "first");
+    signs(&endpoint, &key, "first");
 }
 
 fn serve(lab: &Lab, state_dir: &Path) -> Daemon {
@@ -64,11 +64,11 @@ fn serve(lab: &Lab, state_dir: &Path) -> Daemon {
 }
 
 /// The server knows the key that it made.
-fn signs(station: &Station, key: &Path, name: &str) {
+fn signs(endpoint: &Endpoint, key: &Path, name: &str) {
     let script = format!("zone lab.test\nupdate add {name}.lab.test 60 A 192.0.2.1");
     let key = key.display().to_string();
-    nsupdate(station, &[], &script).expect("REFUSED");
-    nsupdate(station, &["-k", &key], &script).expect("NOERROR");
-    let answer = dig(station, &format!("{name}.lab.test A"));
+    nsupdate(endpoint, &[], &script).expect("REFUSED");
+    nsupdate(endpoint, &["-k", &key], &script).expect("NOERROR");
+    let answer = dig(endpoint, &format!("{name}.lab.test A"));
     assert_eq!(answer.data("A"), ["192.0.2.1"], "{}", answer.text);
 }

@@ -19,7 +19,10 @@ const CASES: [Case; 18] = [
     case("updates_of_elsewhere_are_refused", updates::elsewhere),
     case("large_updates_take_tcp", updates::large),
     case("signed_updates_do_what_their_key_may", signatures::updates),
-    case("wrong_keys_and_secrets_are_told_so", signatures::strangers),
+    case(
+        "wrong_keys_and_secrets_are_refused_by_name",
+        signatures::strangers,
+    ),
     case("signed_queries_get_signed_answers", signatures::queries),
     case(
         "zones_are_transferred_to_those_who_may",

@@ -75,7 +75,7 @@ pub(crate) fn truncation(dir: &Path) {
     assert_eq!(answer.data("SRV").len(), 20);
 }
 
-/// EDNS (RFC 6891): ours is told when asked, and only then; versions that we do not speak.
+/// EDNS (RFC 6891): ours is sent when asked, and only then; versions that we do not speak.
 pub(crate) fn edns(dir: &Path) {
     let bench = Bench::new(dir);
     let with = dig(&bench.stranger, "+bufsize=4096 lab.test SOA");
@@ -90,7 +90,7 @@ pub(crate) fn edns(dir: &Path) {
     assert_eq!(later.status(), "BADVERS", "{}", later.text);
     assert!(later.text.contains("EDNS: version: 0"), "{}", later.text);
     assert_eq!(later.data("SOA"), [""; 0]);
-    // dig makes do with the version that it is told.
+    // dig makes do with the version in the answer.
     let agreed = dig(&bench.stranger, "+edns=1 lab.test SOA");
     assert_eq!(agreed.data("SOA").len(), 1, "{}", agreed.text);
     // Options and flags that we do not know are no errors (§6.1.2, §6.1.4).

@@ -39,8 +39,8 @@ pub(crate) fn is_tried_first(disk: &Disk) -> Result<(), Failed> {
         let left = naming(&probe);
         check(left.is_empty(), "no QEMU that is left", &left.join("\n"))?;
         let again = find();
-        let told = format!("{again:?}");
-        check(again == (first, false), "the same without a boot", &told)?;
+        let got = format!("{again:?}");
+        check(again == (first, false), "the same without a boot", &got)?;
     }
     Ok(())
 }

@@ -160,9 +160,9 @@ fn kernel_and_initrd(disk: &Disk) -> Result<(), Failed> {
     for stage in ["userspace", "drivers", "disk", "node"] {
         machine.await_console(&format!("quorate-stage {stage} "))?;
     }
-    machine.await_told(r#""message":"DISCOVER""#)?;
-    machine.await_told(r#""type":"leased""#)?;
-    machine.await_told(r#""type":"unit_up","unit":"etcd.service""#)?;
+    machine.await_event(r#""message":"DISCOVER""#)?;
+    machine.await_event(r#""type":"leased""#)?;
+    machine.await_event(r#""type":"unit_up","unit":"etcd.service""#)?;
     machine.await_units(ETCD_SERVES)
 }
 
@@ -182,7 +182,7 @@ fn an_installed_disk(disk: &Disk) -> Result<(), Failed> {
     };
     let mut machine = Machine::boot(&installer)?;
     machine.await_console("quorate-stage installed ")?;
-    // It starts itself again, which ends an emulator that was told so.
+    // It starts itself again, which ends an emulator with `-no-reboot`.
     machine.await_end()?;
     // The firmware says what is particular to this machine: the image does not.
     let seed = format!("ds=nocloud-net;s={}", seeds.url("seed/"));
@@ -273,7 +273,7 @@ fn by_uefi(disk: &Disk) -> Result<(), Failed> {
         ..Boot::new(disk.image.memory_mib() + 128)
     })?;
     machine.await_console("quorate-stage node ")?;
-    machine.await_told(r#""message":"DISCOVER""#)
+    machine.await_event(r#""message":"DISCOVER""#)
 }
 
 /// A board, a network card and a disk controller as in real servers: the drivers are found by
@@ -290,7 +290,7 @@ fn other_hardware(disk: &Disk) -> Result<(), Failed> {
     })?;
     // The data disk was found, or it would not come so far.
     machine.await_console("quorate-stage node ")?;
-    machine.await_told(r#""type":"leased""#)
+    machine.await_event(r#""type":"leased""#)
 }
 
 fn blank(path: &Path, bytes: u64) -> std::io::Result<()> {

@@ -22,7 +22,7 @@ impl Seeds {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let disk = disk.clone();
-                // A machine that goes away in between is no trouble.
+                // A machine that goes away in between is no failure.
                 std::thread::spawn(move || answer(stream, &disk, Self { port }));
             }
         });
@@ -79,7 +79,7 @@ fn answer(mut stream: TcpStream, disk: &Disk, seeds: Seeds) -> io::Result<()> {
 }
 
 /// A cluster of one, which asks nobody; its timing is for machines without hardware of their own.
-/// A machine that has nothing but its memory has no file system at /var/lib to tell of.
+/// A machine that has nothing but its memory has no file system at /var/lib to report.
 const USER_DATA: &str = r#"#cloud-config
 write_files:
 - path: /etc/systemd/system/etcd.service

@@ -75,8 +75,8 @@ impl Nix {
             };
             let fetch = ["flake", "prefetch", "--json", &nix.nixpkgs];
             let output = succeed(&mut nix.command(&fetch));
-            let told: Value = serde_json::from_slice(&output.stdout).expect("nix writes JSON");
-            let hash = told["hash"].as_str().expect("a tree has a hash");
+            let answer: Value = serde_json::from_slice(&output.stdout).expect("nix writes JSON");
+            let hash = answer["hash"].as_str().expect("a tree has a hash");
             // With its hash it is taken from the store; without, it is copied each time.
             nix.nixpkgs = format!("path:{tree}?narHash={hash}&lastModified=0");
             nix

@@ -76,13 +76,13 @@ pub(crate) fn is_an_agent(dir: &Path) {
     fs::create_dir(root.join("etc"))
         .and_then(|()| fs::write(root.join("etc/nsswitch.conf"), MODULES))
         .expect("the root is writable");
-    let station = lab.station(20);
+    let endpoint = lab.endpoint(20);
     let mut node = alone(&root);
     node.args(["node", "--tell", "/events", "--first-retry-ms", "100"]);
-    let node = Running(station.spawn(&mut node));
+    let node = Running(endpoint.spawn(&mut node));
     eventually("a seed", || {
-        let told = fs::read_to_string(root.join("events")).unwrap_or_default();
-        told.contains("\"seed_applied\"").then_some(())
+        let events = fs::read_to_string(root.join("events")).unwrap_or_default();
+        events.contains("\"seed_applied\"").then_some(())
     });
     drop(node);
 }

@@ -1,4 +1,4 @@
-//! What is linked, as `cargo deny` judges it by `deny.toml`: licences, sources, banned crates. Not
+//! What is linked, as `cargo deny` checks it by `deny.toml`: licences, sources, banned crates. Not
 //! advisories, whose database is on the network.
 
 use quorate_tests::checks::{foreign, succeed};

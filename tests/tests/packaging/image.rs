@@ -32,19 +32,19 @@ pub(crate) fn says_its_version() {
 
 /// A lease, its name, an UPDATE; a stop, which is clean; and all of it is there afterwards.
 pub(crate) fn serves() {
-    let site = Site::new();
-    let server = site.serve();
+    let deployment = Deployment::new();
+    let server = deployment.serve();
     assert_eq!(capabilities(&server), "0000000000002400");
 
-    let leased = site.client(&["--cap-add=NET_ADMIN"], DHCP);
+    let leased = deployment.client(&["--cap-add=NET_ADMIN"], DHCP);
     let addr = leased.trim();
     assert!(addr.starts_with("10.20.0.1"), "{leased:?}");
     eventually("the name of the new machine", || {
-        (site.address_of("dora") == addr).then_some(())
+        (deployment.address_of("dora") == addr).then_some(())
     });
     let script = "server 10.20.0.2\nupdate add lamp.closet.example 60 A 10.20.0.9\nsend\n";
-    site.write("update", script);
-    site.client(
+    deployment.write("update", script);
+    deployment.client(
         &[],
         &[
             "nsupdate",
@@ -55,40 +55,40 @@ pub(crate) fn serves() {
             "/etc/quorate/update",
         ],
     );
-    assert_eq!(site.address_of("lamp"), "10.20.0.9");
+    assert_eq!(deployment.address_of("lamp"), "10.20.0.9");
 
     docker(&["stop", "--time=30", &server]);
     let status = docker(&["inspect", "--format={{.State.ExitCode}}", &server]);
     assert_eq!(text(&status.stdout), "0\n", "{}", log(&server));
     docker(&["rm", &server]);
-    site.serve();
-    assert_eq!(site.address_of("dora"), addr);
-    assert_eq!(site.address_of("lamp"), "10.20.0.9");
+    deployment.serve();
+    assert_eq!(deployment.address_of("dora"), addr);
+    assert_eq!(deployment.address_of("lamp"), "10.20.0.9");
 }
 
 /// A network, the server's files, and an image of clients. Nothing stays of them.
-struct Site {
+struct Deployment {
     name: String,
     dir: TempDir,
 }
 
-impl Site {
+impl Deployment {
     fn new() -> Self {
-        let site = Self {
+        let deployment = Self {
             name: format!("quorate-packaging-{}", std::process::id()),
             dir: tempfile::tempdir().expect("a directory for temporary files"),
         };
         // The server is root without the power to read everybody's files.
-        fs::set_permissions(site.dir.path(), fs::Permissions::from_mode(0o755))
+        fs::set_permissions(deployment.dir.path(), fs::Permissions::from_mode(0o755))
             .expect("the directory is ours");
         let example = read(EXAMPLE);
         assert!(example.contains(DNS), "{example}");
-        site.write(
+        deployment.write(
             "quorate.toml",
             &example.replace(DNS, &[DNS, SIGNED].concat()),
         );
-        site.write("nsupdate.key", KEY);
-        site.build_clients();
+        deployment.write("nsupdate.key", KEY);
+        deployment.build_clients();
         // An internal one drops what has no address of its subnet, as every DISCOVER.
         let subnet = ["--subnet=10.20.0.0/24", "--gateway=10.20.0.1"];
         let elsewhere = "--ip-range=10.20.0.32/28";
@@ -96,12 +96,12 @@ impl Site {
             &[
                 &["network", "create", elsewhere],
                 &subnet[..],
-                &[&site.name],
+                &[&deployment.name],
             ]
             .concat(),
         );
-        docker(&["volume", "create", &site.name]);
-        site
+        docker(&["volume", "create", &deployment.name]);
+        deployment
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -173,7 +173,7 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for Deployment {
     #[expect(clippy::print_stderr, reason = "the harness shows it with the panic")]
     fn drop(&mut self) {
         let network = format!("--filter=network={}", self.name);

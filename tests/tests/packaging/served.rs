@@ -11,7 +11,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quorate_tests::lab::{Lab, PATIENCE, Station, eventually, foreign};
+use quorate_tests::lab::{Endpoint, Lab, PATIENCE, eventually, foreign};
 use quorate_tests::read;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -76,9 +76,9 @@ pub(crate) fn in_root(dir: &Path, root: &Path, example: &str, start: impl FnOnce
 /// What the servers of the example do for a new machine, from the start of the daemon to its end.
 fn serves(dir: &Path, notify: &Path, daemon: &mut Command) {
     let lab = Lab::new(dir);
-    let server = lab.station(2);
+    let server = lab.endpoint(2);
     server.set_address(SERVER);
-    let watcher = lab.station(3);
+    let watcher = lab.endpoint(3);
     watcher.set_address(WATCHER);
 
     let manager = UnixDatagram::bind(notify).expect("the directory is writable");
@@ -87,7 +87,7 @@ fn serves(dir: &Path, notify: &Path, daemon: &mut Command) {
     let mut daemon = server.spawn(daemon.stderr(log));
     heard(&manager, "READY=1", dir);
 
-    let newcomer = lab.station(20);
+    let newcomer = lab.endpoint(20);
     let addr = lease(&newcomer, dir);
     let question = ["@10.20.0.2", "+short", "dora.closet.example", "A"];
     eventually("the name of the new machine", || {
@@ -155,21 +155,21 @@ fn heard(manager: &UnixDatagram, what: &str, dir: &Path) {
 }
 
 /// Gets a lease for a machine that calls itself dora; the answer is its address.
-fn lease(station: &Station, dir: &Path) -> String {
+fn lease(endpoint: &Endpoint, dir: &Path) -> String {
     let script = dir.join("on-event");
     fs::write(&script, "#!/bin/sh\ntest \"$1\" != bound || echo \"$ip\"\n")
         .and_then(|()| fs::set_permissions(&script, fs::Permissions::from_mode(0o700)))
         .expect("the directory is writable");
     let script = script.display().to_string();
     let fixed = ["-f", "-q", "-n", "-i", "eth0", "-x", "hostname:dora", "-s"];
-    let said = station.run("udhcpc", fixed.iter().copied().chain([script.as_str()]));
+    let said = endpoint.run("udhcpc", fixed.iter().copied().chain([script.as_str()]));
     let addr = said.stdout.trim().to_owned();
     assert!(addr.starts_with("10.20.0.1"), "{said:?}");
     addr
 }
 
-fn get(station: &Station, path: &str) -> String {
-    let asked = station.ns.run(|| {
+fn get(endpoint: &Endpoint, path: &str) -> String {
+    let asked = endpoint.ns.run(|| {
         let mut stream = TcpStream::connect(SocketAddr::from((SERVER, 80)))?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: {SERVER}\r\n\r\n")?;
         let mut answer = String::new();

@@ -71,7 +71,7 @@ impl Lan {
         lan
     }
 
-    /// Faults strike on the way out of the switch, so that a sender's line can tell them.
+    /// Faults strike on the way out of the switch, so that a sender's line can show them.
     pub(crate) fn set_faults(&mut self, faults: Faults) {
         let delay = LINK_DELAY;
         for port in self.ports.values() {

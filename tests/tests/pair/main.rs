@@ -3,7 +3,7 @@
 //! The engines say where a message shall go; this driver makes it Ethernet, IPv4 and UDP and
 //! reads it back at the other port, so that a reply framed straight to a machine without an
 //! address (RFC 2131 §4.1) is seen to arrive where it should. The transcript is what a
-//! capture at the senders would show; `✗` tells what became of a frame that did not arrive.
+//! capture at the senders would show; `✗` says what happened to a frame that did not arrive.
 
 mod lan;
 

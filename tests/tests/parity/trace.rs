@@ -161,7 +161,7 @@ impl Reader {
     }
 }
 
-/// Who was told which address.
+/// Which machine got which address.
 fn names(observations: &[Observation]) -> BTreeMap<Ipv4Addr, String> {
     let leased = observations.iter().filter_map(|observation| {
         let machine = observation.machine.clone()?;
@@ -182,7 +182,7 @@ fn list(members: &[String]) -> String {
 
 /// Both traces, line by line, those that differ marked by `≠`.
 pub(crate) fn side_by_side(host: &Trace, sim: &Trace) -> String {
-    let mut told = String::new();
+    let mut table = String::new();
     let machines: BTreeSet<&String> = host.0.keys().chain(sim.0.keys()).collect();
     for machine in machines {
         let none = Vec::new();
@@ -195,14 +195,14 @@ pub(crate) fn side_by_side(host: &Trace, sim: &Trace) -> String {
         } else {
             machine
         };
-        let _ = writeln!(told, "  {name:<WIDTH$} | in sim");
+        let _ = writeln!(table, "  {name:<WIDTH$} | in sim");
         for row in aligned(left, right) {
             let mark = if row.0 == row.1 { ' ' } else { '≠' };
             let (left, right) = (row.0.unwrap_or_default(), row.1.unwrap_or_default());
-            let _ = writeln!(told, "{mark} {left:<WIDTH$} | {right}");
+            let _ = writeln!(table, "{mark} {left:<WIDTH$} | {right}");
         }
     }
-    told
+    table
 }
 
 type Row<'a> = (Option<&'a str>, Option<&'a str>);

@@ -5,7 +5,7 @@ use std::fs;
 
 use libtest_mimic::Failed;
 
-/// A process, told from later ones with its number by when it started.
+/// A process, distinguished from later ones with its number by when it started.
 pub(crate) struct Process {
     pub(crate) pid: u32,
     started: String,

@@ -37,12 +37,12 @@ pub(crate) fn a_starved_run_is_inconclusive() -> Result<(), Failed> {
     signal("CONT", &others)?;
     let output = run.child.wait_with_output()?;
     check_exit(&output, 4)?;
-    let told = text(&output.stdout);
-    let first = told.lines().next().unwrap_or_default();
+    let got = text(&output.stdout);
+    let first = got.lines().next().unwrap_or_default();
     let why = "INCONCLUSIVE a thread that slept for 10 ms woke up ";
-    check(first.starts_with(why), why, &told)?;
+    check(first.starts_with(why), why, &got)?;
     let what = "collecting the evidence: no answer in time";
-    check(told.contains(what), what, &told)
+    check(got.contains(what), what, &got)
 }
 
 /// The same story with nobody stopped; and with all stopped for some time before it begins, which

@@ -13,7 +13,7 @@ use quorate_dns::client::{Answer, UpdateRequest, encode_query, read_reply};
 use quorate_dns::rdata::TXT;
 use quorate_dns::text::parse_name;
 use quorate_dns::{Name, RData, Record, RecordType, ResponseCode};
-use quorate_tests::lab::{PATIENCE, SERVER, Station, addr};
+use quorate_tests::lab::{Endpoint, PATIENCE, SERVER, addr};
 
 /// A relay agent (RFC 1542): replies come to its own socket, so no raw one is needed.
 pub(crate) struct Relay {
@@ -22,9 +22,9 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(station: &Station) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint) -> Self {
         let bind = || UdpSocket::bind((GIADDR, SERVER_PORT));
-        let socket = station.ns.run(bind).expect("the namespace is there");
+        let socket = endpoint.ns.run(bind).expect("the namespace is there");
         Self {
             socket: socket.expect("the port is free"),
             xid: 0,
@@ -145,9 +145,9 @@ pub(crate) struct Updater {
 }
 
 impl Updater {
-    pub(crate) fn new(station: &Station) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint) -> Self {
         let open = || UdpSocket::bind((GIADDR, 0));
-        let socket = station.ns.run(open).expect("the namespace is there");
+        let socket = endpoint.ns.run(open).expect("the namespace is there");
         Self {
             socket: socket.expect("some port is free"),
             id: 0,

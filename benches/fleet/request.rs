@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use crate::parts::{PARTS, What};
 
 /// Which parts, and how often each.
-pub(crate) struct Orders {
+pub(crate) struct Request {
     pub(crate) parts: Vec<(&'static What, usize)>,
     pub(crate) soak: Option<usize>,
     pub(crate) out: PathBuf,
 }
 
-impl Orders {
+impl Request {
     /// Reads the words behind `--`; without any part, every part is meant.
     pub(crate) fn read(words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut orders = Self {
+        let mut request = Self {
             parts: Vec::new(),
             soak: None,
             // Where builds are, which nobody commits.
@@ -24,15 +24,15 @@ impl Orders {
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} of what?"));
             match word.as_str() {
-                "--soak" => orders.soak = Some(number(&value()?)?),
-                "--out" => orders.out = value()?.into(),
-                part => orders.parts.push(named(part)?),
+                "--soak" => request.soak = Some(number(&value()?)?),
+                "--out" => request.out = value()?.into(),
+                part => request.parts.push(named(part)?),
             }
         }
-        if orders.parts.is_empty() && orders.soak.is_none() {
-            orders.parts = PARTS.iter().map(|part| (&part.what, part.rounds)).collect();
+        if request.parts.is_empty() && request.soak.is_none() {
+            request.parts = PARTS.iter().map(|part| (&part.what, part.rounds)).collect();
         }
-        Ok(orders)
+        Ok(request)
     }
 }
 
