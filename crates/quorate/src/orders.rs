@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use quorate_sim::interleavings::Survey;
+use quorate_sim::interleavings::Interleavings;
 use serde_json::json;
 
 use crate::cli::{Format, OrdersArgs};
@@ -11,8 +11,8 @@ use crate::cli::{Format, OrdersArgs};
 /// Answers 1 when the gate lets a split through.
 pub(crate) fn run(args: &OrdersArgs) -> ExitCode {
     let sizes = 1..=usize::from(args.members);
-    let surveys: Vec<Survey> = sizes
-        .flat_map(|members| [true, false].map(|gate| Survey::new(members, gate)))
+    let surveys: Vec<Interleavings> = sizes
+        .flat_map(|members| [true, false].map(|gate| Interleavings::new(members, gate)))
         .collect();
     let shown = surveys
         .last()
@@ -24,11 +24,11 @@ pub(crate) fn run(args: &OrdersArgs) -> ExitCode {
             println!("{:#}", json!({ "surveys": rows, "splits": shown }));
         }
     }
-    let let_through = |survey: &Survey| survey.gate && survey.splits() > 0;
+    let let_through = |survey: &Interleavings| survey.gate && survey.splits() > 0;
     ExitCode::from(u8::from(surveys.iter().any(let_through)))
 }
 
-fn row(survey: &Survey) -> serde_json::Value {
+fn row(survey: &Interleavings) -> serde_json::Value {
     json!({
         "members": survey.members,
         "gate": survey.gate,
@@ -39,7 +39,7 @@ fn row(survey: &Survey) -> serde_json::Value {
 }
 
 /// Some of the orders that split, told; those that read alike are one.
-fn splits(survey: &Survey, most: usize) -> BTreeSet<String> {
+fn splits(survey: &Interleavings, most: usize) -> BTreeSet<String> {
     let mut told = BTreeSet::new();
     for publication in &survey.publications {
         for starts in publication.starts() {
@@ -47,14 +47,14 @@ fn splits(survey: &Survey, most: usize) -> BTreeSet<String> {
                 return told;
             }
             if publication.is_split(&starts) {
-                told.insert(publication.tell(&starts));
+                told.insert(publication.describe(&starts));
             }
         }
     }
     told
 }
 
-fn tell(surveys: &[Survey], shown: &BTreeSet<String>) {
+fn tell(surveys: &[Interleavings], shown: &BTreeSet<String>) {
     println!("members  gate  publications    orders    splits");
     for survey in surveys {
         println!(

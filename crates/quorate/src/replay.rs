@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quorate_scenario::Finding;
-use quorate_sim::{Log, Told};
+use quorate_sim::{Log, Recording};
 
 use crate::cli::ReplayArgs;
 use crate::conclude::{Asked, conclude};
@@ -63,7 +63,7 @@ pub(crate) fn load(path: &Path) -> Result<Log, ExitCode> {
 }
 
 /// Says what is other than it was.
-fn compare(log: &Log, told: &Told) {
+fn compare(log: &Log, told: &Recording) {
     let ours = env!("CARGO_PKG_VERSION");
     let theirs = &log.header.quorate;
     if ours != theirs {

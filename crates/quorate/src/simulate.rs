@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use quorate_obtain::VersionReq;
 use quorate_scenario::sketch::Sketch;
 use quorate_scenario::{Story, WorldError};
-use quorate_sim::{Log, Options, Swarm, Told};
+use quorate_sim::{Log, Options, Recording, Swarm};
 
 use crate::cli::RunArgs;
 use crate::conclude::{Asked, conclude};
@@ -71,7 +71,7 @@ pub(crate) fn record(
     story: &Story,
     options: Options,
     file: &Path,
-) -> Result<Result<Told, WorldError>, ExitCode> {
+) -> Result<Result<Recording, WorldError>, ExitCode> {
     let told = match quorate_sim::record(story, options.clone()) {
         Ok(told) => told,
         Err(error) => return Ok(Err(error)),

@@ -119,10 +119,11 @@ fn twice(
         };
         quorate_sim::run(&story.drawn(seed), options)
     };
-    let mut differences = match on_every_processor(seeds, |part| quorate_sim::twice(part, tell)) {
-        Ok(differences) => differences,
-        Err(error) => return simulate::broken(&error),
-    };
+    let mut differences =
+        match on_every_processor(seeds, |part| quorate_sim::check_determinism(part, tell)) {
+            Ok(differences) => differences,
+            Err(error) => return simulate::broken(&error),
+        };
     differences.sort_by_key(|difference| difference.seed);
     let (count, secs) = (seeds.end - seeds.start, began.elapsed().as_secs_f64());
     if args.format == Format::Json {

@@ -58,7 +58,7 @@ struct Step {
 
 /// The world did not come to rest within its budget.
 #[derive(Debug)]
-pub(crate) struct Restless {
+pub(crate) struct BudgetExhausted {
     last: Vec<Step>,
 }
 
@@ -132,7 +132,7 @@ impl<W> Agenda<W> {
     ///
     /// # Errors
     /// When the budget is used up.
-    pub(crate) fn next(&mut self, until: Instant) -> Result<Option<(Instant, W)>, Restless> {
+    pub(crate) fn next(&mut self, until: Instant) -> Result<Option<(Instant, W)>, BudgetExhausted> {
         let Some((at, Entry { who, reason, wake })) = self.take(until) else {
             return Ok(None);
         };
@@ -142,7 +142,7 @@ impl<W> Agenda<W> {
         self.last.push_back(Step { at, who, reason });
         let Some(left) = self.steps_left.checked_sub(1) else {
             let last = self.last.iter().copied().collect();
-            return Err(Restless { last });
+            return Err(BudgetExhausted { last });
         };
         self.steps_left = left;
         Ok(Some((at, wake)))
@@ -170,7 +170,7 @@ impl<W> Agenda<W> {
     }
 }
 
-impl fmt::Display for Restless {
+impl fmt::Display for BudgetExhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the world does not come to rest; the last wakes were:")?;
         for Step { at, who, reason } in &self.last {

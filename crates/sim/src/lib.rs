@@ -23,56 +23,37 @@
 //! checked against real etcd; its elections here are times drawn within its timeouts.
 //!
 //! - `agenda`: the queue, the step budget
-//! - `world`: [`SimWorld`]; `orders`: what a node's orders mean here
-//! - `servers`, `disk`: `quorate serve` without sockets; `errands`: what it wants done
-//! - `lan`: the wire; `racks`: relays on it
-//! - `waiting`: the step before etcd; `machine`, `flags`, `etcd`, `bootstrap`: a machine and its
-//!   member; `registry`: etcd's discovery service; `cluster`: who leads and what is replicated
-//! - `collect`: the evidence; [`run`](fn@run): one story from beginning to end
-//! - `frost`: machines that hang; `trouble`: what is wrong at this moment; `clock`: each host's own
-//! - [`log`], `tape`, `framing`, `naming`: what chance decides, written down and given again
-//! - [`interleavings`]: every order of publications and starts
-//! - [`swarm`]: faults from the seed; [`sweep`](mod@sweep): many seeds;
-//!   [`twice`](fn@twice): one seed, two runs
+//! - `world`: [`SimWorld`], which dispatches; [`run`](fn@run): one story from beginning to end
+//! - `machine`: its power, clock, node, the step before etcd; machines that hang
+//! - `servers`: `quorate serve` without sockets, its disk, what it wants done
+//! - `etcd`: a model of the process and its flags, of clusters, of the discovery service
+//! - `lan`: the wire, and relays on it
+//! - `faults`: what is wrong at this moment; `evidence`: what is there at the end
+//! - `chance`: what chance decides, written down and given again; [`decision_log`]
+//! - `search`: [`swarm`]: faults from the seed; [`sweep`](mod@sweep): many seeds;
+//!   [`interleavings`]: every order of publications and starts; [`shrink`]: ever smaller runs;
+//!   [`check_determinism`]: one seed, two runs
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
 mod agenda;
-mod bootstrap;
-mod clock;
-mod cluster;
-mod collect;
-mod disk;
-mod errands;
+mod chance;
 mod etcd;
-mod flags;
-mod framing;
-mod frost;
-pub mod interleavings;
+mod evidence;
+mod faults;
 mod lan;
-pub mod log;
 mod machine;
-mod members;
-mod naming;
-mod orders;
-mod racks;
-mod registry;
 mod run;
+mod search;
 mod servers;
-pub mod shrink;
-pub mod swarm;
-pub mod sweep;
-mod tape;
-mod trouble;
-mod twice;
-mod waiting;
 mod world;
 
-pub use log::Log;
-pub use run::{Told, record, replay, run, run_planted};
-pub use swarm::Swarm;
-pub use sweep::{Failure, merge, sweep};
-pub use twice::{Difference, twice};
+pub use chance::decision_log::{self, Log};
+pub use run::{Recording, record, replay, run, run_with_bugs};
+pub use search::determinism::{Difference, check_determinism};
+pub use search::swarm::{self, Swarm};
+pub use search::sweep::{self, Failure, merge, sweep};
+pub use search::{interleavings, shrink};
 pub use world::{Options, SimWorld};

@@ -8,7 +8,7 @@ use quorate_core::{Planted, Seed};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Decision, Observation, Occasion, Outcome, Story, What, WorldError};
 
-use crate::tape::Tape;
+use crate::chance::choice_log::ChoiceLog;
 use crate::world::{Options, SimWorld};
 
 /// Tells `story` in a world of its own, with the sizes of the seed if it draws any.
@@ -24,7 +24,7 @@ pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
 /// # Errors
 /// As [`run`](fn@run).
 #[doc(hidden)]
-pub fn run_planted(
+pub fn run_with_bugs(
     story: &Story,
     options: Options,
     planted: Planted,
@@ -34,7 +34,7 @@ pub fn run_planted(
 
 /// A story that was told by a tape.
 #[derive(Debug)]
-pub struct Told {
+pub struct Recording {
     pub outcome: Outcome,
     /// Everything that was decided, in order.
     pub decisions: Vec<Decision>,
@@ -46,8 +46,8 @@ pub struct Told {
 ///
 /// # Errors
 /// As `run`.
-pub fn record(story: &Story, options: Options) -> Result<Told, WorldError> {
-    by_tape(story, options, &Tape::beside_chance(&story.decisions))
+pub fn record(story: &Story, options: Options) -> Result<Recording, WorldError> {
+    by_tape(story, options, &ChoiceLog::beside_chance(&story.decisions))
 }
 
 /// Tells `story` once more with these decisions. What they do not name is ordinary: messages
@@ -55,11 +55,15 @@ pub fn record(story: &Story, options: Options) -> Result<Told, WorldError> {
 ///
 /// # Errors
 /// As [`run`](fn@run).
-pub fn replay(story: &Story, options: Options, decisions: &[Decision]) -> Result<Told, WorldError> {
-    by_tape(story, options, &Tape::of(decisions))
+pub fn replay(
+    story: &Story,
+    options: Options,
+    decisions: &[Decision],
+) -> Result<Recording, WorldError> {
+    by_tape(story, options, &ChoiceLog::of(decisions))
 }
 
-fn by_tape(story: &Story, options: Options, tape: &Tape) -> Result<Told, WorldError> {
+fn by_tape(story: &Story, options: Options, tape: &ChoiceLog) -> Result<Recording, WorldError> {
     let mut story = story.drawn(options.seed).into_owned();
     let seed = Seed::new(options.seed);
     for machine in &mut story.machines {
@@ -68,7 +72,7 @@ fn by_tape(story: &Story, options: Options, tape: &Tape) -> Result<Told, WorldEr
     }
     let outcome = tell(&story, options, Some(tape), Planted::default())?;
     let (decisions, unmet) = tape.unwind();
-    Ok(Told {
+    Ok(Recording {
         outcome,
         decisions,
         unmet,
@@ -78,7 +82,7 @@ fn by_tape(story: &Story, options: Options, tape: &Tape) -> Result<Told, WorldEr
 fn tell(
     story: &Story,
     mut options: Options,
-    tape: Option<&Tape>,
+    tape: Option<&ChoiceLog>,
     planted: Planted,
 ) -> Result<Outcome, WorldError> {
     let story = &*story.drawn(options.seed);
@@ -91,7 +95,7 @@ fn tell(
     let seed = Seed::new(options.seed);
     let mut world = SimWorld::new(story, &expected, options)?;
     world.servers.planted = planted;
-    let own = Tape::beside_chance(&story.decisions);
+    let own = ChoiceLog::beside_chance(&story.decisions);
     match tape {
         Some(tape) => world.follow(tape),
         None if story.decisions.is_empty() => {}

@@ -16,15 +16,15 @@ use quorate_scenario::{Evidence, Observation, What, World, WorldError};
 use quorate_world::servers as stage;
 
 use crate::agenda::{Agenda, Place, Token, Who};
-use crate::clock::Clock;
-use crate::cluster::Clusters;
+use crate::chance::choice_log::ChoiceLog;
+use crate::etcd::cluster::Clusters;
+use crate::etcd::registry::Registry;
+use crate::faults::{ActiveFaults, FaultChange};
 use crate::lan::{Lan, SERVER_MAC, SERVER_PORT};
 use crate::machine::Machine;
-use crate::registry::Registry;
+use crate::machine::clock::Clock;
+use crate::search::swarm::Swarm;
 use crate::servers::{DNS_PORT, Message, Servers};
-use crate::swarm::Swarm;
-use crate::tape::Tape;
-use crate::trouble::{Troubles, Turn};
 
 /// What a run in this world needs beside its story.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub struct SimWorld {
     pub(crate) registry: Registry,
     /// Elections.
     pub(crate) random: Random,
-    pub(crate) troubles: Troubles,
+    pub(crate) faults: ActiveFaults,
     /// Not before this, when there is trouble beside the story.
     judged_at: Instant,
     pub(crate) update_loss: Chance,
@@ -81,7 +81,7 @@ pub struct SimWorld {
     seen: Vec<Observation>,
     /// Through which machines a value was written to be kept, and what came of that.
     pub(crate) written: Vec<(usize, Result<(), String>)>,
-    pub(crate) tape: Option<Tape>,
+    pub(crate) tape: Option<ChoiceLog>,
 }
 
 /// Something that happens.
@@ -98,15 +98,15 @@ pub(crate) enum Wake {
     Machine {
         index: usize,
         life: u32,
-        what: ToMachine,
+        what: MachineWake,
     },
     Elected(ClusterId),
-    Trouble(Turn),
+    Trouble(FaultChange),
 }
 
 /// What happens to one machine.
 #[derive(Debug)]
-pub(crate) enum ToMachine {
+pub(crate) enum MachineWake {
     /// Its node's deadline.
     Due,
     /// What came of an order.
@@ -195,7 +195,7 @@ impl SimWorld {
                 .swarm
                 .as_ref()
                 .map_or(Instant::ZERO, |swarm| swarm.healed_at() + CONVERGENCE_MAX),
-            troubles: Troubles::new(options.swarm.unwrap_or_default().faults, &story.machines),
+            faults: ActiveFaults::new(options.swarm.unwrap_or_default().faults, &story.machines),
             update_loss: Chance::NEVER,
             losses: seed.child("updates").random(),
             streams: Vec::new(),
@@ -206,12 +206,12 @@ impl SimWorld {
     }
 
     /// From now on chance goes by this tape. Nothing runs yet.
-    pub(crate) fn follow(&mut self, tape: &Tape) {
+    pub(crate) fn follow(&mut self, tape: &ChoiceLog) {
         let servers = (SERVERS.to_owned(), SERVER_MAC);
         let machines = self.machines.iter();
         let machines = machines.map(|machine| (machine.role.name.clone(), machine.role.mac));
-        let stations = std::iter::once(servers).chain(machines).collect();
-        self.lan.follow(tape.clone(), stations);
+        let ports = std::iter::once(servers).chain(machines).collect();
+        self.lan.follow(tape.clone(), ports);
         self.servers.follow(tape);
         for machine in &mut self.machines {
             machine.tape = Some(tape.clone());
@@ -245,7 +245,7 @@ impl SimWorld {
         index: usize,
         after: Duration,
         reason: &'static str,
-        what: ToMachine,
+        what: MachineWake,
     ) -> Token {
         let life = self.machines[index].life;
         let wake = Wake::Machine { index, life, what };
@@ -258,16 +258,16 @@ impl SimWorld {
         let next = self
             .agenda
             .next(until)
-            .map_err(|restless| WorldError::Broken(restless.to_string()))?;
+            .map_err(|exhausted| WorldError::Broken(exhausted.to_string()))?;
         let Some((at, wake)) = next else {
             return Ok(false);
         };
         self.now = at;
-        self.happen(wake);
+        self.dispatch(wake);
         Ok(true)
     }
 
-    fn happen(&mut self, wake: Wake) {
+    fn dispatch(&mut self, wake: Wake) {
         match wake {
             Wake::Lan => {
                 for (port, frame) in self.lan.arrivals(self.now) {
@@ -277,22 +277,22 @@ impl SimWorld {
                         self.frame_arrives(port.0 as usize - 1, frame);
                     }
                 }
-                self.settle_lan();
+                self.update_lan_deadline();
             }
             Wake::Servers => {
                 self.servers.tick(self.clocks());
-                self.settle_servers();
+                self.drain_servers();
             }
             Wake::Synced(start) => {
                 self.servers.synced(start, self.clocks());
-                self.settle_servers();
+                self.drain_servers();
             }
             Wake::Loopback(message) => self.message_to_servers(message),
             Wake::Machine { index, life, what } => {
                 if self.machines[index].life == life
                     && let Some(what) = self.unless_frozen(index, what)
                 {
-                    self.happen_to(index, what);
+                    self.dispatch_to_machine(index, what);
                 }
             }
             Wake::Elected(cluster) => self.elected(cluster),
@@ -300,42 +300,42 @@ impl SimWorld {
         }
     }
 
-    pub(crate) fn happen_to(&mut self, index: usize, what: ToMachine) {
+    pub(crate) fn dispatch_to_machine(&mut self, index: usize, what: MachineWake) {
         let now = self.clocks_of(index);
         match what {
-            ToMachine::Due => {
+            MachineWake::Due => {
                 if let Some(life) = &mut self.machines[index].on {
                     life.deadline = None;
                     life.node.handle_timeout(now);
                 }
-                self.settle_machine(index);
+                self.drain_node(index);
             }
-            ToMachine::Tell(command) => {
+            MachineWake::Tell(command) => {
                 if let Some(life) = &mut self.machines[index].on {
                     life.node.command(command, now);
                 }
-                self.settle_machine(index);
+                self.drain_node(index);
             }
-            ToMachine::SeedAsked { url } => self.seed_asked(index, url),
-            ToMachine::Resolver => self.resolver_due(index),
-            ToMachine::StreamAsked(payload) => self.stream_to_servers(index, payload),
-            ToMachine::StreamAnswered(payload) => {
+            MachineWake::SeedAsked { url } => self.seed_asked(index, url),
+            MachineWake::Resolver => self.resolver_due(index),
+            MachineWake::StreamAsked(payload) => self.stream_to_servers(index, payload),
+            MachineWake::StreamAnswered(payload) => {
                 let source = SocketAddr::new(self.story.network.server().into(), DNS_PORT);
                 let channel = Channel::Stream(StreamId(0));
                 self.dns_answered(index, source, channel, &payload);
             }
-            ToMachine::Loaded { pid } => self.etcd_loaded(index, pid),
-            ToMachine::Registry { pid } => self.registry_asked(index, pid),
-            ToMachine::Watch => self.watch(index),
-            ToMachine::Waiting => self.waiting_due(index),
-            ToMachine::Probed { peer } => self.peer_probed(index, peer),
-            ToMachine::PeerAnswers { pid, question } => self.peer_answers(index, pid, question),
-            ToMachine::PeerSilent { pid, question } => self.peer_silent(index, pid, question),
-            ToMachine::Frame(frame) => self.frame_to_machine(index, &frame),
+            MachineWake::Loaded { pid } => self.etcd_loaded(index, pid),
+            MachineWake::Registry { pid } => self.registry_asked(index, pid),
+            MachineWake::Watch => self.watch(index),
+            MachineWake::Waiting => self.await_peers_due(index),
+            MachineWake::Probed { peer } => self.peer_probed(index, peer),
+            MachineWake::PeerAnswers { pid, question } => self.peer_answers(index, pid, question),
+            MachineWake::PeerSilent { pid, question } => self.peer_silent(index, pid, question),
+            MachineWake::Frame(frame) => self.frame_to_machine(index, &frame),
         }
     }
 
-    pub(crate) fn settle_lan(&mut self) {
+    pub(crate) fn update_lan_deadline(&mut self) {
         let deadline = self.lan.poll_timeout();
         self.agenda.settle(Place::Lan, deadline, Wake::Lan);
     }
@@ -347,7 +347,7 @@ impl World for SimWorld {
     }
 
     async fn deploy(&mut self) -> Result<(), WorldError> {
-        self.begin_trouble();
+        self.schedule_faults();
         for cluster in &self.expected.clusters {
             if let Some(url) = &cluster.registry {
                 self.registry.make(url.clone(), cluster.peers.len());
@@ -356,7 +356,7 @@ impl World for SimWorld {
         self.servers
             .start(self.clocks())
             .map_err(WorldError::Broken)?;
-        self.settle_servers();
+        self.drain_servers();
         Ok(())
     }
 
@@ -395,7 +395,7 @@ impl World for SimWorld {
         } else {
             self.servers.crash();
         }
-        self.settle_servers();
+        self.drain_servers();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use quorate_sim::interleavings::Survey;
+use quorate_sim::interleavings::Interleavings;
 
 fn table(most: usize) -> String {
     let mut table = format!(
@@ -11,7 +11,7 @@ fn table(most: usize) -> String {
     );
     for members in 1..=most {
         for gate in [true, false] {
-            let survey = Survey::new(members, gate);
+            let survey = Interleavings::new(members, gate);
             let _ = writeln!(
                 table,
                 "{members:>7}  {:>4}  {:>12}  {:>8}  {:>8}",
@@ -42,14 +42,14 @@ fn with_the_gate_no_order_splits() {
 
 #[test]
 fn these_orders_of_two_members_split() {
-    let survey = Survey::new(2, false);
+    let survey = Interleavings::new(2, false);
     let mut told = String::new();
     for publication in &survey.publications {
         for starts in publication
             .starts()
             .filter(|starts| publication.is_split(starts))
         {
-            let _ = writeln!(told, "{}", publication.tell(&starts));
+            let _ = writeln!(told, "{}", publication.describe(&starts));
         }
     }
     let mut lines: Vec<&str> = told.lines().collect();
@@ -69,13 +69,13 @@ fn these_orders_of_two_members_split() {
 fn an_order_splits_exactly_when_somebody_decides_too_early() {
     for members in 1..=3 {
         for gate in [true, false] {
-            for publication in &Survey::new(members, gate).publications {
+            for publication in &Interleavings::new(members, gate).publications {
                 for starts in publication.starts() {
                     assert_eq!(
                         publication.is_split(&starts),
                         publication.somebody_is_early(&starts),
                         "{}",
-                        publication.tell(&starts)
+                        publication.describe(&starts)
                     );
                 }
             }

@@ -8,7 +8,7 @@ use quorate_scenario::Fate;
 use quorate_scenario::decision::SERVERS;
 use quorate_server::Journal;
 
-use crate::tape::Tape;
+use crate::chance::choice_log::ChoiceLog;
 
 /// A log in memory.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Disk {
     /// A sync is said to be done and is not.
     lies: Chance,
     random: Random,
-    tape: Option<Tape>,
+    tape: Option<ChoiceLog>,
     durable: Vec<Vec<u8>>,
     durable_bytes: u64,
     /// Appended and not synced.
@@ -40,7 +40,7 @@ impl Disk {
         self.lies = lies;
     }
 
-    pub(crate) fn follow(&mut self, tape: Tape) {
+    pub(crate) fn follow(&mut self, tape: ChoiceLog) {
         self.tape = Some(tape);
     }
 

@@ -10,6 +10,12 @@
 //!      └── none, and --discovery ──► Waiting ── all came ───┘
 //! ```
 
+mod bootstrap;
+pub(crate) mod cluster;
+pub(crate) mod flags;
+mod members;
+pub(crate) mod registry;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -22,7 +28,7 @@ use quorate_etcd::{
     service_name,
 };
 
-use crate::flags::{Flags, Way};
+use crate::etcd::flags::{DiscoveryMethod, Flags};
 
 /// What a member's data directory keeps over restarts and power cycles.
 #[derive(Clone, Debug)]
@@ -95,7 +101,7 @@ impl Process {
     /// # Errors
     /// With etcd's own words.
     pub(crate) fn discover(&self) -> Option<Result<Asking, String>> {
-        let (Phase::Looking(lookup), Way::Records { discovery, .. }) =
+        let (Phase::Looking(lookup), DiscoveryMethod::Records { discovery, .. }) =
             (&self.phase, &self.flags.way)
         else {
             return None;

@@ -10,27 +10,27 @@ use quorate_scenario::fault::{Fault, Group, Trouble, Whom};
 use quorate_scenario::story::Machine as Role;
 
 use crate::agenda::Who;
-use crate::clock::Clock;
 use crate::lan::{Cable, SERVER_PORT};
+use crate::machine::clock::Clock;
 use crate::world::{SimWorld, Wake};
 
 /// The faults of one run, and which of them hold now.
 #[derive(Debug, Default)]
-pub(crate) struct Troubles {
-    faults: Vec<(Fault, Patients)>,
+pub(crate) struct ActiveFaults {
+    faults: Vec<(Fault, Targets)>,
     active: BTreeSet<usize>,
     cuts: BTreeMap<usize, RuleId>,
 }
 
 /// Whom a fault befalls, by index.
 #[derive(Debug)]
-enum Patients {
+enum Targets {
     Servers,
     AllMachines,
     Machines(BTreeSet<usize>),
 }
 
-/// One who can be befallen.
+/// One that a fault can befall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Servers,
@@ -39,12 +39,12 @@ pub(crate) enum Host {
 
 /// A fault begins, or ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Turn {
+pub(crate) enum FaultChange {
     Begins(usize),
     Ends(usize),
 }
 
-impl Troubles {
+impl ActiveFaults {
     /// Names of machines that the story does not have are nobody's.
     pub(crate) fn new(faults: Vec<Fault>, roles: &[Role]) -> Self {
         let index: BTreeMap<&str, usize> = roles
@@ -52,20 +52,20 @@ impl Troubles {
             .enumerate()
             .map(|(index, role)| (role.name.as_str(), index))
             .collect();
-        let patients = |whom: &Whom| match whom {
-            Whom::Group(Group::Servers) => Patients::Servers,
-            Whom::Group(Group::AllMachines) => Patients::AllMachines,
+        let targets = |whom: &Whom| match whom {
+            Whom::Group(Group::Servers) => Targets::Servers,
+            Whom::Group(Group::AllMachines) => Targets::AllMachines,
             Whom::Machines(names) => {
                 let known = names.iter().filter_map(|name| index.get(name.as_str()));
-                Patients::Machines(known.copied().collect())
+                Targets::Machines(known.copied().collect())
             }
         };
         Self {
             faults: faults
                 .into_iter()
                 .map(|fault| {
-                    let patients = patients(&fault.whom);
-                    (fault, patients)
+                    let targets = targets(&fault.whom);
+                    (fault, targets)
                 })
                 .collect(),
             active: BTreeSet::new(),
@@ -74,11 +74,11 @@ impl Troubles {
     }
 
     /// Every beginning and end. At one time in the order of the list, the beginning first.
-    fn turns(&self) -> Vec<(Instant, Turn)> {
+    fn turns(&self) -> Vec<(Instant, FaultChange)> {
         let mut turns = Vec::new();
         for (index, (fault, _)) in self.faults.iter().enumerate() {
-            turns.push((Instant::ZERO + fault.from, Turn::Begins(index)));
-            turns.push((fault.until(), Turn::Ends(index)));
+            turns.push((Instant::ZERO + fault.from, FaultChange::Begins(index)));
+            turns.push((fault.until(), FaultChange::Ends(index)));
         }
         turns
     }
@@ -86,16 +86,16 @@ impl Troubles {
     /// What is wrong with `host` now.
     fn of(&self, host: Host) -> impl Iterator<Item = &Fault> {
         let active = self.active.iter().map(|index| &self.faults[*index]);
-        active.filter_map(move |(fault, patients)| {
-            let befallen = match (patients, host) {
-                (Patients::Servers, Host::Servers) | (Patients::AllMachines, Host::Machine(_)) => {
+        active.filter_map(move |(fault, targets)| {
+            let is_target = match (targets, host) {
+                (Targets::Servers, Host::Servers) | (Targets::AllMachines, Host::Machine(_)) => {
                     true
                 }
-                (Patients::Machines(those), Host::Machine(index)) => those.contains(&index),
-                (Patients::Servers, Host::Machine(_))
-                | (Patients::AllMachines | Patients::Machines(_), Host::Servers) => false,
+                (Targets::Machines(those), Host::Machine(index)) => those.contains(&index),
+                (Targets::Servers, Host::Machine(_))
+                | (Targets::AllMachines | Targets::Machines(_), Host::Servers) => false,
             };
-            befallen.then_some(fault)
+            is_target.then_some(fault)
         })
     }
 
@@ -149,36 +149,36 @@ impl Troubles {
     }
 
     /// Those whom the fault befalls, of so many machines.
-    fn patients(&self, index: usize, machines: usize) -> Vec<Host> {
+    fn targets(&self, index: usize, machines: usize) -> Vec<Host> {
         match &self.faults[index].1 {
-            Patients::Servers => vec![Host::Servers],
-            Patients::AllMachines => (0..machines).map(Host::Machine).collect(),
-            Patients::Machines(those) => those.iter().copied().map(Host::Machine).collect(),
+            Targets::Servers => vec![Host::Servers],
+            Targets::AllMachines => (0..machines).map(Host::Machine).collect(),
+            Targets::Machines(those) => those.iter().copied().map(Host::Machine).collect(),
         }
     }
 }
 
 impl SimWorld {
     /// Puts all of the trouble in.
-    pub(crate) fn begin_trouble(&mut self) {
-        for (at, turn) in self.troubles.turns() {
+    pub(crate) fn schedule_faults(&mut self) {
+        for (at, turn) in self.faults.turns() {
             self.agenda
                 .put(at, Who::World, "trouble", Wake::Trouble(turn));
         }
     }
 
-    pub(crate) fn trouble(&mut self, turn: Turn) {
+    pub(crate) fn trouble(&mut self, turn: FaultChange) {
         let (index, begins) = match turn {
-            Turn::Begins(index) => (index, true),
-            Turn::Ends(index) => (index, false),
+            FaultChange::Begins(index) => (index, true),
+            FaultChange::Ends(index) => (index, false),
         };
         if begins {
-            self.troubles.active.insert(index);
+            self.faults.active.insert(index);
         } else {
-            self.troubles.active.remove(&index);
+            self.faults.active.remove(&index);
         }
-        let what = self.troubles.faults[index].0.what;
-        let patients = self.troubles.patients(index, self.machines.len());
+        let what = self.faults.faults[index].0.what;
+        let targets = self.faults.targets(index, self.machines.len());
         match what {
             Trouble::Loss
             | Trouble::Duplicate
@@ -187,18 +187,18 @@ impl SimWorld {
             | Trouble::Delay
             | Trouble::Jitter
             | Trouble::Mute
-            | Trouble::Deaf => patients.into_iter().for_each(|host| self.renew_cable(host)),
+            | Trouble::Deaf => targets.into_iter().for_each(|host| self.renew_cable(host)),
             Trouble::CutToServers | Trouble::CutFromServers => {
-                self.cut(index, begins, what, &patients);
-                patients.into_iter().for_each(|host| self.renew_cable(host));
+                self.cut(index, begins, what, &targets);
+                targets.into_iter().for_each(|host| self.renew_cable(host));
             }
             Trouble::ClockSkew | Trouble::ClockDrift | Trouble::DeadRtc => {
-                patients.into_iter().for_each(|host| self.renew_clock(host));
+                targets.into_iter().for_each(|host| self.renew_clock(host));
             }
-            Trouble::PowerCut => patients.into_iter().for_each(|host| self.renew_power(host)),
-            Trouble::UpdateLoss => self.update_loss = self.troubles.chance(Host::Servers, what),
+            Trouble::PowerCut => targets.into_iter().for_each(|host| self.renew_power(host)),
+            Trouble::UpdateLoss => self.update_loss = self.faults.chance(Host::Servers, what),
             Trouble::DiskLies => {
-                let lies = self.troubles.chance(Host::Servers, what);
+                let lies = self.faults.chance(Host::Servers, what);
                 self.servers.set_disk_lies(lies);
             }
             Trouble::Crash => self.renew_servers(),
@@ -206,7 +206,7 @@ impl SimWorld {
     }
 
     fn renew_cable(&mut self, host: Host) {
-        let cable = self.troubles.cable(host);
+        let cable = self.faults.cable(host);
         match host {
             Host::Servers => self.lan.set_cable(SERVER_PORT, cable),
             Host::Machine(index) => {
@@ -221,13 +221,13 @@ impl SimWorld {
     }
 
     fn renew_clock(&mut self, host: Host) {
-        let clock = self.troubles.clock(host);
+        let clock = self.faults.clock(host);
         match host {
             Host::Servers => {
                 self.clock = clock;
                 // The kernel tells a daemon when somebody sets the clock.
                 self.servers.tick(self.clocks());
-                self.settle_servers();
+                self.drain_servers();
             }
             Host::Machine(index) => self.machines[index].clock = clock,
         }
@@ -235,31 +235,31 @@ impl SimWorld {
 
     fn renew_power(&mut self, host: Host) {
         if let Host::Machine(index) = host {
-            self.machines[index].has_mains = !self.troubles.has(host, Trouble::PowerCut);
-            self.settle_power(index);
+            self.machines[index].has_mains = !self.faults.has(host, Trouble::PowerCut);
+            self.update_power(index);
         }
     }
 
     fn renew_servers(&mut self) {
-        if self.troubles.has(Host::Servers, Trouble::Crash) {
+        if self.faults.has(Host::Servers, Trouble::Crash) {
             self.servers.crash();
         } else {
             self.servers
                 .start(self.clocks())
                 .expect("the configuration and the log were good before");
         }
-        self.settle_servers();
+        self.drain_servers();
     }
 
-    /// A rule of the switch between the servers and the patients, in one direction.
-    fn cut(&mut self, index: usize, begins: bool, what: Trouble, patients: &[Host]) {
-        if let Some(rule) = self.troubles.cuts.remove(&index) {
+    /// A rule of the switch between the servers and the targets, in one direction.
+    fn cut(&mut self, index: usize, begins: bool, what: Trouble, targets: &[Host]) {
+        if let Some(rule) = self.faults.cuts.remove(&index) {
             self.lan.mend(rule);
         }
         if !begins {
             return;
         }
-        let ports: Vec<PortId> = patients
+        let ports: Vec<PortId> = targets
             .iter()
             .filter_map(|host| match host {
                 Host::Machine(index) => Some(self.machines[*index].port),
@@ -271,6 +271,6 @@ impl SimWorld {
         } else {
             self.lan.cut(vec![SERVER_PORT], ports)
         };
-        self.troubles.cuts.insert(index, rule);
+        self.faults.cuts.insert(index, rule);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use quorate_core::{Bug, Planted, Seed};
 use quorate_scenario::fault::{Fault, Trouble, Whom};
 use quorate_scenario::{Finding, Link, Story};
-use quorate_sim::{Options, Swarm, run_planted};
+use quorate_sim::{Options, Swarm, run_with_bugs};
 
 fn story(lease: &str) -> Story {
     let text = format!(
@@ -54,7 +54,7 @@ fn findings(story: &Story, seed: u64, planted: Planted) -> Vec<Finding> {
         steps_max: None,
         swarm: Some(swarm),
     };
-    let outcome = run_planted(story, options, planted).unwrap();
+    let outcome = run_with_bugs(story, options, planted).unwrap();
     outcome.verdict.findings().to_vec()
 }
 

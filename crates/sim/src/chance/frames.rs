@@ -6,31 +6,31 @@ use quorate_fabric::{Direction, Judge, PortId, Transit};
 use quorate_scenario::Fate;
 use quorate_scenario::decision::Arrival;
 
+use crate::chance::choice_log::ChoiceLog;
+use crate::chance::naming;
 use crate::lan::{HOP_DELAY, HOP_JITTER, Plug};
-use crate::naming;
-use crate::tape::Tape;
 
 /// The tape, and who is at which port.
 #[derive(Debug)]
-pub(crate) struct Framing {
-    tape: Tape,
-    stations: Vec<(String, MacAddr)>,
+pub(crate) struct FrameFates {
+    tape: ChoiceLog,
+    ports: Vec<(String, MacAddr)>,
 }
 
-/// A [`Framing`] at work.
-pub(crate) struct Framed<'a> {
-    framing: &'a Framing,
+/// A [`FrameFates`] at work.
+pub(crate) struct FramePolicy<'a> {
+    framing: &'a FrameFates,
     plugs: &'a [Plug],
 }
 
-impl Framing {
-    /// Stations in the order of their ports, the servers first.
-    pub(crate) fn new(tape: Tape, stations: Vec<(String, MacAddr)>) -> Self {
-        Self { tape, stations }
+impl FrameFates {
+    /// Names and hardware addresses in the order of their ports, the servers first.
+    pub(crate) fn new(tape: ChoiceLog, ports: Vec<(String, MacAddr)>) -> Self {
+        Self { tape, ports }
     }
 
-    pub(crate) fn judge<'a>(&'a self, plugs: &'a [Plug]) -> Framed<'a> {
-        Framed {
+    pub(crate) fn judge<'a>(&'a self, plugs: &'a [Plug]) -> FramePolicy<'a> {
+        FramePolicy {
             framing: self,
             plugs,
         }
@@ -43,7 +43,7 @@ impl Framing {
             .then(|| frame::addresses(bytes))
             .flatten()
             .and_then(|(source, destination)| {
-                let mut machines = self.stations.iter().skip(1);
+                let mut machines = self.ports.iter().skip(1);
                 machines.find(|(_, mac)| *mac == source || *mac == destination)
             });
         match peer {
@@ -53,7 +53,7 @@ impl Framing {
     }
 }
 
-impl Judge for Framed<'_> {
+impl Judge for FramePolicy<'_> {
     fn judge(
         &mut self,
         (port, direction): (PortId, Direction),
@@ -62,8 +62,7 @@ impl Judge for Framed<'_> {
         drawn: Transit,
     ) -> Transit {
         let index = port.0 as usize;
-        let (Some((of, mac)), Some(plug)) =
-            (self.framing.stations.get(index), self.plugs.get(index))
+        let (Some((of, mac)), Some(plug)) = (self.framing.ports.get(index), self.plugs.get(index))
         else {
             return drawn;
         };

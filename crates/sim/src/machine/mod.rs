@@ -1,5 +1,10 @@
 //! One machine: its place on the wire, its life while it has power, its disk.
 
+pub(crate) mod await_peers;
+pub(crate) mod clock;
+pub(crate) mod effects;
+mod freeze;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,11 +18,11 @@ use quorate_scenario::story::Machine as Role;
 use quorate_world::tell::MachineTeller;
 
 use crate::agenda::Token;
-use crate::clock::Clock;
+use crate::chance::choice_log::ChoiceLog;
 use crate::etcd::{DataDir, Process};
-use crate::tape::Tape;
-use crate::waiting::Waiting;
-use crate::world::ToMachine;
+use crate::machine::await_peers::Waiting;
+use crate::machine::clock::Clock;
+use crate::world::MachineWake;
 
 /// One machine of the story.
 #[derive(Debug)]
@@ -27,7 +32,7 @@ pub(crate) struct Machine {
     pub(crate) seed: Seed,
     /// Times that this machine takes: disks, processes, requests.
     pub(crate) random: Random,
-    pub(crate) tape: Option<Tape>,
+    pub(crate) tape: Option<ChoiceLog>,
     /// Counts power-ons: what was under way for an earlier life concerns nobody.
     pub(crate) life: u32,
     pub(crate) on: Option<Box<Life>>,
@@ -62,7 +67,7 @@ pub(crate) struct Life {
     /// What was told last of the member's health.
     pub(crate) told: Option<What>,
     /// While it hangs: what has happened to it meanwhile, in order.
-    pub(crate) frozen: Option<Vec<ToMachine>>,
+    pub(crate) frozen: Option<Vec<MachineWake>>,
 }
 
 impl Machine {

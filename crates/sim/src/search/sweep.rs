@@ -6,7 +6,7 @@ use std::ops::Range;
 use quorate_scenario::{Finding, Link, Story, WorldError};
 
 use crate::run::run;
-use crate::swarm::Swarm;
+use crate::search::swarm::Swarm;
 use crate::world::Options;
 
 /// All seeds that broke at one link of the boot chain.

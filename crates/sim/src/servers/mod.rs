@@ -1,5 +1,8 @@
 //! `quorate serve` without sockets: engines, a disk that takes its time, loopback.
 
+mod disk;
+mod outputs;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -14,9 +17,9 @@ use quorate_server::{
     Config, Directory, Engines, Event, Keys, SeedAnswer, SeedBook, Service, Setup, setup,
 };
 
-use crate::disk::Disk;
+use crate::chance::choice_log::ChoiceLog;
 use crate::lan::Target;
-use crate::tape::Tape;
+use crate::servers::disk::Disk;
 
 /// The machine with the servers.
 #[derive(Debug)]
@@ -25,12 +28,12 @@ pub(crate) struct Servers {
     addr: Ipv4Addr,
     seed: Seed,
     syncs: Random,
-    tape: Option<Tape>,
+    tape: Option<ChoiceLog>,
     /// Counts starts, each of which draws its own.
     starts: u32,
     pub(crate) planted: Planted,
     state: State,
-    pub(crate) out: Vec<Out>,
+    pub(crate) out: Vec<ServerOutput>,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub(crate) struct Message {
 
 /// What the servers want done.
 #[derive(Debug)]
-pub(crate) enum Out {
+pub(crate) enum ServerOutput {
     /// A datagram to the wire, from this port.
     Wire(u16, Target, Vec<u8>),
     /// A message between two of our own services.
@@ -71,7 +74,7 @@ pub(crate) enum Out {
     Stream(StreamId, Vec<u8>),
     /// The disk is done after so long, for the process of this start.
     Sync(u32, Duration),
-    Told(Event),
+    Event(Event),
 }
 
 impl Servers {
@@ -91,7 +94,7 @@ impl Servers {
     }
 
     /// From now on the times of the servers go by this tape. They do not run yet.
-    pub(crate) fn follow(&mut self, tape: &Tape) {
+    pub(crate) fn follow(&mut self, tape: &ChoiceLog) {
         self.tape = Some(tape.clone());
         if let State::Down(Some(disk)) = &mut self.state {
             disk.follow(tape.clone());
@@ -140,7 +143,7 @@ impl Servers {
             inbox: VecDeque::new(),
             syncing: false,
         }));
-        self.out.push(Out::Told(Event::Ready { leases }));
+        self.out.push(ServerOutput::Event(Event::Ready { leases }));
         // What the registrar wants to say about the leases that it found.
         self.tick(now);
         Ok(())
@@ -212,7 +215,8 @@ impl Servers {
             return None;
         };
         let answer = daemon.seeds.as_ref()?.answer(path, source.into());
-        self.out.extend(answer.event.clone().map(Out::Told));
+        self.out
+            .extend(answer.event.clone().map(ServerOutput::Event));
         Some(answer)
     }
 
@@ -261,7 +265,7 @@ impl Servers {
                 Some(tape) => tape.time(SERVERS, "sync", drawn),
                 None => drawn,
             };
-            self.out.push(Out::Sync(self.starts, time));
+            self.out.push(ServerOutput::Sync(self.starts, time));
             self.release();
         } else {
             let Ok(()) = daemon.engines.commit(now);
@@ -274,7 +278,8 @@ impl Servers {
             return;
         };
         let engines = &mut daemon.engines;
-        self.out.extend(engines.events.drain(..).map(Out::Told));
+        self.out
+            .extend(engines.events.drain(..).map(ServerOutput::Event));
         let transmits = engines.transmits.drain(..);
         let routed =
             transmits.filter_map(|(service, transmit)| route(self.addr, service, transmit));
@@ -316,10 +321,10 @@ impl Daemon {
 }
 
 /// Where a message goes: to the wire, or to another service on this machine.
-fn route(addr: Ipv4Addr, service: Service, transmit: Transmit) -> Option<Out> {
+fn route(addr: Ipv4Addr, service: Service, transmit: Transmit) -> Option<ServerOutput> {
     let ours = |port| SocketAddr::new(addr.into(), port);
     let loopback = |service, (from, to), channel, payload| {
-        Some(Out::Loopback(Message {
+        Some(ServerOutput::Loopback(Message {
             service,
             source: ours(from),
             destination: ours(to),
@@ -337,7 +342,7 @@ fn route(addr: Ipv4Addr, service: Service, transmit: Transmit) -> Option<Out> {
             let channel = Channel::Stream(StreamId(id & !DDNS_STREAMS));
             loopback(Service::Ddns, to_ddns, channel, transmit.payload)
         }
-        (Service::Dns, Destination::Stream(id)) => Some(Out::Stream(id, transmit.payload)),
+        (Service::Dns, Destination::Stream(id)) => Some(ServerOutput::Stream(id, transmit.payload)),
         (Service::Ddns, Destination::Udp(_)) => {
             loopback(Service::Dns, to_dns, Channel::Udp, transmit.payload)
         }
@@ -350,9 +355,9 @@ fn route(addr: Ipv4Addr, service: Service, transmit: Transmit) -> Option<Out> {
     }
 }
 
-fn wire(port: u16, transmit: Transmit) -> Option<Out> {
+fn wire(port: u16, transmit: Transmit) -> Option<ServerOutput> {
     let target = Target::of(&transmit)?;
-    Some(Out::Wire(port, target, transmit.payload))
+    Some(ServerOutput::Wire(port, target, transmit.payload))
 }
 
 /// The key between registrar and DNS server, which `serve` makes at its first start.

@@ -11,9 +11,9 @@ use quorate_node::{Command, ExitStatus};
 use crate::agenda::{Token, Who};
 use crate::etcd::Phase;
 use crate::lan::Target;
-use crate::orders::SPAWN;
+use crate::machine::effects::SPAWN;
 use crate::servers::DNS_PORT;
-use crate::world::{SimWorld, ToMachine, Wake};
+use crate::world::{MachineWake, SimWorld, Wake};
 
 /// One such process.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Waiting {
 
 impl SimWorld {
     /// The unit of this machine starts the step with these arguments.
-    pub(crate) fn start_waiting(&mut self, index: usize, unit: String, args: &[String]) {
+    pub(crate) fn start_await_peers(&mut self, index: usize, unit: String, args: &[String]) {
         let machine = &mut self.machines[index];
         let Some(life) = &mut machine.on else { return };
         life.pids += 1;
@@ -64,7 +64,7 @@ impl SimWorld {
             deadline: None,
         };
         let after = machine.draw("a wait begins", LOAD);
-        let begins = self.later(index, after, "a wait begins", ToMachine::Waiting);
+        let begins = self.later(index, after, "a wait begins", MachineWake::Waiting);
         if let Some(life) = &mut self.machines[index].on {
             let deadline = Some(begins);
             life.waiting = Some(Box::new(Waiting {
@@ -74,14 +74,14 @@ impl SimWorld {
         }
     }
 
-    pub(crate) fn waiting_due(&mut self, index: usize) {
+    pub(crate) fn await_peers_due(&mut self, index: usize) {
         let now = self.clocks();
         if let Some(waiting) = self.waiting(index) {
             waiting.deadline = None;
             waiting.engine.command(Tell::Begin, now);
             waiting.engine.handle_timeout(now);
         }
-        self.settle_waiting(index);
+        self.drain_await_peers(index);
     }
 
     /// An answer goes to whoever asks on this machine.
@@ -103,7 +103,7 @@ impl SimWorld {
             payload,
         };
         waiting.engine.handle_datagram(datagram, now);
-        self.settle_waiting(index);
+        self.drain_await_peers(index);
     }
 
     /// The step's look at a peer's port has come to an end.
@@ -113,11 +113,11 @@ impl SimWorld {
         if let Some(waiting) = self.waiting(index) {
             waiting.engine.command(Tell::Probed { peer, found }, now);
         }
-        self.settle_waiting(index);
+        self.drain_await_peers(index);
     }
 
     /// The step is gone before its end.
-    pub(crate) fn end_waiting(&mut self, index: usize) {
+    pub(crate) fn stop_await_peers(&mut self, index: usize) {
         let life = self.machines[index].on.as_mut();
         if let Some(waiting) = life.and_then(|life| life.waiting.take())
             && let Some(token) = waiting.deadline
@@ -131,21 +131,23 @@ impl SimWorld {
         life.waiting.as_deref_mut()
     }
 
-    fn settle_waiting(&mut self, index: usize) {
+    fn drain_await_peers(&mut self, index: usize) {
         while let Some(output) = self.waiting(index).and_then(|w| w.engine.poll()) {
             match output {
                 Output::Transmit(transmit) => self.send_question(index, &transmit),
                 Output::Event(Event::AskByStream { payload, .. }) => {
-                    let asked = ToMachine::StreamAsked(payload);
+                    let asked = MachineWake::StreamAsked(payload);
                     self.later(index, STREAM, "a question by TCP arrives", asked);
                 }
                 Output::Event(Event::Probe { peer }) => {
                     let after = self.machines[index].draw("a look at a peer", LOOK);
-                    let probed = ToMachine::Probed { peer };
+                    let probed = MachineWake::Probed { peer };
                     self.later(index, after, "a look at a peer", probed);
                 }
                 Output::Event(Event::Waiting(_)) => {}
-                Output::Event(Event::Ended(verdict)) => return self.wait_ends(index, verdict),
+                Output::Event(Event::Ended(verdict)) => {
+                    return self.await_peers_ended(index, verdict);
+                }
                 Output::Write { write, .. } => match write {},
             }
         }
@@ -159,13 +161,13 @@ impl SimWorld {
                 .renew(&mut waiting.deadline, deadline, who, || Wake::Machine {
                     index,
                     life: life_number,
-                    what: ToMachine::Waiting,
+                    what: MachineWake::Waiting,
                 });
         }
-        self.settle_lan();
+        self.update_lan_deadline();
     }
 
-    fn wait_ends(&mut self, index: usize, verdict: Verdict) {
+    fn await_peers_ended(&mut self, index: usize, verdict: Verdict) {
         let Some(life) = &mut self.machines[index].on else {
             return;
         };
@@ -177,7 +179,7 @@ impl SimWorld {
             }
             Verdict::NotListed { .. } => 1,
         };
-        self.end_waiting(index);
+        self.stop_await_peers(index);
         if let Some(unit) = unit {
             self.step_exits(index, unit, code);
         }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::etcd::{Asking, Phase};
-use crate::world::{SimWorld, ToMachine};
+use crate::world::{MachineWake, SimWorld};
 
 /// How a question to one peer begins.
 enum Peer {
@@ -63,12 +63,12 @@ impl SimWorld {
                 }
                 Peer::Serves => {
                     let after = self.machines[index].draw("a peer answers", ANSWER);
-                    let what = ToMachine::PeerAnswers { pid, question };
+                    let what = MachineWake::PeerAnswers { pid, question };
                     self.later(index, after, "a peer answers", what);
                     return;
                 }
                 Peer::Silent => {
-                    let what = ToMachine::PeerSilent { pid, question };
+                    let what = MachineWake::PeerSilent { pid, question };
                     self.later(index, ASK_MAX, "a peer does not answer", what);
                     return;
                 }
@@ -95,7 +95,7 @@ impl SimWorld {
             let asks_us = asked.and_then(|host| self.index_of(&host)) == Some(index);
             if asks_us && self.are_linked(index, peer) {
                 let after = self.machines[peer].draw("a peer answers", ANSWER);
-                let what = ToMachine::PeerAnswers { pid, question };
+                let what = MachineWake::PeerAnswers { pid, question };
                 self.later(peer, after, "a peer answers", what);
             }
         }

@@ -11,21 +11,21 @@ use quorate_server::Service;
 use quorate_world::servers::{ETCD_INSIDE, QUORATE_INSIDE};
 
 use crate::agenda::Who;
+use crate::etcd::flags::Flags;
 use crate::etcd::{Phase, Process};
-use crate::flags::Flags;
 use crate::lan::Target;
 use crate::servers::{DNS_PORT, Message};
-use crate::world::{SimWorld, ToMachine, Wake};
+use crate::world::{MachineWake, SimWorld, Wake};
 
 impl SimWorld {
     /// The story presses the power button.
     pub(crate) fn switch(&mut self, index: usize, on: bool) {
         self.machines[index].switched_on = on;
-        self.settle_power(index);
+        self.update_power(index);
     }
 
     /// A machine is on when it is switched on and has power.
-    pub(crate) fn settle_power(&mut self, index: usize) {
+    pub(crate) fn update_power(&mut self, index: usize) {
         let machine = &self.machines[index];
         match (machine.switched_on && machine.has_mains, &machine.on) {
             (true, None) => self.power_on(index),
@@ -41,7 +41,7 @@ impl SimWorld {
         if let Some(life) = &mut self.machines[index].on {
             life.node.command(Command::PowerOn, now);
         }
-        self.settle_machine(index);
+        self.drain_node(index);
     }
 
     /// The power is cut: nobody is asked, and only the disk stays.
@@ -85,7 +85,7 @@ impl SimWorld {
                 payload: udp.payload,
             };
             life.node.handle_datagram(datagram, now);
-            self.settle_machine(index);
+            self.drain_node(index);
         } else if udp.source.port() == DNS_PORT && life.addr == Some(*udp.destination.ip()) {
             let source = SocketAddr::V4(udp.source);
             self.dns_answered(index, source, Channel::Udp, udp.payload);
@@ -93,7 +93,7 @@ impl SimWorld {
     }
 
     /// Carries out what the node wants until it is quiet.
-    pub(crate) fn settle_machine(&mut self, index: usize) {
+    pub(crate) fn drain_node(&mut self, index: usize) {
         loop {
             let Some(life) = &mut self.machines[index].on else {
                 return;
@@ -111,12 +111,12 @@ impl SimWorld {
             let wake = Wake::Machine {
                 index,
                 life: machine.life,
-                what: ToMachine::Due,
+                what: MachineWake::Due,
             };
             self.agenda
                 .renew(&mut life.deadline, deadline, Who::Machine(index), || wake);
         }
-        self.settle_lan();
+        self.update_lan_deadline();
     }
 
     fn send_dhcp(&mut self, index: usize, transmit: &Transmit) {
@@ -169,7 +169,7 @@ impl SimWorld {
             Event::FetchSeed { url } => {
                 let reason = "a request for a seed arrives";
                 let after = self.machines[index].draw(reason, REQUEST);
-                self.later(index, after, reason, ToMachine::SeedAsked { url });
+                self.later(index, after, reason, MachineWake::SeedAsked { url });
             }
             Event::InstallFile { path, .. } => {
                 let done = Command::FileInstalled {
@@ -180,7 +180,7 @@ impl SimWorld {
             }
             Event::StartUnit { unit, argv, .. } => self.start_unit(index, unit, &argv),
             Event::StopUnit { unit, .. } => {
-                self.end_waiting(index);
+                self.stop_await_peers(index);
                 if let Some(life) = &mut self.machines[index].on {
                     life.etcd = None;
                 }
@@ -221,7 +221,7 @@ impl SimWorld {
         command: Command,
     ) {
         let after = self.machines[index].draw(reason, time);
-        self.later(index, after, reason, ToMachine::Tell(command));
+        self.later(index, after, reason, MachineWake::Tell(command));
     }
 
     /// RFC 5227 §2.1.1: whoever uses the address and is plugged in defends it.
@@ -248,7 +248,7 @@ impl SimWorld {
             (Some(path), Some(addr)) if linked => self.servers.get(&path, addr),
             _ => None,
         };
-        self.settle_servers();
+        self.drain_servers();
         let (time, outcome) = match answer {
             Some(answer) if answer.status == 200 => (REQUEST, Ok(answer.body.into_bytes())),
             Some(answer) => (REQUEST, Err(format!("http status: {}", answer.status))),
@@ -267,7 +267,7 @@ impl SimWorld {
         let flags = match argv.split_first() {
             Some((program, args)) if program == ETCD_INSIDE => Flags::parse(args, release),
             Some((program, args)) if program == QUORATE_INSIDE => {
-                return self.start_waiting(index, unit, args);
+                return self.start_await_peers(index, unit, args);
             }
             Some(_) | None => {
                 let why = "No such file or directory (os error 2)".to_owned();
@@ -296,7 +296,7 @@ impl SimWorld {
                 self.answer(index, SPAWN, "a process runs", started);
                 let reason = "etcd has started";
                 let after = self.machines[index].draw(reason, LOAD);
-                self.later(index, after, reason, ToMachine::Loaded { pid });
+                self.later(index, after, reason, MachineWake::Loaded { pid });
             }
             Err(words) => {
                 life.last_words = Some(words);

@@ -7,7 +7,7 @@ use quorate_etcd::{Discovery, PeerUrl, Release, given};
 /// A command line, read.
 #[derive(Clone, Debug)]
 pub(crate) struct Flags {
-    pub(crate) way: Way,
+    pub(crate) way: DiscoveryMethod,
     pub(crate) name: String,
     pub(crate) advertised: Vec<PeerUrl>,
     pub(crate) token: String,
@@ -17,7 +17,7 @@ pub(crate) struct Flags {
 
 /// How the process finds its peers.
 #[derive(Clone, Debug)]
-pub(crate) enum Way {
+pub(crate) enum DiscoveryMethod {
     /// `--discovery-srv`
     Records {
         discovery: Discovery,
@@ -52,13 +52,13 @@ impl Flags {
         let (name, token) = (need("--name")?, need("--initial-cluster-token")?);
         let way = if let Some(set) = value("--initial-cluster") {
             let set = given::parse_set(set);
-            Way::Given(
+            DiscoveryMethod::Given(
                 set.ok_or("error setting up initial cluster: bad value of --initial-cluster")?,
             )
         } else if let Some(url) = value("--discovery") {
-            Way::Registry(url.to_owned())
+            DiscoveryMethod::Registry(url.to_owned())
         } else {
-            Way::Records {
+            DiscoveryMethod::Records {
                 discovery: Discovery {
                     release,
                     name: name.to_owned(),

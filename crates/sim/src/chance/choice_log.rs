@@ -13,10 +13,10 @@ use quorate_scenario::{Decision, Fate, Occasion};
 
 /// The one tape of a world; every part has a handle of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tape(Arc<Mutex<Reel>>);
+pub(crate) struct ChoiceLog(Arc<Mutex<State>>);
 
 #[derive(Debug)]
-struct Reel {
+struct State {
     /// Chance decides what is not given. Otherwise what is not given is ordinary.
     by_chance: bool,
     given: BTreeMap<Occasion, Given>,
@@ -31,7 +31,7 @@ struct Given {
     was_met: bool,
 }
 
-impl Tape {
+impl ChoiceLog {
     /// All is as it is drawn, but for these decisions, and written down.
     pub(crate) fn beside_chance(decisions: &[Decision]) -> Self {
         Self::new(true, decisions)
@@ -51,7 +51,7 @@ impl Tape {
             };
             (decision.occasion.clone(), given)
         });
-        Self(Arc::new(Mutex::new(Reel {
+        Self(Arc::new(Mutex::new(State {
             by_chance,
             given: given.collect(),
             counts: BTreeMap::new(),
@@ -59,7 +59,7 @@ impl Tape {
         })))
     }
 
-    fn reel(&self) -> MutexGuard<'_, Reel> {
+    fn reel(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,7 +140,7 @@ impl Tape {
 
     /// Somebody who asks this tape about the pauses of an engine.
     pub(crate) fn prompter(&self, of: &str) -> Arc<dyn Prompter> {
-        Arc::new(Pausing {
+        Arc::new(ChosenDelays {
             tape: self.clone(),
             of: of.to_owned(),
         })
@@ -157,12 +157,12 @@ impl Tape {
 }
 
 #[derive(Debug)]
-struct Pausing {
-    tape: Tape,
+struct ChosenDelays {
+    tape: ChoiceLog,
     of: String,
 }
 
-impl Prompter for Pausing {
+impl Prompter for ChosenDelays {
     fn pause(&self, what: fmt::Arguments<'_>, drawn: Duration) -> Duration {
         self.tape.time(&self.of, what.to_string(), drawn)
     }

@@ -1,5 +1,7 @@
 //! The wire: one switch, who is at which port, and the relays between its segments.
 
+mod racks;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -11,9 +13,9 @@ use quorate_fabric::relay::Side;
 use quorate_fabric::{Chance, Direction, Faults, PortId, Rule, RuleId, Switch};
 use quorate_scenario::story::Network;
 
-use crate::framing::Framing;
-use crate::racks::Racks;
-use crate::tape::Tape;
+use crate::chance::choice_log::ChoiceLog;
+use crate::chance::frames::FrameFates;
+use crate::lan::racks::Racks;
 
 /// The network of the story.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub(crate) struct Lan {
     neighbours: BTreeMap<Ipv4Addr, MacAddr>,
     plugs: Vec<Plug>,
     /// Where the fates of frames are written down, or read.
-    tape: Option<Framing>,
+    tape: Option<FrameFates>,
 }
 
 impl Lan {
@@ -128,9 +130,9 @@ impl Lan {
         !cut && self.reaches_peers(port) && self.reaches_peers(SERVER_PORT)
     }
 
-    /// The fates of frames go by this tape. The stations are in the order of their ports.
-    pub(crate) fn follow(&mut self, tape: Tape, stations: Vec<(String, MacAddr)>) {
-        self.tape = Some(Framing::new(tape, stations));
+    /// The fates of frames go by this tape. Ports are named in their order.
+    pub(crate) fn follow(&mut self, tape: ChoiceLog, ports: Vec<(String, MacAddr)>) {
+        self.tape = Some(FrameFates::new(tape, ports));
     }
 
     /// `mac` uses `addr` from now on.

@@ -15,7 +15,7 @@ use bench::Bench;
 
 /// What can become of so many members.
 #[derive(Clone, Debug)]
-pub struct Survey {
+pub struct Interleavings {
     pub members: usize,
     pub gate: bool,
     pub publications: Vec<Publication>,
@@ -42,7 +42,7 @@ struct Decision {
 /// One way to start the members: by member, after how many UPDATEs.
 pub type Starts = Vec<usize>;
 
-impl Survey {
+impl Interleavings {
     /// Surveys one cluster; the work grows faster than exponentially with its members.
     pub fn new(members: usize, gate: bool) -> Self {
         let mut publications = Vec::new();
@@ -165,7 +165,7 @@ impl Publication {
     }
 
     /// `A n1, SRV n1, [n1 saw n1], A n2, SRV n2, [n2 saw n1 n2]`
-    pub fn tell(&self, starts: &Starts) -> String {
+    pub fn describe(&self, starts: &Starts) -> String {
         let mut decided: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for (number, (member, slot)) in self.decisions.iter().zip(starts).enumerate() {
             let (after, what) = match &member[*slot] {

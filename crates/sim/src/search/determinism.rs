@@ -20,7 +20,7 @@ pub struct Difference {
 ///
 /// # Errors
 /// When the world, not the story, fails.
-pub fn twice(
+pub fn check_determinism(
     seeds: Range<u64>,
     tell: impl Fn(u64) -> Result<Outcome, WorldError>,
 ) -> Result<Vec<Difference>, WorldError> {

@@ -21,8 +21,8 @@ use quorate_scenario::{Decision, Fault, Finding, Sizes, Story, StoryError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::run::Told;
-use crate::swarm::Swarm;
+use crate::run::Recording;
+use crate::search::swarm::Swarm;
 use crate::world::Options;
 
 /// One run.
@@ -90,7 +90,7 @@ enum Line {
 impl Log {
     /// The log of `told`, which came of `story` under `options`; `scenario` is the file's name
     /// and its text. A story of which sizes were drawn is written down as it was told.
-    pub fn new(scenario: (&str, &str), story: &Story, options: &Options, told: &Told) -> Self {
+    pub fn new(scenario: (&str, &str), story: &Story, options: &Options, told: &Recording) -> Self {
         let (name, text) = scenario;
         let faults = options.swarm.clone().map(|swarm| swarm.faults);
         let drawn = story.drawn(options.seed);

@@ -9,12 +9,12 @@ use quorate_scenario::What;
 use quorate_scenario::decision::CLUSTERS;
 
 use crate::agenda::Who;
-use crate::cluster::Change;
+use crate::etcd::cluster::Change;
+use crate::etcd::flags::DiscoveryMethod;
 use crate::etcd::{Lookup, Phase, Query};
-use crate::flags::Way;
 use crate::lan::Target;
 use crate::servers::DNS_PORT;
-use crate::world::{SimWorld, ToMachine, Wake};
+use crate::world::{MachineWake, SimWorld, Wake};
 
 impl SimWorld {
     /// etcd has read its flags: it goes on with what its disk holds, or looks for its peers.
@@ -32,7 +32,7 @@ impl SimWorld {
             return self.run_member(index);
         }
         match process.flags.way.clone() {
-            Way::Records { discovery, domain } => {
+            DiscoveryMethod::Records { discovery, domain } => {
                 // resolv.conf(5): without a server, the one on this machine.
                 let server = life.dns.first().copied().unwrap_or(Ipv4Addr::LOCALHOST);
                 let server = SocketAddr::new(server.into(), DNS_PORT);
@@ -42,18 +42,18 @@ impl SimWorld {
                 process.phase = Phase::Looking(Box::new(lookup));
                 self.go_on_looking(index, query);
             }
-            Way::Given(set) => match process.accept(&set, &process.flags.token) {
+            DiscoveryMethod::Given(set) => match process.accept(&set, &process.flags.token) {
                 Ok(asking) => self.ask_peers(index, asking),
                 Err(words) => self.etcd_gives_up(index, words),
             },
-            Way::Registry(_) => self.ask_registry(index, pid),
+            DiscoveryMethod::Registry(_) => self.ask_registry(index, pid),
         }
     }
 
     /// A request is on its way to the discovery service.
     fn ask_registry(&mut self, index: usize, pid: u32) {
         let after = self.machines[index].draw("the discovery service answers", REQUEST);
-        let what = ToMachine::Registry { pid };
+        let what = MachineWake::Registry { pid };
         self.later(index, after, "the discovery service is asked", what);
     }
 
@@ -66,11 +66,11 @@ impl SimWorld {
         let Some(process) = life.etcd.as_mut().filter(|process| process.pid == pid) else {
             return;
         };
-        let Way::Registry(url) = process.flags.way.clone() else {
+        let DiscoveryMethod::Registry(url) = process.flags.way.clone() else {
             return;
         };
         if !linked {
-            let again = ToMachine::Registry { pid };
+            let again = MachineWake::Registry { pid };
             self.later(
                 index,
                 REGISTRY_RETRY,
@@ -108,7 +108,7 @@ impl SimWorld {
             let process = life.and_then(|life| life.etcd.as_ref());
             if let Some(process) = process
                 && matches!(process.phase, Phase::Waiting)
-                && matches!(&process.flags.way, Way::Registry(theirs) if *theirs == url)
+                && matches!(&process.flags.way, DiscoveryMethod::Registry(theirs) if *theirs == url)
             {
                 let pid = process.pid;
                 self.ask_registry(other, pid);
@@ -162,20 +162,20 @@ impl SimWorld {
                     Wake::Machine {
                         index,
                         life: life_number,
-                        what: ToMachine::Resolver,
+                        what: MachineWake::Resolver,
                     }
                 });
         }
         match found {
             Some(Ok(asking)) => self.ask_peers(index, asking),
             Some(Err(words)) => self.etcd_gives_up(index, words),
-            None => self.settle_lan(),
+            None => self.update_lan_deadline(),
         }
     }
 
     fn send_query(&mut self, index: usize, query: Query) {
         if query.stream {
-            let asked = ToMachine::StreamAsked(query.payload);
+            let asked = MachineWake::StreamAsked(query.payload);
             self.later(index, STREAM, "a question by TCP arrives", asked);
             return;
         }
@@ -285,7 +285,7 @@ impl SimWorld {
             Change::Election | Change::Leaderless => {
                 for peer in peers {
                     let reason = "a member misses its leader";
-                    self.later(peer, election, reason, ToMachine::Watch);
+                    self.later(peer, election, reason, MachineWake::Watch);
                 }
             }
         }
@@ -317,7 +317,7 @@ impl SimWorld {
     fn watch_soon(&mut self, index: usize) {
         let reason = "a member is asked how it is";
         let after = self.machines[index].draw(reason, WATCH);
-        self.later(index, after, reason, ToMachine::Watch);
+        self.later(index, after, reason, MachineWake::Watch);
     }
 
     /// Asks a member how it is, and tells what is new.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use quorate_scenario::fault::{Fault, Trouble, Whom};
 use quorate_scenario::{Outcome, Story};
-use quorate_sim::{Options, Swarm, run, twice};
+use quorate_sim::{Options, Swarm, check_determinism, run};
 
 fn story(name: &str) -> Story {
     let file = format!("../../scenarios/{name}.toml");
@@ -36,7 +36,7 @@ fn runs_in_trouble_are_the_same_twice() {
     ] {
         let story = story(name);
         let tell = |seed| Ok(told(&story, seed, Swarm::draw(seed, &story)));
-        assert_eq!(twice(seeds, tell).unwrap(), []);
+        assert_eq!(check_determinism(seeds, tell).unwrap(), []);
     }
 }
 
@@ -56,7 +56,7 @@ fn the_first_event_that_differs_is_shown() {
         };
         Ok(told(&story, seed, Swarm { faults: vec![late] }))
     };
-    let differences = twice(1..2, tell).unwrap();
+    let differences = check_determinism(1..2, tell).unwrap();
     let shown = differences[0].to_string();
     // The servers are ready, three machines come up and say DISCOVER; the next event of all is
     // the first that a later frame can change.

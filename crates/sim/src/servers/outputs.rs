@@ -11,10 +11,10 @@ use quorate_server::Service;
 use quorate_world::tell;
 
 use crate::agenda::{Place, Who};
+use crate::chance::naming;
 use crate::lan::{SERVER_MAC, SERVER_PORT};
-use crate::naming;
-use crate::servers::{Message, Out, Servers};
-use crate::world::{SimWorld, ToMachine, Wake};
+use crate::servers::{Message, ServerOutput, Servers};
+use crate::world::{MachineWake, SimWorld, Wake};
 
 impl SimWorld {
     pub(crate) fn frame_to_servers(&mut self, frame: &[u8]) {
@@ -29,7 +29,7 @@ impl SimWorld {
 
     pub(crate) fn message_to_servers(&mut self, message: Message) {
         self.servers.take(message, self.clocks());
-        self.settle_servers();
+        self.drain_servers();
     }
 
     /// A machine asks the DNS by TCP.
@@ -43,11 +43,11 @@ impl SimWorld {
     }
 
     /// Carries out what the servers want.
-    pub(crate) fn settle_servers(&mut self) {
+    pub(crate) fn drain_servers(&mut self) {
         let mut outs = std::mem::take(&mut self.servers.out);
         for out in outs.drain(..) {
             match out {
-                Out::Wire(port, target, payload) => {
+                ServerOutput::Wire(port, target, payload) => {
                     let source = SocketAddrV4::new(self.story.network.server(), port);
                     self.lan.send(
                         SERVER_PORT,
@@ -57,8 +57,8 @@ impl SimWorld {
                         self.now,
                     );
                 }
-                Out::Loopback(message) if self.loses(&message.payload) => {}
-                Out::Loopback(message) => {
+                ServerOutput::Loopback(message) if self.loses(&message.payload) => {}
+                ServerOutput::Loopback(message) => {
                     let reason = match message.service {
                         Service::Dns => "an UPDATE arrives",
                         Service::Dhcp | Service::Ddns => "the reply to an UPDATE arrives",
@@ -67,20 +67,20 @@ impl SimWorld {
                     self.agenda
                         .put(at, Who::Servers, reason, Wake::Loopback(message));
                 }
-                Out::Stream(StreamId(id), payload) => {
+                ServerOutput::Stream(StreamId(id), payload) => {
                     let opened = usize::try_from(id).ok().and_then(|id| self.streams.get(id));
                     if let Some(&(index, life)) = opened
                         && self.machines[index].life == life
                     {
-                        let what = ToMachine::StreamAnswered(payload);
+                        let what = MachineWake::StreamAnswered(payload);
                         self.later(index, STREAM, "an answer by TCP arrives", what);
                     }
                 }
-                Out::Sync(start, time) => {
+                ServerOutput::Sync(start, time) => {
                     let (at, wake) = (self.now + time, Wake::Synced(start));
                     self.agenda.put(at, Who::Servers, "the disk is done", wake);
                 }
-                Out::Told(event) => {
+                ServerOutput::Event(event) => {
                     if let Some((machine, what)) = tell::of_servers(event) {
                         self.observe_now(machine, what);
                     }
@@ -95,7 +95,7 @@ impl SimWorld {
         self.servers.out = outs;
         let deadline = self.servers.poll_timeout();
         self.agenda.settle(Place::Servers, deadline, Wake::Servers);
-        self.settle_lan();
+        self.update_lan_deadline();
     }
 
     /// An UPDATE or its reply is lost.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_scenario::What;
 
-use crate::world::{SimWorld, ToMachine};
+use crate::world::{MachineWake, SimWorld};
 
 impl SimWorld {
     /// Nothing moves on the machine any more. One without power has nothing that could.
@@ -37,19 +37,19 @@ impl SimWorld {
     }
 
     /// What happens to a machine now; `None` when it has no power, or is kept.
-    pub(crate) fn unless_frozen(&mut self, index: usize, what: ToMachine) -> Option<ToMachine> {
+    pub(crate) fn unless_frozen(&mut self, index: usize, what: MachineWake) -> Option<MachineWake> {
         let life = self.machines[index].on.as_mut()?;
         match (&mut life.frozen, &what) {
             (None, _) => return Some(what),
             // It has left the machine already, or happens to somebody who looks at it.
             (
                 Some(_),
-                ToMachine::SeedAsked { .. } | ToMachine::StreamAsked(_) | ToMachine::Watch,
+                MachineWake::SeedAsked { .. } | MachineWake::StreamAsked(_) | MachineWake::Watch,
             ) => return Some(what),
-            (Some(kept), ToMachine::Frame(_)) => {
+            (Some(kept), MachineWake::Frame(_)) => {
                 let frames = kept
                     .iter()
-                    .filter(|what| matches!(what, ToMachine::Frame(_)));
+                    .filter(|what| matches!(what, MachineWake::Frame(_)));
                 if frames.count() < FRAMES_MAX {
                     kept.push(what);
                 }
@@ -61,7 +61,9 @@ impl SimWorld {
 
     /// A frame has come to a machine's port.
     pub(crate) fn frame_arrives(&mut self, index: usize, frame: Arc<[u8]>) {
-        if let Some(ToMachine::Frame(frame)) = self.unless_frozen(index, ToMachine::Frame(frame)) {
+        if let Some(MachineWake::Frame(frame)) =
+            self.unless_frozen(index, MachineWake::Frame(frame))
+        {
             self.frame_to_machine(index, &frame);
         }
     }

@@ -1,0 +1,7 @@
+//! Many runs: under many seeds, in every order, ever smaller, or one twice.
+
+pub(crate) mod determinism;
+pub mod interleavings;
+pub mod shrink;
+pub mod swarm;
+pub mod sweep;
