@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use quorate_core::Seed;
 use quorate_host::machine::{Bind, Init, Machine, MachineSpec};
 use quorate_host::netns::NetNs;
-use quorate_host::world::rack::Namespaces;
+use quorate_host::world::backend::Namespaces;
 use quorate_host::world::{HostWorld, Options};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Story, Verdict};
@@ -135,7 +135,7 @@ impl Shell<'_> {
         })
         .expect("a machine starts");
         let mut said = String::new();
-        let mut stdout = machine.take_stdout().expect("it is the first time");
+        let mut stdout = machine.stdout().expect("it is the first time");
         stdout.read_to_string(&mut said).expect("it writes text");
         let status = machine.wait().expect("it is our machine");
         if !status.success() {

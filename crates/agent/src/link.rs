@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 
 use quorate_core::{Channel, Datagram, Destination, MacAddr, Transmit};
 use quorate_netlink::Netlink;
-use quorate_netlink::packet::{PacketSocket, Take};
+use quorate_netlink::packet::{Accept, PacketSocket};
 
 use crate::frame::{self, CLIENT_PORT, EVERYTHING, NOTHING, TO_DHCP_CLIENT, Udp};
 
@@ -41,7 +41,7 @@ impl Link {
         let loopback = netlink.link_index("lo")?;
         netlink.link_up(loopback)?;
         netlink.link_up(index)?;
-        let dhcp = PacketSocket::open(index, Take::Ipv4)?;
+        let dhcp = PacketSocket::open(index, Accept::Ipv4)?;
         dhcp.attach_filter(&TO_DHCP_CLIENT)?;
         Ok(Self {
             netlink,
@@ -91,7 +91,7 @@ impl Link {
     pub(crate) fn probe(&mut self, addr: Ipv4Addr) -> io::Result<()> {
         let socket = match self.arp.take() {
             Some(socket) => socket,
-            None => PacketSocket::open(self.index, Take::Arp)?,
+            None => PacketSocket::open(self.index, Accept::Arp)?,
         };
         // What came in before it was deaf speaks of another time.
         while received(&socket, &mut [0; FRAME_BYTES_MAX])?.is_some() {}

@@ -37,7 +37,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// What somebody can do about it.
+    /// What the user can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::NoEngine(_) => Some(
@@ -189,7 +189,7 @@ fn wait_on<T: Send + 'static>(
 ) -> T {
     let (reply, answer) = channel();
     runtime.spawn(async move {
-        // Nobody waits for it only when that thread is being unwound.
+        // The receiver is gone only when its thread is being unwound.
         let _ = reply.send(work.await);
     });
     answer.recv().expect("the work does not panic")
@@ -222,11 +222,11 @@ const fn is_missing(error: &DockerError) -> bool {
     )
 }
 
-/// True when nobody holds the lock on a run's directory.
+/// True when no process holds the lock on a run's directory.
 fn is_dead(run: &Path) -> bool {
     match File::open(run) {
         Ok(dir) => dir.try_lock().is_ok(),
-        // Of somebody else, who sweeps it themself.
+        // Another user's, who sweeps it themself.
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_said_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("outer: {source}")]
         struct Outer {

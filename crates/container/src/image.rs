@@ -1,4 +1,4 @@
-//! What machines are made from: an image of etcd and nothing else, or one that somebody named.
+//! What machines are made from: an image of etcd and nothing else, or one that the user named.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -80,7 +80,7 @@ fn contents(etcd: &Path) -> std::io::Result<Vec<(PathBuf, PathBuf)>> {
     Ok(files)
 }
 
-/// Another one whenever a file is another one, told by path, length and time of change.
+/// Differs whenever a file differs in path, length or time of change.
 fn tag(files: &[(PathBuf, PathBuf)]) -> std::io::Result<String> {
     let mut text = format!("{DOCKERFILE}{ETC:?}");
     for (from, inside) in files {

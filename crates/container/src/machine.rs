@@ -1,6 +1,7 @@
-//! PID 1 of a container: waits on the line for power, makes its cable, and starts the agent.
+//! PID 1 of a container: waits on the control socket for power, makes its cable, and starts the
+//! agent.
 //!
-//! It stays beside the agent and follows the line: it can stop every other process, so that the
+//! It stays beside the agent and obeys the control socket: it can stop every other process, so that the
 //! machine hangs, and ends them all when the runner is gone. Stopped itself it could do neither.
 
 use std::fs::{self, File};
@@ -20,19 +21,19 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::boot;
-use crate::janitor;
-use crate::line::{self, Answer, Order};
+use crate::control::{self, Answer, PowerOn};
+use crate::reaper;
 
 /// The first argument under which this program is the PID 1 of a container. See [`main`].
 pub const HIDDEN_VERB: &str = "__container";
 
 /// What PID 1 is to be, as the second argument.
 pub(crate) const MACHINE: &str = "machine";
-pub(crate) const JANITOR: &str = "janitor";
+pub(crate) const REAPER: &str = "reaper";
 pub(crate) const ETCD_VERSION: &str = "etcd-version";
 
 /// What this program does under [`HIDDEN_VERB`]. `agent` runs in a machine with its
-/// configuration, tells its events on standard output, and ends the machine with its exit code.
+/// configuration, prints its events on standard output, and ends the machine with its exit code.
 pub fn main<T: From<u8>>(agent: impl FnOnce(Value) -> T) -> T {
     let mut arguments = std::env::args().skip(2);
     let role = arguments.next().unwrap_or_default();
@@ -42,7 +43,7 @@ pub fn main<T: From<u8>>(agent: impl FnOnce(Value) -> T) -> T {
             let code = machine(&argument, agent);
             code.unwrap_or_else(|error| fail(&error))
         }
-        JANITOR => match janitor::main(&argument) {
+        REAPER => match reaper::main(&argument) {
             Ok(()) => T::from(0),
             Err(error) => fail(&error),
         },
@@ -59,34 +60,34 @@ fn machine<T: From<u8>>(name: &str, agent: impl FnOnce(Value) -> T) -> io::Resul
     rustix::stdio::dup2_stderr(&console)?;
     find_etcd()?;
     boot::install()?;
-    let line = line::call(name)?;
-    let Some((order, ns)) = line::await_order(&line)? else {
+    let control = control::connect(name)?;
+    let Some((request, ns)) = control::await_power_on(&control)? else {
         return Ok(T::from(0));
     };
-    let plugged = forget_the_host().and_then(|()| plug(&order, ns.as_fd()));
+    let plugged = forget_the_host().and_then(|()| plug(&request, ns.as_fd()));
     if let Err(error) = plugged {
         let why = error.to_string();
-        line::answer(&line, &Answer::Failed { why })?;
+        control::answer(&control, &Answer::Failed { why })?;
         return Err(error);
     }
-    // Whoever holds a descriptor of the segment keeps it alive.
+    // Every descriptor of the segment keeps it alive.
     drop(ns);
-    line::answer(&line, &Answer::Plugged)?;
-    rustix::stdio::dup2_stdout(&line)?;
+    control::answer(&control, &Answer::Plugged)?;
+    rustix::stdio::dup2_stdout(&control)?;
     let signals = HeldSignals::hold()?;
     match fork()? {
         Fork::Child => {
-            drop((signals, line));
-            Ok(agent(order.agent))
+            drop((signals, control));
+            Ok(agent(request.agent))
         }
         Fork::Parent { child } => {
-            follow(line)?;
+            obey(control)?;
             Ok(T::from(stand_by(child, &signals)?))
         }
     }
 }
 
-/// A fresh installation: nobody has told it about a network yet. The engine has written what
+/// Leaves a fresh installation, which knows nothing of a network. The engine has written what
 /// it knows of the host's into these files.
 fn forget_the_host() -> io::Result<()> {
     rustix::system::sethostname(b"localhost")?;
@@ -102,24 +103,24 @@ fn forget_the_host() -> io::Result<()> {
 }
 
 /// Makes the cable: the card in this namespace, the other end in the segment's.
-fn plug(order: &Order, segment: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
+fn plug(request: &PowerOn, segment: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
     let mut netlink = Netlink::open()?;
     netlink.link_up(LOOPBACK)?;
     netlink.add_veth(&Veth {
         name: MACHINE_INTERFACE,
-        mac: Some(order.mac),
-        peer_name: &order.cable,
+        mac: Some(request.mac),
+        peer_name: &request.cable,
         peer_mac: None,
         peer_ns: segment,
     })?;
     finish_checksums(MACHINE_INTERFACE)
 }
 
-/// Does what the runner says, and ends the machine, and with it every process in its PID
-/// namespace, when that is gone.
-fn follow(line: UnixStream) -> io::Result<()> {
-    let obey = move || {
-        while let Some(frozen) = line::await_frost(&line) {
+/// Obeys the runner. When the runner is gone, ends the machine, and with it every process in its
+/// PID namespace.
+fn obey(control: UnixStream) -> io::Result<()> {
+    let follow = move || {
+        while let Some(frozen) = control::await_freeze(&control) {
             let signal = if frozen { Signal::STOP } else { Signal::CONT };
             // To every process but this one (kill(2): -1), at one time. There may be none.
             let _ = kill_process_group(Pid::INIT, signal);
@@ -127,8 +128,8 @@ fn follow(line: UnixStream) -> io::Result<()> {
         process::exit(0);
     };
     thread::Builder::new()
-        .name("line".to_owned())
-        .spawn(obey)
+        .name("control".to_owned())
+        .spawn(follow)
         .map(drop)
 }
 

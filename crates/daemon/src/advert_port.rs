@@ -11,7 +11,7 @@ use std::net::Ipv6Addr;
 use etherparse::{Icmpv6Slice, LinkSlice, NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use quorate_core::MacAddr;
 use quorate_netlink::Netlink;
-use quorate_netlink::packet::{Instruction, PacketSocket, Take};
+use quorate_netlink::packet::{Accept, Instruction, PacketSocket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -28,7 +28,7 @@ impl AdvertPort {
         let mut netlink = Netlink::open()?;
         let index = netlink.link_index(interface)?;
         let mac = netlink.mac(interface)?;
-        let socket = PacketSocket::open(index, Take::Ipv6)?;
+        let socket = PacketSocket::open(index, Accept::Ipv6)?;
         socket.attach_filter(&SOLICITATIONS)?;
         socket.join(ALL_ROUTERS_MAC)?;
         Ok(Self {

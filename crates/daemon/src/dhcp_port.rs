@@ -14,7 +14,7 @@ use nix::sys::socket::sockopt::Ipv4PacketInfo;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt};
 use quorate_core::{Destination, MacAddr, Transmit};
 use quorate_netlink::Netlink;
-use quorate_netlink::packet::{PacketSocket, Take};
+use quorate_netlink::packet::{Accept, PacketSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -55,7 +55,7 @@ impl DhcpPort {
         socket.bind(&any.into())?;
         Ok(Self {
             udp: UdpSocket::from_std(socket.into())?,
-            link: PacketSocket::open(index, Take::Nothing)?,
+            link: PacketSocket::open(index, Accept::Nothing)?,
             mac,
             server,
         })

@@ -87,7 +87,7 @@ pub struct LanCounters {
     pub ring_full: u64,
     /// Frames longer than a slot of the ring.
     pub too_long: u64,
-    /// Frames that the kernel did not take back.
+    /// Frames that the kernel refused to send.
     pub send_failed: u64,
     /// Frames that the capture had no room for.
     pub capture_full: u64,
@@ -98,21 +98,21 @@ pub struct LanCounters {
 /// A running segment. Stops when dropped.
 #[derive(Debug)]
 pub struct Lan {
-    orders: Sender<Order>,
-    bell: Arc<OwnedFd>,
+    commands: Sender<Command>,
+    wakeup: Arc<OwnedFd>,
     netlink: Mutex<Netlink>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// Something for the driver to do between two frames.
-type Order = Box<dyn FnOnce(&mut Driver) + Send>;
+type Command = Box<dyn FnOnce(&mut Driver) + Send>;
 
 impl Lan {
     /// Starts a segment without ports in the calling thread's network namespace.
     pub fn start(options: LanOptions) -> io::Result<Self> {
         let netlink = Netlink::open()?;
-        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let (orders, inbox) = channel();
+        let wakeup = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let (commands, inbox) = channel();
         let capture = options
             .capture
             .as_deref()
@@ -121,12 +121,12 @@ impl Lan {
         let mut driver = Driver::new(options.seed, capture)?;
         let thread = thread::Builder::new().name("switch".into());
         let thread = thread.spawn({
-            let bell = Arc::clone(&bell);
-            move || driver.run(&inbox, &bell)
+            let wakeup = Arc::clone(&wakeup);
+            move || driver.run(&inbox, &wakeup)
         })?;
         Ok(Self {
-            orders,
-            bell,
+            commands,
+            wakeup,
             netlink: Mutex::new(netlink),
             thread: Some(thread),
         })
@@ -147,7 +147,7 @@ impl Lan {
         Ok(cable.port)
     }
 
-    /// Lays a cable to the machine `name`, for somebody else to make: a pair of interfaces, one
+    /// Lays a cable to the machine `name`, for its machine to make: a pair of interfaces, one
     /// of them in this segment's namespace and called as the cable says.
     pub fn lay(&self, name: &str) -> io::Result<Cable> {
         let label = name.to_owned();
@@ -163,7 +163,7 @@ impl Lan {
 
     /// Lets the guests do what has become due outside of the switch thread.
     pub fn nudge(&self) -> io::Result<()> {
-        self.ring_bell()
+        self.wake()
     }
 
     /// From now on what DHCP clients broadcast goes to these ports only.
@@ -209,7 +209,7 @@ impl Lan {
         match self.ask(move |driver| driver.set_link(port, up))?? {
             Some(index) if up => self.netlink().link_up(index),
             Some(index) => self.netlink().link_down(index),
-            // Whoever is at a wire has a carrier of their own.
+            // A machine at a wire has a carrier of its own.
             None => Ok(()),
         }
     }
@@ -230,8 +230,8 @@ impl Lan {
     }
 
     /// Changes what befalls frames on one direction of the link at a port.
-    pub fn set_faults(&self, port: PortId, way: Direction, faults: Faults) -> io::Result<()> {
-        self.ask(move |driver| driver.switch().set_faults(port, way, faults))
+    pub fn set_faults(&self, port: PortId, direction: Direction, faults: Faults) -> io::Result<()> {
+        self.ask(move |driver| driver.switch().set_faults(port, direction, faults))
     }
 
     /// What the segment has done so far.
@@ -252,13 +252,13 @@ impl Lan {
         work: impl FnOnce(&mut Driver) -> T + Send + 'static,
     ) -> io::Result<T> {
         let (reply, answer) = channel();
-        let order: Order = Box::new(move |driver| {
-            // Nobody waits for it only when this thread is being unwound.
+        let command: Command = Box::new(move |driver| {
+            // The receiver is gone only when its thread is being unwound.
             let _ = reply.send(work(driver));
         });
         let stopped = || io::Error::other("the switch has stopped");
-        self.orders.send(order).map_err(|_| stopped())?;
-        self.ring_bell()?;
+        self.commands.send(command).map_err(|_| stopped())?;
+        self.wake()?;
         answer.recv().map_err(|_| stopped())
     }
 
@@ -266,8 +266,8 @@ impl Lan {
         self.netlink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring_bell(&self) -> io::Result<()> {
-        rustix::io::write(&*self.bell, &1u64.to_ne_bytes())?;
+    fn wake(&self) -> io::Result<()> {
+        rustix::io::write(&*self.wakeup, &1u64.to_ne_bytes())?;
         Ok(())
     }
 
@@ -275,9 +275,9 @@ impl Lan {
         let Some(thread) = self.thread.take() else {
             return Ok(());
         };
-        // The driver ends when nobody can order anything any more.
-        self.orders = channel().0;
-        self.ring_bell()?;
+        // The driver ends when there is no sender any more.
+        self.commands = channel().0;
+        self.wake()?;
         thread
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the switch thread panicked")))
@@ -286,7 +286,7 @@ impl Lan {
 
 impl Drop for Lan {
     fn drop(&mut self) {
-        // Whoever wants to know how it ended calls `stop`.
+        // Callers who need the error use `stop`.
         let _ = self.join();
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! [`Machine::power_on`] starts this same program again under the hidden verb
 //! [`HIDDEN_VERB`], for which the program calls [`main`] before it starts any thread. That
-//! process (the *keeper*) makes the namespaces and stands by; its child is the machine's PID 1.
+//! process (the *namespace holder*) makes the namespaces and stands by; its child is the machine's PID 1.
 //!
 //! What survives a power cycle is what survives one in metal: the network card (the namespace)
 //! and the disk (`/var/lib` and `/var/log`, two directories of the machine's run directory).
@@ -30,7 +30,7 @@ pub use boot::main;
 /// The first argument under which this program is a machine. See [`main`].
 pub const HIDDEN_VERB: &str = "__machine";
 
-/// The variable that tells a process of a world to take its part before `main`; handed on to
+/// The variable under which a process of a world takes its part before `main`; handed on to
 /// every machine by one that has it.
 pub const BEFORE_MAIN: &str = "QUORATE_BEFORE_MAIN";
 
@@ -81,9 +81,9 @@ pub struct StaticAddress {
     pub gateway: Option<Ipv4Addr>,
 }
 
-/// What crosses from [`Machine::power_on`] to the keeper, as one line of JSON.
+/// What crosses from [`Machine::power_on`] to the namespace holder, as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct BootRequest {
     hostname: String,
     dir: PathBuf,
     binds: Vec<Bind>,
@@ -104,7 +104,7 @@ enum Report {
 /// A machine that was powered on. Powered off when dropped.
 #[derive(Debug)]
 pub struct Machine {
-    keeper: Child,
+    holder: Child,
     pid: Pid,
     pidfd: OwnedFd,
     stdout: Option<ChildStdout>,
@@ -120,7 +120,7 @@ impl Machine {
             .create(true)
             .append(true)
             .open(dir.join("log").join("console.log"))?;
-        let (mut line, theirs) = UnixStream::pair()?;
+        let (mut control, theirs) = UnixStream::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command
             .arg(HIDDEN_VERB)
@@ -135,28 +135,28 @@ impl Machine {
             .stdout(Stdio::piped())
             .stderr(console);
         // A process begins in the network namespace of the thread that starts it.
-        let mut keeper = spec.net.run(|| command.spawn())??;
+        let mut holder = spec.net.run(|| command.spawn())??;
         // Closes our copy of its end, so that we notice when it dies.
         drop(command);
-        let order = Order {
+        let request = BootRequest {
             hostname: spec.hostname.clone(),
             dir,
             binds: spec.binds.clone(),
             init: spec.init.clone(),
         };
-        serde_json::to_writer(&line, &order)?;
-        line.write_all(b"\n")?;
-        match await_boot(&line) {
+        serde_json::to_writer(&control, &request)?;
+        control.write_all(b"\n")?;
+        match await_boot(&control) {
             Ok((pid, pidfd)) => Ok(Self {
-                stdout: keeper.stdout.take(),
-                keeper,
+                stdout: holder.stdout.take(),
+                holder,
                 pid,
                 pidfd,
             }),
             Err(error) => {
-                // Without this line it ends what it has begun.
-                drop(line);
-                keeper.wait()?;
+                // Without its control socket it ends what it has begun.
+                drop(control);
+                holder.wait()?;
                 Err(error)
             }
         }
@@ -168,7 +168,7 @@ impl Machine {
     }
 
     /// What PID 1 and its children write to standard output; once.
-    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.stdout.take()
     }
 
@@ -207,12 +207,12 @@ impl Machine {
 
     /// Waits until the machine is off by itself. Its status is that of its init.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.keeper.wait()
+        self.holder.wait()
     }
 
     /// The status of a machine that is off, `None` while it is on.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.keeper.try_wait()
+        self.holder.try_wait()
     }
 }
 
@@ -225,22 +225,22 @@ impl AsFd for Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Whoever wants to know calls `power_off`.
+        // Callers who need the error use `power_off`.
         let _ = self.power_off();
     }
 }
 
-/// Reads the reports of the keeper and of PID 1, which come in any order, until the machine
+/// Reads the reports of the namespace holder and of PID 1, which come in any order, until the machine
 /// has booted.
-fn await_boot(mut line: &UnixStream) -> io::Result<(Pid, OwnedFd)> {
+fn await_boot(mut control: &UnixStream) -> io::Result<(Pid, OwnedFd)> {
     let mut started = None;
     let mut booted = false;
-    for report in BufReader::new(line).lines() {
+    for report in BufReader::new(control).lines() {
         match serde_json::from_str(&report?)? {
             Report::Started { pid } => {
                 let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
                 started = Some((pid, pidfd_open(pid, PidfdFlags::empty())?));
-                line.write_all(NOTED)?;
+                control.write_all(NOTED)?;
             }
             Report::Booted => booted = true,
             Report::Failed { reason } => return Err(io::Error::other(reason)),
@@ -254,5 +254,5 @@ fn await_boot(mut line: &UnixStream) -> io::Result<(Pid, OwnedFd)> {
     ))
 }
 
-/// Tells the keeper that its report of PID 1 was noted.
+/// Acknowledges the report of PID 1 to the namespace holder.
 const NOTED: &[u8] = b"\n";

@@ -8,7 +8,7 @@
 //! 3. *init*, PID 1: mounts /proc and /sys and reaps orphans. When it dies, the kernel kills
 //!    every process in the namespace;
 //! 4. *runner*, PID 2, where [`enter`] returns. It is not PID 1 itself, so that waiting for its
-//!    own children does not race with reaping everybody's.
+//!    own children does not race with reaping orphans.
 //!
 //! Each asks the kernel to be killed when its parent dies, so kill -9 of any one ends all.
 
@@ -48,7 +48,7 @@ pub fn enter() -> Result<(), SandboxError> {
     match fork().map_err(failed)? {
         Fork::Parent { child } => {
             drop(theirs);
-            settle(child, &ours)?;
+            wait_ready(child, &ours)?;
             let status = stand_by(child, &signals).map_err(failed)?;
             process::exit(status.into());
         }
@@ -72,7 +72,7 @@ pub fn enter() -> Result<(), SandboxError> {
 
 /// The outer process's part of the set-up: gives the middle one its users, and waits until the
 /// runner runs.
-fn settle(middle: Pid, stream: &UnixStream) -> Result<(), SandboxError> {
+fn wait_ready(middle: Pid, stream: &UnixStream) -> Result<(), SandboxError> {
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(|error| SandboxError::at(Stage::Fork, &error))?;
         match line.as_str() {
@@ -90,7 +90,7 @@ fn settle(middle: Pid, stream: &UnixStream) -> Result<(), SandboxError> {
 }
 
 /// Maps this process's user to root in the namespaces of `middle`. Root keeps all the users it
-/// has, so that it can still use everybody's files; anybody else can only have themself.
+/// has, so that it can still use every user's files; any other user can map only itself.
 fn map_users(middle: Pid) -> io::Result<()> {
     let pid = middle.as_raw_nonzero();
     let write = |name: &str, text: &str| fs::write(format!("/proc/{pid}/{name}"), text);
@@ -198,7 +198,7 @@ fn prepare_runner() -> io::Result<()> {
     Netlink::open()?.link_up(LOOPBACK)
 }
 
-/// The line to the outer process, open until the runner runs.
+/// The control socket to the outer process, open until the runner runs.
 #[derive(Debug)]
 struct Report {
     outer: UnixStream,
@@ -222,7 +222,7 @@ impl Report {
     }
 
     fn fail(&mut self, (stage, error): (Stage, io::Error)) {
-        // When nobody listens any more, there is nobody to tell.
+        // It may be gone already.
         let _ = self.say(&error::to_line(stage, &error));
     }
 

@@ -1,36 +1,37 @@
 //! The world `host`: kernel stacks, server processes and real etcd, all in one sandbox.
 //!
 //! ```text
-//!   servers ──┐                     `quorate serve`, as anybody would run it
+//!   servers ──┐                     `quorate serve`, as a user would run it
 //!   n1 ───────┤  userspace switch   each machine: agent as PID 1, etcd as its unit
 //!   n2 ───────┘
 //! ```
 //!
-//! Threads read what servers and machines tell, follow each member's log and ask it how it is;
-//! all of it comes together in one channel of observations.
+//! Threads read the events of servers and machines, follow each member's log and poll its status.
+//! All observations arrive in one channel.
 //!
-//! - [`rack`]: what machines are made of; the world itself does not depend on it
+//! - [`backend`]: what machines are made of; the world itself does not depend on it
 //! - `servers`: the daemons' configuration and their control socket
 //! - `registry`: etcd's discovery service, a real etcd, for stories that have it
 //! - `hollow`: machines that live in the switch thread
-//! - `deeds`: what steps do to one machine
-//! - `tell`: from lines of processes to observations
+//! - `actions`: what a step does to one machine
+//! - `follow`: translates lines of processes into observations
 //! - `member`: one etcd member, followed by its log and asked over HTTP
 //! - `stub`: DNS questions; `collect`: the evidence at the end
-//! - `lateness`: whether this host was too slow, by its `pulse` and by what threads `waits` for
+//! - `overload`: whether this host was too slow: the `latency_probe` measures late wake-ups,
+//!   `run_queue` how long threads waited for a processor
 
+mod actions;
+pub mod backend;
 mod collect;
-mod deeds;
+mod follow;
 mod hollow;
-mod lateness;
+mod latency_probe;
 mod member;
-mod pulse;
-pub mod rack;
+mod overload;
 mod registry;
+mod run_queue;
 mod servers;
 mod stub;
-mod tell;
-mod waits;
 
 use std::fs;
 use std::io;
@@ -47,11 +48,11 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::lan::{Lan, LanOptions, Port, SERVERS};
 use crate::netns::NetNs;
+use backend::{MachineBackend, Namespaces};
 use collect::{Reached, Written};
 use hollow::Hollow;
-use lateness::{Lateness, broken};
 use member::{Client, Pace, Watch};
-use rack::{Namespaces, Rack};
+use overload::{Overload, broken};
 use registry::Registry;
 use servers::Servers;
 
@@ -77,7 +78,7 @@ pub struct HostWorld<R = Namespaces> {
     options: Options,
     began_ns: u64,
     // Machines are dropped before the servers, and these before the cable between them.
-    rack: R,
+    backend: R,
     hollow: Option<Hollow>,
     slots: Vec<Slot>,
     servers: Option<Servers>,
@@ -85,15 +86,15 @@ pub struct HostWorld<R = Namespaces> {
     /// What [`World::write`] wrote.
     written: Vec<Written>,
     lan: Option<Lan>,
-    lateness: Lateness,
-    tell: Sender<Told>,
-    told: Receiver<Told>,
+    overload: Overload,
+    observations: Sender<RawObservation>,
+    received: Receiver<RawObservation>,
 }
 
-/// Something that a thread saw, on the clock that all processes share.
-type Told = (u64, Option<String>, What);
+/// What a thread observed, of which machine, and when on the clock that all processes share.
+type RawObservation = (u64, Option<String>, What);
 
-/// What is known of one machine of the rack.
+/// What is known of one machine.
 #[derive(Debug)]
 struct Slot {
     role: Role,
@@ -105,8 +106,8 @@ struct Slot {
 /// Where a machine stands.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// In the rack, by its index there.
-    Rack(usize),
+    /// With the backend, by its index there.
+    Backend(usize),
     /// In the row of hollow ones, by its number there.
     Row(usize),
 }
@@ -140,25 +141,25 @@ impl Slot {
     }
 }
 
-impl<R: Rack> HostWorld<R> {
-    /// A world for `story` with machines from `rack`; nothing runs yet.
-    pub fn new(story: &Story, expected: &Expected, rack: R, options: Options) -> Self {
-        let (tell, told) = channel();
+impl<R: MachineBackend> HostWorld<R> {
+    /// A world for `story` with machines from `backend`; nothing runs yet.
+    pub fn new(story: &Story, expected: &Expected, backend: R, options: Options) -> Self {
+        let (observations, received) = channel();
         Self {
             story: story.clone(),
             expected: expected.clone(),
             options,
             began_ns: monotonic_ns(),
-            rack,
+            backend,
             hollow: None,
             slots: Vec::new(),
             servers: None,
             registry: None,
             written: Vec::new(),
             lan: None,
-            lateness: Lateness::measure(),
-            tell,
-            told,
+            overload: Overload::measure(),
+            observations,
+            received,
         }
     }
 
@@ -176,18 +177,18 @@ impl<R: Rack> HostWorld<R> {
         if self.story.machines.iter().any(|role| role.hollow) {
             lan.snoop_dhcp(vec![port])?;
             let seed = Seed::new(self.options.seed).child("row");
-            let hollow = Hollow::start(&self.story, seed, &ns, &lan, self.tell.clone())?;
+            let hollow = Hollow::start(&self.story, seed, &ns, &lan, self.observations.clone())?;
             self.hollow = Some(hollow);
         }
-        let netboot = self.rack.netboot(&agent_config(self.options.seed));
+        let netboot = self.backend.netboot(&agent_config(self.options.seed));
         let servers = Servers::start(
             &self.story,
             (&self.options, netboot),
             Arc::new(ns),
-            self.tell.clone(),
+            self.observations.clone(),
         )?;
         self.servers = Some(servers);
-        let (mut racked, mut in_row) = (0, 0);
+        let (mut in_backend, mut in_row) = (0, 0);
         for role in self.story.machines.clone() {
             let dir = self.options.run_dir.join("machines").join(&role.name);
             let place = if role.hollow {
@@ -195,9 +196,9 @@ impl<R: Rack> HostWorld<R> {
                 Place::Row(in_row - 1)
             } else {
                 fs::create_dir_all(&dir)?;
-                self.rack.install(&role, &dir, &lan)?;
-                racked += 1;
-                Place::Rack(racked - 1)
+                self.backend.install(&role, &dir, &lan)?;
+                in_backend += 1;
+                Place::Backend(in_backend - 1)
             };
             self.slots.push(Slot {
                 role,
@@ -206,9 +207,11 @@ impl<R: Rack> HostWorld<R> {
                 power: Power::Off,
             });
         }
-        self.rack.settle()?;
-        for text in self.rack.notes() {
-            let _ = self.tell.send((monotonic_ns(), None, What::Note { text }));
+        self.backend.wait_ready()?;
+        for text in self.backend.notes() {
+            let _ = self
+                .observations
+                .send((monotonic_ns(), None, What::Note { text }));
         }
         self.registry = self.start_registry(&lan)?;
         self.lan = Some(lan);
@@ -232,7 +235,7 @@ impl<R: Rack> HostWorld<R> {
         Ok(Some(registry))
     }
 
-    /// Why this world cannot tell the story.
+    /// Why this world cannot run the story.
     fn unsupported(&self) -> Option<WorldError> {
         if self.story.etcd.discovery != Discovery::Etcd {
             return None;
@@ -258,11 +261,11 @@ impl<R: Rack> HostWorld<R> {
         Some(WorldError::Unsupported { what, remedy })
     }
 
-    /// Tells that something has happened to a machine, now.
-    fn say(&self, index: usize, what: What) {
+    /// Reports something that has just happened to a machine.
+    fn report(&self, index: usize, what: What) {
         let name = Some(self.slots[index].role.name.clone());
         // The receiver lives as long as the world does.
-        let _ = self.tell.send((monotonic_ns(), name, what));
+        let _ = self.observations.send((monotonic_ns(), name, what));
     }
 
     /// The members of each cluster that answer, and where. One without a leader answers nothing
@@ -286,30 +289,30 @@ impl<R: Rack> HostWorld<R> {
             let running = servers.still_run();
             running.map_err(|error| broken("the servers", &error))?;
         }
-        let running = self.rack.check();
+        let running = self.backend.check();
         running.map_err(|error| broken("a machine", &error))
     }
 
-    fn observation(&self, (at_ns, machine, what): Told) -> Observation {
+    fn observation(&self, (at_ns, machine, what): RawObservation) -> Observation {
         let at = Instant::from_nanos(at_ns.saturating_sub(self.began_ns));
         Observation { at, machine, what }
     }
 }
 
 impl HostWorld {
-    /// The network namespace of a machine, for whoever wants to look at the world from there.
+    /// The network namespace of a machine, to look at the world from there.
     /// `None` before the world is deployed, for a name that the story does not have, and for a
     /// hollow machine.
     pub fn net(&self, machine: &str) -> Option<&NetNs> {
         let slot = self.slots.iter().find(|slot| slot.role.name == machine)?;
         match slot.place {
-            Place::Rack(index) => Some(self.rack.net(index)),
+            Place::Backend(index) => Some(self.backend.net(index)),
             Place::Row(_) => None,
         }
     }
 }
 
-impl<R: Rack> World for HostWorld<R> {
+impl<R: MachineBackend> World for HostWorld<R> {
     fn now(&self) -> Instant {
         Instant::from_nanos(monotonic_ns().saturating_sub(self.began_ns))
     }
@@ -364,13 +367,13 @@ impl<R: Rack> World for HostWorld<R> {
     }
 
     async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
-        let tell = self.tell.clone();
+        let observations = self.observations.clone();
         let servers = self
             .servers
             .as_mut()
             .expect("deployed before its first step");
         let done = if up {
-            servers.start_again(tell)
+            servers.start_again(observations)
         } else {
             servers.kill()
         };
@@ -379,26 +382,28 @@ impl<R: Rack> World for HostWorld<R> {
             "the servers are {}",
             if up { "started again" } else { "killed" }
         );
-        let _ = self.tell.send((monotonic_ns(), None, What::Note { text }));
+        let _ = self
+            .observations
+            .send((monotonic_ns(), None, What::Note { text }));
         Ok(())
     }
 
     async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
         let first = loop {
             let next = until.min(self.now() + LOOK_EVERY);
-            match self.told.recv_timeout(next.since(self.now())) {
-                Ok(told) => break Some(told),
+            match self.received.recv_timeout(next.since(self.now())) {
+                Ok(raw) => break Some(raw),
                 Err(RecvTimeoutError::Timeout) if next == until => break None,
-                // What has ended says nothing more.
+                // A process that has ended reports nothing more.
                 Err(RecvTimeoutError::Timeout) => self.still_runs()?,
                 Err(RecvTimeoutError::Disconnected) => unreachable!("this world holds a sender"),
             }
         };
-        let mut seen: Vec<_> = first.into_iter().chain(self.told.try_iter()).collect();
+        let mut seen: Vec<_> = first.into_iter().chain(self.received.try_iter()).collect();
         // Threads race with each other, the shared clock does not.
         seen.sort_by_key(|(at, ..)| *at);
         self.still_runs()?;
-        let seen = seen.into_iter().map(|told| self.observation(told));
+        let seen = seen.into_iter().map(|raw| self.observation(raw));
         Ok(seen.collect())
     }
 
@@ -423,8 +428,8 @@ impl<R: Rack> World for HostWorld<R> {
         }
         // What the writes above cost a slow disk, its member says in its log.
         for slot in &self.slots {
-            if let (Place::Rack(index), Some(watch)) = (slot.place, slot.watch())
-                && self.rack.is_slow(index)
+            if let (Place::Backend(index), Some(watch)) = (slot.place, slot.watch())
+                && self.backend.is_slow(index)
             {
                 watch.catch_up(Pace::of(&slot.role, Duration::ZERO).patience);
             }
@@ -435,7 +440,7 @@ impl<R: Rack> World for HostWorld<R> {
 
     fn starved(&self) -> Option<String> {
         let counters = self.lan.as_ref().and_then(|lan| lan.counters().ok());
-        self.lateness.starved(counters)
+        self.overload.starved(counters)
     }
 }
 

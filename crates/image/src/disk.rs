@@ -215,7 +215,7 @@ impl<'a> Tools<'a> {
         let bin = |package: &Unpacked| package.root.join("usr/bin");
         let mut dirs = vec![bin(syslinux), bin(mtools)];
         dirs.extend(std::env::split_paths(&host));
-        // Where Debian has mke2fs, which is not on everybody's path.
+        // Where Debian has mke2fs, which is not on every user's path.
         dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
         let path = std::env::join_paths(dirs)
             .map_err(io::Error::other)
@@ -242,7 +242,7 @@ impl<'a> Tools<'a> {
         let mut command = Command::new(program);
         command
             .env("PATH", &self.path)
-            // Nobody's own configuration of drives.
+            // No user's own configuration of drives.
             .env("MTOOLSRC", "/dev/null")
             .env("MTOOLS_SKIP_CHECK", "1");
         command

@@ -30,7 +30,7 @@ impl Kind {
 }
 
 /// A name for what is made of these files and other things by this program's recipe. A file is
-/// told by its path, length and time of change.
+/// known by its path, length and time of change.
 pub(crate) fn key(files: &[PathBuf], others: &[&str]) -> io::Result<String> {
     let mut text = RECIPE.concat();
     for file in files {
@@ -113,7 +113,7 @@ impl Store {
         fs::rename(&ready, dir)
     }
 
-    /// Every build of quorate makes others: those that nobody has asked for in a day go.
+    /// Every build of quorate makes others: those that no run has asked for in a day go.
     fn prune(&self) {
         let entries = fs::read_dir(&self.cache).into_iter().flatten().flatten();
         for entry in entries {
@@ -138,7 +138,7 @@ fn place(cache: &Path, kind: Kind, key: &str) -> PathBuf {
 const MANIFEST: &str = "manifest.json";
 const UNUSED_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Whoever changes how images are made makes other images.
+/// Changes with how images are made, as the images do.
 const RECIPE: [&str; 6] = [
     include_str!("lib.rs"),
     include_str!("initrd.rs"),

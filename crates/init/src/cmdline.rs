@@ -6,15 +6,15 @@
 //! | `BOOTIF=01-MAC` | boot from the card with this address (PXE's own way to say it) |
 //! | `quorate.interface=NAME` | boot from this card; the first one otherwise |
 //! | `quorate.data=required` | wait for the data disk, and never run without one |
-//! | `quorate.install=URL` | install this disk image on the first disk, and start again; tell nothing meanwhile |
-//! | `quorate.tell=PATH` | where the agent tells its events: a serial or virtio port |
+//! | `quorate.install=URL` | install this disk image on the first disk, and start again; emit no events meanwhile |
+//! | `quorate.tell=PATH` | where the agent writes its events: a serial or virtio port |
 //! | `quorate.unit-log=PATH` | where units' output goes, etcd's among them |
 //! | `quorate.random=N` | the number that transaction identifiers and jitter come from |
 //! | `quorate.first-retry-ms=N` | how soon a DISCOVER is repeated |
 //!
 //! The firmware's OEM strings (SMBIOS type 11) are words too; the command line goes before them.
 
-/// What whoever boots the machine tells it.
+/// The settings that a machine is booted with.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct CommandLine {
     /// The URL of the NoCloud seed.

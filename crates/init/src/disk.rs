@@ -29,9 +29,9 @@ pub(crate) fn mount(data: Data, drivers: &mut Drivers) -> Result<(), InitError> 
         if since.elapsed() > APPEARS_WITHIN {
             return Err(InitError::NoDisk(APPEARS_WITHIN));
         }
-        // Nothing tells this process: there is no udev here.
+        // No event announces it: there is no udev here.
         std::thread::sleep(LOOK_AGAIN);
-        drivers.settle();
+        drivers.load_matching();
     };
     let at = || InitError::at(format!("mount {} at {PLACE}", device.display()));
     fs::create_dir_all(PLACE).map_err(at())?;
@@ -103,7 +103,7 @@ pub(crate) fn await_blank(drivers: &mut Drivers) -> Result<(), InitError> {
             return Err(InitError::NoBlank(APPEARS_WITHIN));
         }
         std::thread::sleep(LOOK_AGAIN);
-        drivers.settle();
+        drivers.load_matching();
     }
     Ok(())
 }

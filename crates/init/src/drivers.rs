@@ -87,8 +87,8 @@ impl Drivers {
     }
 
     /// Loads what there are devices for by now.
-    pub(crate) fn settle(&mut self) {
-        self.settle_with(|path| {
+    pub(crate) fn load_matching(&mut self) {
+        self.load_with(|path| {
             let loaded = File::open(path).map_err(|error| error.to_string());
             let loaded = loaded.and_then(|file| {
                 match rustix::system::finit_module(file, c"", 0) {
@@ -103,7 +103,7 @@ impl Drivers {
         });
     }
 
-    fn settle_with(&mut self, mut load: impl FnMut(&str)) {
+    fn load_with(&mut self, mut load: impl FnMut(&str)) {
         loop {
             let devices = devices(&self.buses);
             let wanted = self.waiting.iter().filter(|module| module.is_for(&devices));

@@ -39,14 +39,14 @@ pub enum InstallError {
     },
 }
 
-/// Fetches the image at `url` and writes it to `disk`, to the last byte. `progress` is told how
+/// Fetches the image at `url` and writes it to `disk`, to the last byte. `progress` gets how
 /// many percent of it are there.
 pub fn install(url: &str, disk: &Path, progress: impl FnMut(u64)) -> Result<u64, InstallError> {
     let failed = |why: String| InstallError::Fetch {
         url: url.to_owned(),
         why,
     };
-    // No limit on the whole: an image is large, and a rack asks for it at once.
+    // No limit on the whole: an image is large, and a whole rack asks for it at once.
     let config = ureq::Agent::config_builder()
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(CONNECT_TIMEOUT))
@@ -61,9 +61,9 @@ pub fn install(url: &str, disk: &Path, progress: impl FnMut(u64)) -> Result<u64,
     let length = body.content_length();
     let mut counted = Counted {
         inner: body.into_reader(),
-        taken: 0,
+        read: 0,
         length,
-        told: 0,
+        reported: 0,
         progress,
     };
     write(&mut counted, disk)
@@ -104,33 +104,33 @@ fn write(compressed: impl Read, path: &Path) -> Result<u64, InstallError> {
     let disk_bytes = disk.seek(SeekFrom::End(0)).map_err(at_disk)?;
     let mut image = zstd::Decoder::new(compressed).map_err(at_image(0))?;
     let mut first = vec![0; BLOCK];
-    let taken = fill(&mut image, &mut first).map_err(at_image(0))?;
-    first.truncate(taken);
-    let (mut at, mut zeros) = (taken as u64, 0);
+    let read = fill(&mut image, &mut first).map_err(at_image(0))?;
+    first.truncate(read);
+    let (mut at, mut zeros) = (read as u64, 0);
     if at > disk_bytes {
         return Err(InstallError::TooLarge { disk_bytes });
     }
-    disk.write_all_at(&ZEROS[..taken], 0).map_err(at_disk)?;
+    disk.write_all_at(&ZEROS[..read], 0).map_err(at_disk)?;
     disk.sync_all().map_err(at_disk)?;
     let mut block = vec![0; BLOCK];
     loop {
-        let taken = fill(&mut image, &mut block).map_err(at_image(at))?;
-        let length = taken as u64;
+        let read = fill(&mut image, &mut block).map_err(at_image(at))?;
+        let length = read as u64;
         if length > disk_bytes - at {
             return Err(InstallError::TooLarge { disk_bytes });
         }
-        let is_zero = block[..taken] == ZEROS[..taken];
-        if taken == 0 || !is_zero {
+        let is_zero = block[..read] == ZEROS[..read];
+        if read == 0 || !is_zero {
             zero(&disk, at - zeros, zeros).map_err(at_disk)?;
             zeros = 0;
         }
-        if taken == 0 {
+        if read == 0 {
             break;
         }
         if is_zero {
             zeros += length;
         } else {
-            disk.write_all_at(&block[..taken], at).map_err(at_disk)?;
+            disk.write_all_at(&block[..read], at).map_err(at_disk)?;
         }
         at += length;
     }
@@ -147,7 +147,7 @@ fn fill(image: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
     while filled < block.len() {
         match image.read(&mut block[filled..])? {
             0 => break,
-            taken => filled += taken,
+            read => filled += read,
         }
     }
     Ok(filled)
@@ -156,7 +156,7 @@ fn fill(image: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
 /// Makes a range of a disk zero, as the disk itself can, or by writing.
 fn zero(disk: &File, mut at: u64, length: u64) -> io::Result<()> {
     let end = at + length;
-    // A hole first: a disk that is a file of somebody's, or flash, need not store it.
+    // A hole first: a disk that is a file, or flash, need not store it.
     let ways = [FallocateFlags::PUNCH_HOLE, FallocateFlags::ZERO_RANGE];
     let done = |way| fallocate(disk, way | FallocateFlags::KEEP_SIZE, at, length).is_ok();
     if length == 0 || ways.into_iter().any(done) {
@@ -170,27 +170,27 @@ fn zero(disk: &File, mut at: u64, length: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells how much of the answer has come.
+/// Reports how much of the answer has come.
 struct Counted<R, F> {
     inner: R,
-    taken: u64,
+    read: u64,
     length: Option<u64>,
-    told: u64,
+    reported: u64,
     progress: F,
 }
 
 impl<R: Read, F: FnMut(u64)> Read for Counted<R, F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let taken = self.inner.read(buffer)?;
-        self.taken += taken as u64;
+        let read = self.inner.read(buffer)?;
+        self.read += read as u64;
         if let Some(length) = self.length.filter(|length| *length > 0) {
-            let percent = self.taken * 100 / length;
-            if percent > self.told {
-                self.told = percent;
+            let percent = self.read * 100 / length;
+            if percent > self.reported {
+                self.reported = percent;
                 (self.progress)(percent);
             }
         }
-        Ok(taken)
+        Ok(read)
     }
 }
 

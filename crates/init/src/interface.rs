@@ -17,9 +17,9 @@ pub(crate) fn choose(line: &CommandLine, drivers: &mut Drivers) -> Result<String
         if since.elapsed() > APPEARS_WITHIN {
             return Err(InitError::NoInterface(APPEARS_WITHIN));
         }
-        // Nothing tells this process: there is no udev here.
+        // No event announces it: there is no udev here.
         std::thread::sleep(LOOK_AGAIN);
-        drivers.settle();
+        drivers.load_matching();
     }
 }
 

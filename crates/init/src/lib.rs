@@ -4,8 +4,8 @@
 //!   kernel ─► /init ─► mounts ─► drivers ─► disk ─► command line ─► exec quorate node
 //! ```
 //!
-//! Nothing in the image is particular to one machine. What it is told stands on the kernel's
-//! command line ([`CommandLine`]), written by whoever boots it; all else comes by the wire.
+//! Nothing in the image is particular to one machine. Its settings stand on the kernel's
+//! command line ([`CommandLine`]), written by the boot loader; all else comes by the wire.
 //!
 //! - [`cmdline`](CommandLine): the words
 //! - `mounts`: the kernel's file systems
@@ -86,7 +86,7 @@ pub fn run() -> ! {
 }
 
 /// Writes what is buffered to the disks, and starts the machine again after a pause, so that
-/// somebody can read why.
+/// a person can read why.
 pub fn restart(pause: Duration) -> ! {
     rustix::fs::sync();
     std::thread::sleep(pause);
@@ -103,7 +103,7 @@ fn boot() -> Result<Infallible, InitError> {
         None => "userspace",
     });
     let mut drivers = Drivers::read(Path::new(MODULES));
-    drivers.settle();
+    drivers.load_matching();
     stage::mark("drivers");
     // The command line goes before what the firmware says: the last word of a kind counts.
     let text = firmware::oem_words() + &text;

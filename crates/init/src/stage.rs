@@ -1,4 +1,4 @@
-//! Marks of a boot on the console, for people and for whoever reads the serial port.
+//! Marks of a boot on the console, for people and for readers of the serial port.
 //!
 //! A mark is a line that ends in `quorate-stage <name> <milliseconds>`, the time being the
 //! kernel's monotonic clock. It goes through the kernel's log, which writes whole lines: what a

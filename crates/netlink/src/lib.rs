@@ -196,7 +196,7 @@ impl Netlink {
         self.call(request.attribute(RTA_OIF, &index.to_ne_bytes()))
     }
 
-    /// Tells the interface where `addr` lives, for good. Such entries do not count against the
+    /// Adds a permanent neighbour entry: `addr` is at this MAC address. Such entries do not count against the
     /// neighbour table's limit, which all namespaces of a host share.
     pub fn add_neighbour_permanent(
         &mut self,

@@ -14,9 +14,9 @@ pub struct PacketSocket {
     address: libc::sockaddr_ll,
 }
 
-/// What a [`PacketSocket`] takes in.
+/// The frames that a [`PacketSocket`] receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
+pub enum Accept {
     /// Nothing: the socket only sends.
     Nothing,
     /// IPv4 frames.
@@ -27,7 +27,7 @@ pub enum Take {
     Ipv6,
 }
 
-impl Take {
+impl Accept {
     const fn ethertype(self) -> u16 {
         match self {
             Self::Nothing => 0,
@@ -47,14 +47,14 @@ impl PacketSocket {
     /// # Errors
     /// `EPERM` without `CAP_NET_RAW`; `ENODEV` when there is no such interface.
     #[expect(unsafe_code, reason = "link-layer addresses have no safe binding")]
-    pub fn open(index: u32, take: Take) -> io::Result<Self> {
+    pub fn open(index: u32, accept: Accept) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         // Protocol 0 until the bind, so that no frame of another interface slips in.
         let socket = rustix::net::socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
         // SAFETY: all-zero is a valid sockaddr_ll.
         let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = take.ethertype().to_be();
+        address.sll_protocol = accept.ethertype().to_be();
         address.sll_ifindex = i32::try_from(index).map_err(|_| io::ErrorKind::InvalidInput)?;
         // SAFETY: the pointer and the length are those of one sockaddr_ll that outlives the call.
         let bound = unsafe {
@@ -158,13 +158,13 @@ impl PacketSocket {
         }
     }
 
-    /// Takes one frame into `buffer`, which cuts what does not fit, and answers its length.
+    /// Receives one frame into `buffer`, which cuts what does not fit, and answers its length.
     ///
     /// # Errors
     /// `WouldBlock` when none is there.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (taken, _) = rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?;
-        Ok(taken)
+        let (length, _) = rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?;
+        Ok(length)
     }
 }
 

@@ -125,8 +125,8 @@ impl Apt {
         Ok(archives)
     }
 
-    /// As `dpkg-deb -x`, but what comes belongs to whoever runs this, and no file is
-    /// set-user-ID: root has no other users in a namespace, and nobody updates the cache.
+    /// As `dpkg-deb -x`, but what comes belongs to the user who runs this, and no file is
+    /// set-user-ID: root has no other users in a namespace, and nothing updates the cache.
     fn extract(&self, archive: &Path, root: &Path, progress: &dyn Progress) -> Result<(), String> {
         fs::create_dir_all(root).map_err(|error| error.to_string())?;
         let files = archive.with_extension("tar");

@@ -40,7 +40,7 @@ pub struct Fetched {
     pub source: String,
 }
 
-/// Somebody who watches.
+/// Follows what a provider does.
 pub trait Progress {
     /// A new step begins.
     fn step(&self, what: &str);
@@ -48,7 +48,7 @@ pub trait Progress {
     fn line(&self, line: &str);
 }
 
-/// Nobody watches.
+/// Follows nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -155,7 +155,7 @@ pub fn obtain_from(
     Err(ObtainError::NothingWorked { wanted, tried })
 }
 
-/// A binary that somebody pointed at: it must work.
+/// A binary that the user pointed at: it must work.
 fn given(path: &Path, origin: Origin) -> Result<Etcd, ObtainError> {
     let version = etcd_version(path).map_err(|reason| ObtainError::Unusable {
         path: path.to_owned(),

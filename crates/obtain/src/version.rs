@@ -34,7 +34,7 @@ pub struct VersionReq {
 }
 
 impl VersionReq {
-    /// Used when nobody asks for a version.
+    /// Used when no version is asked for.
     pub const DEFAULT: Self = Self {
         major: 3,
         minor: 5,

@@ -7,7 +7,7 @@ use quorate_obtain::debian::Debian;
 use quorate_obtain::pypi::PyPi;
 use quorate_obtain::{Origin, Progress, Provider, Request, Version, obtain_from};
 
-/// Remembers the steps, to tell a provider that does not answer from one that we misuse.
+/// Remembers the steps, to distinguish a provider that does not answer from one that we misuse.
 #[derive(Default)]
 struct Steps(RefCell<Vec<String>>);
 

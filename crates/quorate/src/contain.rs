@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use quorate_container::{Containers, Disks, Engine, EngineError, Image, Site};
+use quorate_container::{Containers, Disks, Engine, EngineError, Image, RunContext};
 use quorate_scenario::Story;
 use rustix::fs::{Access, access, statvfs};
 
@@ -51,16 +51,17 @@ pub(crate) fn run<T: From<u8>>(job: &Job, etcd: Option<&Etcd>, image: &str) -> R
         true => Disks::Kept,
         false => Disks::Removed,
     };
-    let site = Site::open(engine, image, &job.run_dir, disks).map_err(Trouble::Engine)?;
+    let context = RunContext::open(engine, image, &job.run_dir, disks).map_err(Trouble::Engine)?;
     let (version, shown) = match etcd {
         Some(etcd) => (etcd.version, etcd.shown.clone()),
-        None => site.etcd_version().map_err(Trouble::Engine)?,
+        None => context.etcd_version().map_err(Trouble::Engine)?,
     };
-    let site = Arc::new(site);
-    let rack = Containers::new(Arc::clone(&site));
-    let rack = rack.map_err(|error| Trouble::Files("the network namespace".to_owned(), error))?;
-    let code = tell(job, rack, version, &shown)?;
-    match Arc::into_inner(site).map_or(Ok(()), Site::close) {
+    let context = Arc::new(context);
+    let backend = Containers::new(Arc::clone(&context));
+    let backend =
+        backend.map_err(|error| Trouble::Files("the network namespace".to_owned(), error))?;
+    let code = tell(job, backend, version, &shown)?;
+    match Arc::into_inner(context).map_or(Ok(()), RunContext::close) {
         // On a starved host the end is late, too. The next run sweeps away what is left.
         Err(error) if code == exit::INCONCLUSIVE => eprintln!("{error}"),
         closed => closed.map_err(Trouble::Engine)?,

@@ -10,13 +10,13 @@ use std::time::Instant;
 use quorate_container::EngineError;
 use quorate_core::Seed;
 use quorate_host::sandbox;
-use quorate_host::world::rack::{Namespaces, Rack};
+use quorate_host::world::backend::{MachineBackend, Namespaces};
 use quorate_host::world::{HostWorld, Options};
 use quorate_obtain::Progress as _;
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::hardware::Virtual;
 use quorate_scenario::{Story, WorldError};
-use quorate_vm::{Accelerator, Metal};
+use quorate_vm::{Accelerator, VirtualMachines};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
@@ -152,13 +152,13 @@ fn run<T: From<u8>>(job: &Job) -> Result<T, Trouble> {
             mount()?;
             let dir = job.run_dir.join("probe");
             let accelerator = Accelerator::find(files, &dir, |what| Steps.step(what));
-            let rack = Metal::new((**files).clone(), accelerator, etcd.path.clone());
-            tell(job, rack, etcd.version, &etcd.shown)
+            let backend = VirtualMachines::new((**files).clone(), accelerator, etcd.path.clone());
+            tell(job, backend, etcd.version, &etcd.shown)
         }
         Machines::Namespaces(etcd) => {
             mount()?;
-            let rack = Namespaces::new(etcd.path.clone());
-            tell(job, rack, etcd.version, &etcd.shown)
+            let backend = Namespaces::new(etcd.path.clone());
+            tell(job, backend, etcd.version, &etcd.shown)
         }
         Machines::Containers(etcd) => contain::run(job, Some(etcd), ""),
         Machines::Image(image) => contain::run(job, None, image),
@@ -168,7 +168,7 @@ fn run<T: From<u8>>(job: &Job) -> Result<T, Trouble> {
 /// Tells the story to a world with these machines, which run an etcd of this version.
 pub(crate) fn tell<T: From<u8>>(
     job: &Job,
-    rack: impl Rack,
+    backend: impl MachineBackend,
     etcd_version: (u32, u32),
     etcd_shown: &str,
 ) -> Result<T, Trouble> {
@@ -188,7 +188,7 @@ pub(crate) fn tell<T: From<u8>>(
         registry: job.machines.etcd(),
         capture: Some(capture),
     };
-    let mut world = HostWorld::new(&story, &expected, rack, options);
+    let mut world = HostWorld::new(&story, &expected, backend, options);
     let mut live = Live::new(&story, live_mode(job));
     let told = drive(
         &mut world,

@@ -18,9 +18,9 @@ use quorate_init::stage;
 use quorate_scenario::story::{Boot, Hardware};
 use serde::{Deserialize, Serialize};
 
+use crate::backend::Files;
 use crate::disk;
 use crate::qemu::{Qemu, Spec};
-use crate::rack::Files;
 
 /// What executes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl fmt::Display for Accelerator {
 
 impl Accelerator {
     /// Finds out by a machine that boots `files` and writes in `dir`, unless it is known already.
-    /// Before that takes its time, `announce` is told. Call it where nothing outlives its caller.
+    /// Before that takes its time, it calls `announce`. Call it where nothing outlives its caller.
     pub fn find(files: &Files, dir: &Path, announce: impl FnOnce(&str)) -> Self {
         let host = Host {
             device: Path::new("/dev/kvm"),
@@ -136,7 +136,7 @@ impl Host<'_> {
     }
 
     fn keep(&self, known: &Known) -> io::Result<()> {
-        // Whole for whoever reads it meanwhile.
+        // A reader never finds half a file.
         let part = self.file().with_extension(std::process::id().to_string());
         fs::write(&part, serde_json::to_vec(known)?)?;
         fs::rename(part, self.file())
@@ -157,7 +157,7 @@ fn boot(files: &Files, dir: &Path, limit: Duration) -> io::Result<Answer> {
         ..Hardware::default()
     };
     let deadline = Instant::now() + limit;
-    let (mut qemu, mut lines) = Qemu::start(&Spec {
+    let (mut qemu, mut sockets) = Qemu::start(&Spec {
         name: "probe",
         mac: MacAddr([2, 0, 0, 0, 0, 1]),
         hardware: &hardware,
@@ -172,7 +172,7 @@ fn boot(files: &Files, dir: &Path, limit: Duration) -> io::Result<Answer> {
         vars: Path::new(""),
         log: &dir.join("qemu.log"),
     })?;
-    let seen = await_userspace(&mut lines.console, deadline)?;
+    let seen = await_userspace(&mut sockets.console, deadline)?;
     let answer = match seen {
         Seen::Userspace => Answer::Boots,
         Seen::Nothing => {
@@ -212,7 +212,7 @@ fn await_userspace(console: &mut UnixStream, deadline: Instant) -> io::Result<Se
             // The deadline has come, or a signal.
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            // It has ended before it has read what the line holds for it.
+            // It has ended with input unread.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Seen::End),
             Err(error) => return Err(error),
         }

@@ -26,7 +26,7 @@ pub(crate) fn follow(
             _ => None,
         });
         if let Some(link) = link {
-            // Nobody listens any more only when the world is going.
+            // The receiver is gone only when the world is.
             let _ = mark.send((monotonic_ns(), link));
         }
     })?;
@@ -38,7 +38,7 @@ pub(crate) fn keep(log: UnixStream, name: &str, file: &Path) -> io::Result<()> {
     copy(log, &format!("{name} log"), file, |_| {})
 }
 
-/// Each line at once: somebody reads along. Terminals end lines with two characters.
+/// Each line at once, for readers of the file. Terminals end lines with two characters.
 fn copy(
     from: UnixStream,
     thread: &str,

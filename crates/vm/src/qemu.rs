@@ -1,4 +1,4 @@
-//! One machine that is on: a QEMU, its lines to the runner, and nothing in the file system.
+//! One machine that is on: a QEMU, its sockets to the runner, and nothing in the file system.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -47,26 +47,26 @@ pub(crate) struct Qemu {
     log: PathBuf,
 }
 
-/// The runner's ends of a machine's lines.
+/// The runner's ends of a machine's sockets.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct Sockets {
     /// The network card.
     pub(crate) wire: UnixStream,
     pub(crate) console: UnixStream,
-    /// What the agent tells.
-    pub(crate) told: UnixStream,
+    /// The agent's events.
+    pub(crate) events: UnixStream,
     /// What units write.
     pub(crate) unit_log: UnixStream,
 }
 
 impl Qemu {
     /// Powers the machine on.
-    pub(crate) fn start(spec: &Spec<'_>) -> io::Result<(Self, Lines)> {
-        let (wire, wire_fd) = line(WIRE_FD)?;
-        let (qmp, qmp_fd) = line(QMP_FD)?;
-        let (console, console_fd) = line(CONSOLE_FD)?;
-        let (told, told_fd) = line(TOLD_FD)?;
-        let (unit_log, unit_log_fd) = line(UNIT_LOG_FD)?;
+    pub(crate) fn start(spec: &Spec<'_>) -> io::Result<(Self, Sockets)> {
+        let (wire, wire_fd) = socket(WIRE_FD)?;
+        let (qmp, qmp_fd) = socket(QMP_FD)?;
+        let (console, console_fd) = socket(CONSOLE_FD)?;
+        let (events, events_fd) = socket(EVENTS_FD)?;
+        let (unit_log, unit_log_fd) = socket(UNIT_LOG_FD)?;
         let log = append(spec.log)?;
         let mut command = Command::new(&spec.firmware.qemu);
         command
@@ -74,13 +74,13 @@ impl Qemu {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            .fd_mappings(vec![wire_fd, qmp_fd, console_fd, told_fd, unit_log_fd])
+            .fd_mappings(vec![wire_fd, qmp_fd, console_fd, events_fd, unit_log_fd])
             .map_err(io::Error::other)?;
         let child = command.spawn()?;
-        let lines = Lines {
+        let sockets = Sockets {
             wire,
             console,
-            told,
+            events,
             unit_log,
         };
         let qemu = Self {
@@ -88,7 +88,7 @@ impl Qemu {
             qmp: Qmp::new(qmp)?,
             log: spec.log.to_owned(),
         };
-        Ok((qemu, lines))
+        Ok((qemu, sockets))
     }
 
     /// Pulls the network cable, or plugs it in: the guest sees its carrier.
@@ -149,7 +149,7 @@ impl Qemu {
         lines.collect()
     }
 
-    /// Cuts the power, and returns when nothing of the machine runs any more: whoever holds its
+    /// Cuts the power, and returns when nothing of the machine runs any more: a process that holds its
     /// disk locked would keep it from being switched on again.
     pub(crate) fn cut_power(&mut self) -> io::Result<()> {
         self.child.kill()?;
@@ -159,13 +159,13 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // Whoever wants to know calls `cut_power`.
+        // Callers who need the error use `cut_power`.
         let _ = self.cut_power();
     }
 }
 
-/// A line to QEMU, which finds its end under this number.
-fn line(child_fd: i32) -> io::Result<(UnixStream, FdMapping)> {
+/// A socket to QEMU, which finds its end under this number.
+fn socket(child_fd: i32) -> io::Result<(UnixStream, FdMapping)> {
     let (ours, theirs) = UnixStream::pair()?;
     let parent_fd = OwnedFd::from(theirs);
     Ok((
@@ -210,7 +210,7 @@ fn arguments(spec: &Spec<'_>) -> Vec<String> {
     line.option("-chardev", format!("socket,id=qmp,fd={QMP_FD}"));
     line.option("-mon", "chardev=qmp,mode=control");
     // An interrupt each: they are not shared on this bus.
-    for (index, (fd, irq)) in [(CONSOLE_FD, 4), (TOLD_FD, 3), (UNIT_LOG_FD, 5)]
+    for (index, (fd, irq)) in [(CONSOLE_FD, 4), (EVENTS_FD, 3), (UNIT_LOG_FD, 5)]
         .into_iter()
         .enumerate()
     {
@@ -305,13 +305,13 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// The network card and the disk, as QEMU is told to call them.
+/// The network card and the disk, as QEMU is events to call them.
 const NIC: &str = "nic0";
 const DISK: &str = "disk0";
 const WIRE_FD: i32 = 3;
 const QMP_FD: i32 = 4;
 const CONSOLE_FD: i32 = 5;
-const TOLD_FD: i32 = 6;
+const EVENTS_FD: i32 = 6;
 const UNIT_LOG_FD: i32 = 7;
 const UEFI_MEMORY_MIB: u32 = 256;
 const LAST_WORDS_LINES: usize = 5;

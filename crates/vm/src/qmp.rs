@@ -17,7 +17,7 @@ pub(crate) struct Qmp {
 }
 
 impl Qmp {
-    /// Speaks to whoever is at the other end, from the first command on.
+    /// Speaks to the other end, from the first command on.
     pub(crate) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(LOOK_AGAIN))?;
         stream.set_write_timeout(Some(PATIENCE))?;

@@ -1,5 +1,5 @@
 use quorate_netlink::Netlink;
-use quorate_netlink::packet::{PacketSocket, Take};
+use quorate_netlink::packet::{Accept, PacketSocket};
 
 use super::*;
 
@@ -85,7 +85,7 @@ fn the_filter_takes_what_is_for_a_dhcp_client_and_nothing_else() {
 #[test]
 fn the_kernel_takes_the_filter_and_applies_it() {
     let index = Netlink::open().unwrap().link_index("lo").unwrap();
-    let socket = match PacketSocket::open(index, Take::Ipv4) {
+    let socket = match PacketSocket::open(index, Accept::Ipv4) {
         Ok(socket) => socket,
         Err(error) if error.raw_os_error() == Some(1) => {
             eprintln!("not run: opening a packet socket needs CAP_NET_RAW");

@@ -24,7 +24,7 @@ pub(super) struct Capture {
 pub(super) struct Record<'a> {
     pub(super) port: PortId,
     pub(super) unix_nanos: u64,
-    pub(super) way: Way,
+    pub(super) direction: Way,
     pub(super) frame: &'a [u8],
     pub(super) comment: String,
 }
@@ -36,7 +36,7 @@ enum Entry {
     Frame {
         interface: InterfaceId,
         unix_nanos: u64,
-        way: Way,
+        direction: Way,
         frame: Box<[u8]>,
         comment: String,
     },
@@ -69,7 +69,7 @@ impl Capture {
         let entry = Entry::Frame {
             interface: InterfaceId(record.port.0),
             unix_nanos: record.unix_nanos,
-            way: record.way,
+            direction: record.direction,
             frame: record.frame.into(),
             comment: record.comment,
         };
@@ -97,7 +97,7 @@ fn write_all(mut file: Writer<BufWriter<File>>, inbox: &Receiver<Entry>) -> io::
     loop {
         let entry = match inbox.try_recv() {
             Ok(entry) => entry,
-            // A pause: let whoever reads along see everything so far.
+            // A pause: a reader of the file sees everything so far.
             Err(TryRecvError::Empty) => {
                 file.flush()?;
                 match inbox.recv() {
@@ -115,17 +115,17 @@ fn write_all(mut file: Writer<BufWriter<File>>, inbox: &Receiver<Entry>) -> io::
             Entry::Frame {
                 interface,
                 unix_nanos,
-                way,
+                direction,
                 frame,
                 comment,
             } => {
-                let label = labels.of(&names[interface.0 as usize], way, &frame);
+                let label = labels.of(&names[interface.0 as usize], direction, &frame);
                 let said = [label, comment];
                 let said: Vec<_> = said.into_iter().filter(|said| !said.is_empty()).collect();
                 file.write(&Packet {
                     interface,
                     unix_nanos,
-                    way,
+                    way: direction,
                     frame: &frame,
                     comment: &said.join("; "),
                 })?;

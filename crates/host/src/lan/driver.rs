@@ -18,7 +18,7 @@ use super::capture::{Capture, Record};
 use super::ring::{Ring, SLOTS};
 use super::sender::{Batch, Sender};
 use super::wire::Wire;
-use super::{Guests, LanCounters, Order};
+use super::{Command, Guests, LanCounters};
 
 /// Everything the switch thread owns.
 #[derive(Debug)]
@@ -53,16 +53,16 @@ impl Driver {
         })
     }
 
-    /// Runs until the other end of `orders` is gone.
-    pub(super) fn run(&mut self, orders: &Receiver<Order>, bell: &OwnedFd) -> io::Result<()> {
+    /// Runs until the other end of `commands` is gone.
+    pub(super) fn run(&mut self, commands: &Receiver<Command>, wakeup: &OwnedFd) -> io::Result<()> {
         // Deadlines are met some 50 µs late otherwise. Not worth failing for.
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         loop {
-            if !self.obey(orders)? {
+            if !self.run_commands(commands)? {
                 return self.capture.take().map_or(Ok(()), Capture::finish);
             }
             if self.forward()? == 0 {
-                self.wait(bell)?;
+                self.wait(wakeup)?;
             }
         }
     }
@@ -134,13 +134,13 @@ impl Driver {
         })
     }
 
-    /// False when there will be no more orders.
-    fn obey(&mut self, orders: &Receiver<Order>) -> io::Result<bool> {
+    /// False when there will be no more commands.
+    fn run_commands(&mut self, commands: &Receiver<Command>) -> io::Result<bool> {
         loop {
-            match orders.try_recv() {
-                Ok(order) => {
+            match commands.try_recv() {
+                Ok(command) => {
                     self.catch_up()?;
-                    order(self);
+                    command(self);
                 }
                 Err(TryRecvError::Empty) => return Ok(true),
                 Err(TryRecvError::Disconnected) => {
@@ -151,7 +151,7 @@ impl Driver {
         }
     }
 
-    /// Moves what lies in the ring: a frame sent before an order was given does not meet it.
+    /// Moves what lies in the ring: a command does not affect a frame that was sent before it.
     fn catch_up(&mut self) -> io::Result<()> {
         for _ in 0..SLOTS / FRAMES_PER_TURN {
             if self.forward()? < FRAMES_PER_TURN {
@@ -166,7 +166,7 @@ impl Driver {
         let now = self.now();
         let mut batch = Batch::default();
         let mut passage = Passage::default();
-        let mut taken = 0;
+        let mut moved = 0;
         self.switch.handle_timeout(now);
         send_ready(
             &mut self.switch,
@@ -175,7 +175,7 @@ impl Driver {
             &mut batch,
         );
         for frame in self.ring.pending().take(FRAMES_PER_TURN) {
-            taken += 1;
+            moved += 1;
             let Some(port) = self.ports.get(&frame.interface).copied() else {
                 continue; // the loopback interface, or a cable being plugged in
             };
@@ -188,7 +188,7 @@ impl Driver {
                 capture.write(Record {
                     port,
                     unix_nanos: frame.unix_nanos,
-                    way: Way::Inbound,
+                    direction: Way::Inbound,
                     frame: frame.bytes,
                     comment: remark(&passage),
                 });
@@ -210,12 +210,12 @@ impl Driver {
         }
         self.sender.send(&batch)?;
         drop(batch);
-        self.ring.release(taken);
-        taken += self.forward_guests(now)?;
+        self.ring.release(moved);
+        moved += self.forward_guests(now)?;
         for index in 0..self.wired.len() {
-            taken += self.forward_wire(self.wired[index], now)?;
+            moved += self.forward_wire(self.wired[index], now)?;
         }
-        Ok(taken)
+        Ok(moved)
     }
 
     /// Moves up to [`FRAMES_PER_TURN`] frames of the stations without a kernel. Answers how many.
@@ -237,7 +237,7 @@ impl Driver {
         if let End::Wire(wire) = &mut self.ends[port.0 as usize] {
             wire.flush();
             wire.receive(|frame| frames.push(Arc::from(frame)));
-            self.counters.wire_full += wire.take_lost();
+            self.counters.wire_full += wire.lost_since();
             if wire.is_closed() {
                 // The machine is off; its port waits for the next one.
                 self.ends[port.0 as usize] = End::Nothing;
@@ -247,7 +247,7 @@ impl Driver {
         self.pass(port, &frames, now)
     }
 
-    /// Takes frames that are not in the ring through the switch. Answers how many.
+    /// Passes frames that are not in the ring through the switch. Answers how many.
     fn pass(&mut self, port: PortId, frames: &[Arc<[u8]>], now: Instant) -> io::Result<usize> {
         if frames.is_empty() {
             return Ok(0);
@@ -260,7 +260,7 @@ impl Driver {
                 capture.write(Record {
                     port,
                     unix_nanos: unix_nanos(),
-                    way: Way::Inbound,
+                    direction: Way::Inbound,
                     frame,
                     comment: remark(&passage),
                 });
@@ -279,8 +279,8 @@ impl Driver {
         Ok(frames.len())
     }
 
-    /// Sleeps until there is a frame, an order, or something is due.
-    fn wait(&self, bell: &OwnedFd) -> io::Result<()> {
+    /// Sleeps until there is a frame, a command, or something is due.
+    fn wait(&self, wakeup: &OwnedFd) -> io::Result<()> {
         let landing = self.switch.poll_timeout();
         let landing = landing.map(|deadline| deadline.at.since(self.now()));
         let due = self.guests.and_then(|port| match self.end(port) {
@@ -296,7 +296,7 @@ impl Driver {
         });
         let mut fds = vec![
             PollFd::from_borrowed_fd(self.ring.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(wakeup.as_fd(), PollFlags::IN),
         ];
         for port in &self.wired {
             if let End::Wire(wire) = self.end(*port) {
@@ -314,7 +314,7 @@ impl Driver {
         }
         if fds[1].revents().contains(PollFlags::IN) {
             let mut count = [0; 8];
-            rustix::io::read(bell, &mut count)?;
+            rustix::io::read(wakeup, &mut count)?;
         }
         Ok(())
     }
@@ -353,7 +353,7 @@ impl End {
     }
 }
 
-/// Takes what the switch has kept and is now to be sent. Only these are written down on their
+/// Sends what the switch has kept until now. Only these are written down on their
 /// way out: a frame that was captured on its way in, with nothing said about it, went through.
 fn send_ready(
     switch: &mut Switch,
@@ -366,7 +366,7 @@ fn send_ready(
             capture.write(Record {
                 port,
                 unix_nanos: unix_nanos(),
-                way: Way::Outbound,
+                direction: Way::Outbound,
                 frame: &frame,
                 comment: String::new(),
             });

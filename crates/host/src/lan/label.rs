@@ -13,21 +13,21 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// `n1, discover: DHCPDISCOVER` for a frame that went this way through `port`; empty for what
+    /// `n1, discover: DHCPDISCOVER` for a frame that passed in this direction through `port`; empty for what
     /// belongs to no link.
-    pub(super) fn of(&mut self, port: &str, way: Way, frame: &[u8]) -> String {
+    pub(super) fn of(&mut self, port: &str, direction: Way, frame: &[u8]) -> String {
         let (Some(to), Some(from)) = (mac(frame, 0), mac(frame, 6)) else {
             return String::new();
         };
         let is_server = port == SERVERS;
-        if way == Way::Inbound && !is_server && !self.machines.contains_key(&from) {
+        if direction == Way::Inbound && !is_server && !self.machines.contains_key(&from) {
             self.machines.insert(from, port.to_owned());
         }
         let Some((link, what)) = purpose(frame) else {
             return String::new();
         };
         // What servers send is for the machine that it is addressed to.
-        let machine = match (is_server, way) {
+        let machine = match (is_server, direction) {
             (false, _) => Some(port),
             (true, Way::Inbound) => self.machines.get(&to).map(String::as_str),
             (true, Way::Outbound) => self.machines.get(&from).map(String::as_str),

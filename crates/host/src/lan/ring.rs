@@ -145,7 +145,7 @@ impl Ring {
         })
     }
 
-    /// The word in which the kernel and we tell each other whose the slot is.
+    /// The word that says whether the slot is the kernel's or ours.
     #[expect(unsafe_code, reason = "reads the memory shared with the kernel")]
     fn status(&self, slot: usize) -> &AtomicU32 {
         assert!(slot < SLOTS);

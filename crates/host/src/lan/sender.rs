@@ -52,13 +52,13 @@ impl Sender {
         Ok(Self { socket, failed: 0 })
     }
 
-    /// Frames that the kernel did not take so far.
+    /// Frames that the kernel has refused so far.
     pub(super) fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// Sends all frames in order. One that the kernel does not take (its link is down, say) is
-    /// counted and left out: waiting for it would hold up everybody else.
+    /// Sends all frames in order. One that the kernel refuses (its link is down, say) is
+    /// counted and left out: waiting for it would hold up all others.
     #[expect(unsafe_code, reason = "sendmmsg has no safe wrapper")]
     pub(super) fn send(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         let mut addresses: Vec<_> = batch.frames.iter().map(|(to, _)| address(*to)).collect();

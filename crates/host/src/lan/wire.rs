@@ -49,13 +49,13 @@ impl Wire {
     }
 
     /// Frames lost since the last call.
-    pub(super) fn take_lost(&mut self) -> u64 {
+    pub(super) fn lost_since(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
     }
 
-    /// Reads what is there, and gives each whole frame to `take`. Answers how many, at most some
-    /// hundred a call, so that nobody keeps everybody else waiting.
-    pub(super) fn receive(&mut self, mut take: impl FnMut(&[u8])) -> usize {
+    /// Reads what is there, and gives each whole frame to `each`. Answers how many, at most some
+    /// hundred a call, so that no peer keeps the others waiting.
+    pub(super) fn receive(&mut self, mut each: impl FnMut(&[u8])) -> usize {
         if self.is_closed {
             return 0;
         }
@@ -72,21 +72,21 @@ impl Wire {
             }
         };
         self.incoming.extend_from_slice(&self.page[..read]);
-        let (mut start, mut taken) = (0, 0);
+        let (mut start, mut count) = (0, 0);
         while let Some((head, rest)) = self.incoming[start..].split_first_chunk::<LENGTH_OCTETS>() {
             let len = u32::from_be_bytes(*head) as usize;
             if len > FRAME_OCTETS_MAX {
-                // Where the next frame begins, nobody knows any more.
+                // Where the next frame begins is unknown from here on.
                 self.is_closed = true;
                 break;
             }
             let Some(frame) = rest.get(..len) else { break };
-            take(frame);
-            taken += 1;
+            each(frame);
+            count += 1;
             start += LENGTH_OCTETS + len;
         }
         self.incoming.drain(..start);
-        taken
+        count
     }
 
     /// Sends a frame, now or when the peer takes it.
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_nothing_loses_whole_frames_and_no_others() {
+    fn a_peer_that_reads_nothing_loses_whole_frames_and_no_others() {
         let (mut wire, mut peer) = pair();
         let frame = |n: u32| {
             let mut frame = vec![0xab; 1_000];
@@ -208,7 +208,7 @@ mod tests {
         for n in 0..count {
             wire.send(&frame(n));
         }
-        let lost = wire.take_lost();
+        let lost = wire.lost_since();
         assert!(lost > 0 && wire.is_behind() && !wire.is_closed());
         peer.set_nonblocking(true).unwrap();
         let mut bytes = Vec::new();

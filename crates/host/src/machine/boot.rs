@@ -1,4 +1,4 @@
-//! From the hidden verb to a machine's init: the keeper and PID 1.
+//! From the hidden verb to a machine's init: the namespace holder and PID 1.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -10,54 +10,54 @@ use quorate_netlink::Netlink;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::UnshareFlags;
 
-use super::{Init, Order, Report, StaticAddress, rootfs};
+use super::{BootRequest, Init, Report, StaticAddress, rootfs};
 use crate::lan::MACHINE_INTERFACE;
 use crate::netns;
 use crate::process::{Fork, HeldSignals, die_with_parent_outside, fork, stand_by};
 
 /// What this program does under [`HIDDEN_VERB`](super::HIDDEN_VERB): becomes the machine that
-/// its standard input orders. `agent` runs in the machine's PID 1, with the configuration of
+/// its standard input describes. `agent` runs in the machine's PID 1, with the configuration of
 /// [`Init::Agent`], and ends the machine with its exit code.
 ///
 /// Call it first thing in `main`: the process must have one thread. `T` is
 /// [`ExitCode`](std::process::ExitCode), or the code as a number.
 pub fn main<T: From<u8>>(agent: impl FnOnce(serde_json::Value) -> T) -> T {
-    let started = stdin_line().and_then(|line| {
-        let mut order = String::new();
-        BufReader::new(&line).read_line(&mut order)?;
-        Ok((line, serde_json::from_str::<Order>(&order)?))
+    let started = stdin_stream().and_then(|control| {
+        let mut request = String::new();
+        BufReader::new(&control).read_line(&mut request)?;
+        Ok((control, serde_json::from_str::<BootRequest>(&request)?))
     });
-    // Without the line there is nobody to report to; this one lands in the console's log.
-    let Ok((line, order)) = started else {
+    // Without the control socket the error can only go to the console's log.
+    let Ok((control, request)) = started else {
         return T::from(FAILURE);
     };
-    match become_pid_1(&order, &line) {
-        Ok(()) => run(order.init, &line, agent),
-        Err(error) => fail(&line, &error),
+    match become_pid_1(&request, &control) {
+        Ok(()) => run(request.init, &control, agent),
+        Err(error) => fail(&control, &error),
     }
 }
 
-/// Makes the namespaces and goes on in their PID 1. The keeper stays in here.
-fn become_pid_1(order: &Order, line: &UnixStream) -> io::Result<()> {
+/// Makes the namespaces and goes on in their PID 1. The namespace holder stays in here.
+fn become_pid_1(request: &BootRequest, control: &UnixStream) -> io::Result<()> {
     netns::unshare(
         UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC,
     )?;
     let signals = HeldSignals::hold()?;
-    let (lifeline, keeper_end) = UnixStream::pair()?;
+    let (lifeline, holder_end) = UnixStream::pair()?;
     if let Fork::Parent { child } = fork()? {
-        keep(child, &signals, line, &keeper_end);
+        hold(child, &signals, control, &holder_end);
     }
-    drop(keeper_end);
+    drop(holder_end);
     drop(signals);
     die_with_parent_outside(&lifeline)?;
-    rustix::system::sethostname(order.hostname.as_bytes())?;
-    rootfs::enter(order)
+    rustix::system::sethostname(request.hostname.as_bytes())?;
+    rootfs::enter(request)
 }
 
 /// Stands by for PID 1, and exits with its status. `_lifeline` closes with this process.
-fn keep(pid_1: Pid, signals: &HeldSignals, line: &UnixStream, _lifeline: &UnixStream) -> ! {
+fn hold(pid_1: Pid, signals: &HeldSignals, control: &UnixStream, _lifeline: &UnixStream) -> ! {
     let pid = pid_1.as_raw_nonzero().get();
-    let noted = say(line, &Report::Started { pid }).and_then(|()| (&*line).read(&mut [0]));
+    let noted = report(control, &Report::Started { pid }).and_then(|()| (&*control).read(&mut [0]));
     // PID 1 is not reaped, and its number not used again, before the other side has a
     // descriptor of it. When there is no other side any more, there is no machine.
     if !matches!(noted, Ok(1)) {
@@ -68,29 +68,29 @@ fn keep(pid_1: Pid, signals: &HeldSignals, line: &UnixStream, _lifeline: &UnixSt
 
 fn run<T: From<u8>>(
     init: Init,
-    line: &UnixStream,
+    control: &UnixStream,
     agent: impl FnOnce(serde_json::Value) -> T,
 ) -> T {
     let ready = || {
-        say(line, &Report::Booted)?;
+        report(control, &Report::Booted)?;
         detach_stdin()
     };
     match init {
         Init::Agent { config } => match ready() {
             Ok(()) => agent(config),
-            Err(error) => fail(line, &error),
+            Err(error) => fail(control, &error),
         },
         Init::Exec { argv, address } => {
             let configured = address.map_or(Ok(()), configure);
             match configured.and_then(|()| ready()).and_then(|()| exec(&argv)) {
                 Ok(status) => T::from(status),
-                Err(error) => fail(line, &error),
+                Err(error) => fail(control, &error),
             }
         }
     }
 }
 
-/// Runs a program as a child until it ends, as the init that reaps everybody.
+/// Runs a program as a child until it ends, as the init that reaps every orphan.
 fn exec(argv: &[String]) -> io::Result<u8> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let signals = HeldSignals::hold()?;
@@ -118,23 +118,23 @@ fn configure(address: StaticAddress) -> io::Result<()> {
     }
 }
 
-/// Tells whoever powered the machine on, and the console.
-fn fail<T: From<u8>>(line: &UnixStream, error: &io::Error) -> T {
+/// Reports the error on the control socket and on the console.
+fn fail<T: From<u8>>(control: &UnixStream, error: &io::Error) -> T {
     let reason = error.to_string();
     let _ = writeln!(io::stderr(), "the machine does not boot: {reason}");
-    // After the boot nobody listens any more.
-    let _ = say(line, &Report::Failed { reason });
+    // After the boot the other end is closed.
+    let _ = report(control, &Report::Failed { reason });
     T::from(FAILURE)
 }
 
-fn say(mut line: &UnixStream, report: &Report) -> io::Result<()> {
+fn report(mut control: &UnixStream, report: &Report) -> io::Result<()> {
     let mut text = serde_json::to_vec(report)?;
     text.push(b'\n');
-    line.write_all(&text)
+    control.write_all(&text)
 }
 
 /// Standard input as the stream that it is.
-fn stdin_line() -> io::Result<UnixStream> {
+fn stdin_stream() -> io::Result<UnixStream> {
     let stream = io::stdin().as_fd().try_clone_to_owned()?;
     Ok(UnixStream::from(stream))
 }

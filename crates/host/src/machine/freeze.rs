@@ -1,7 +1,7 @@
 //! A machine that hangs: each of its processes is stopped.
 //!
 //! Those of a machine are those of its PID namespace. PID 1 takes SIGSTOP from out here, as it
-//! takes SIGKILL (pid_namespaces(7)); SIGCONT wakes whoever is stopped, whatever they do with
+//! takes SIGKILL (pid_namespaces(7)); SIGCONT wakes every stopped process, whatever it does with
 //! the signal (signal(7)).
 
 use std::fs;
@@ -12,20 +12,23 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-/// Stops the machine with this PID 1, and returns when all of its processes were told.
+/// Stops the machine with this PID 1, and returns when all of its processes were signalled.
 pub(super) fn stop_all(pid_1: Pid, pidfd: &OwnedFd) -> io::Result<()> {
     send(pidfd, Signal::STOP)?;
-    // One that runs may start another while the list is read. Nobody who has been told does.
-    let mut told = Vec::new();
+    // One that runs may start another while the list is read. A stopped process does not.
+    let mut signalled = Vec::new();
     loop {
         let found = others(pid_1)?;
-        let new: Vec<Pid> = found.into_iter().filter(|p| !told.contains(p)).collect();
+        let new: Vec<Pid> = found
+            .into_iter()
+            .filter(|p| !signalled.contains(p))
+            .collect();
         if new.is_empty() {
             return Ok(());
         }
         for pid in new {
             signal(pid_1, pid, Signal::STOP)?;
-            told.push(pid);
+            signalled.push(pid);
         }
     }
 }
@@ -68,7 +71,7 @@ fn namespace(pid: Pid) -> io::Result<Option<PathBuf>> {
     }
 }
 
-/// Sends a signal to a process of the machine, unless its number is somebody else's by now.
+/// Sends a signal to a process of the machine, unless another process has its number by now.
 fn signal(pid_1: Pid, pid: Pid, signal: Signal) -> io::Result<()> {
     let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => pidfd,

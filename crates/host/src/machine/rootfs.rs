@@ -14,31 +14,35 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, pivot_root};
 
-use super::{Order, PROGRAM};
+use super::{BootRequest, PROGRAM};
 
-/// Builds the root file system that `order` describes, and moves the calling process into it.
+/// Builds the root file system that `request` describes, and moves the calling process into it.
 /// It must be in a mount namespace of its own, and in the PID namespace that /proc is to show.
-pub(super) fn enter(order: &Order) -> io::Result<()> {
+pub(super) fn enter(request: &BootRequest) -> io::Result<()> {
     // Nothing of this may reach the sandbox's mounts.
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private)?;
-    let root = Root::create(&order.dir.join("root"))?;
+    let root = Root::create(&request.dir.join("root"))?;
     root.show_programs()?;
     root.mount_kernel()?;
     root.make_devices()?;
-    root.write_etc(&order.hostname)?;
+    root.write_etc(&request.hostname)?;
     root.bind(
-        &order.dir.join("disk"),
+        &request.dir.join("disk"),
         Path::new("/var/lib"),
         Access::Write,
     )?;
-    root.bind(&order.dir.join("log"), Path::new("/var/log"), Access::Write)?;
+    root.bind(
+        &request.dir.join("log"),
+        Path::new("/var/log"),
+        Access::Write,
+    )?;
     root.bind(
         &fs::read_link("/proc/self/exe")?,
         Path::new(PROGRAM),
         Access::Read,
     )?;
-    for bind in &order.binds {
+    for bind in &request.binds {
         let access = match bind.read_only {
             true => Access::Read,
             false => Access::Write,
@@ -126,7 +130,7 @@ impl Root {
         Ok(())
     }
 
-    /// A fresh installation: nobody has told it about a network yet. What a program needs of
+    /// A fresh installation, which knows nothing of a network. What a program needs of
     /// the host's installation (the linker's cache, certificates) shows through.
     fn write_etc(&self, hostname: &str) -> io::Result<()> {
         let etc = self.path.join("etc");

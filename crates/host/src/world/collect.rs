@@ -95,18 +95,19 @@ fn srv(stub: &mut Stub, expected: &Expected) -> io::Result<Vec<Srv>> {
 fn asked(clusters: &[Vec<Reached>], patience: Duration) -> (Vec<Member>, Vec<Write>) {
     let (mut members, mut written) = (Vec::new(), Vec::new());
     for some in clusters.chunks(CLUSTERS_AT_ONCE) {
-        let told: Vec<_> = std::thread::scope(|scope| {
+        let answers: Vec<_> = std::thread::scope(|scope| {
             let ask =
                 |reached: &'_ Vec<Reached>| (views(reached, patience), writes(reached, patience));
             let asking: Vec<_> = some
                 .iter()
                 .map(|reached| scope.spawn(move || ask(reached)))
                 .collect();
-            let told = asking.into_iter().map(|thread| thread.join());
-            told.map(|told| told.expect("asking does not panic"))
+            let joined = asking.into_iter().map(|thread| thread.join());
+            joined
+                .map(|answer| answer.expect("asking does not panic"))
                 .collect()
         });
-        for (views, writes) in told {
+        for (views, writes) in answers {
             members.extend(views);
             written.extend(writes);
         }
@@ -158,8 +159,8 @@ fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
     writes
 }
 
-/// Asks again as long as a member may take to answer, as clients do: it says 503 while nobody
-/// leads, and a leader with a slow disk is voted out now and then.
+/// Asks again as long as a member may take to answer, as clients do: it says 503 while there is no
+/// leader, and a leader with a slow disk is voted out now and then.
 fn persist<T>(patience: Duration, ask: impl Fn() -> Result<T, String>) -> Result<T, String> {
     let since = Instant::now();
     loop {
@@ -175,7 +176,7 @@ fn persist<T>(patience: Duration, ask: impl Fn() -> Result<T, String>) -> Result
 #[derive(Clone, Debug)]
 pub(super) struct Written {
     through: String,
-    taken: Result<(), String>,
+    accepted: Result<(), String>,
 }
 
 impl Written {
@@ -193,11 +194,11 @@ pub(super) fn write(story: &Story, members: &[Reached]) -> Vec<Written> {
     let put = |(name, address): &Reached| {
         let mut written = Written {
             through: name.clone(),
-            taken: Ok(()),
+            accepted: Ok(()),
         };
         let patience = patience(story);
         let client = Client::new(*address, patience);
-        written.taken = persist(patience, || client.put(&written.key(), &written.value()));
+        written.accepted = persist(patience, || client.put(&written.key(), &written.value()));
         written
     };
     members.iter().map(put).collect()
@@ -211,7 +212,7 @@ fn kept(story: &Story, clusters: &[Vec<Reached>], written: &[Written]) -> Vec<Wr
         Write::looked_for(
             (&written.through, read),
             (&written.key(), &written.value()),
-            written.taken.clone(),
+            written.accepted.clone(),
             || persist(patience, || client.get(&written.key())),
         )
     };

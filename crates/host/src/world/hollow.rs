@@ -1,7 +1,7 @@
 //! The hollow machines of a story: a [`Row`] behind one port of the switch, in its thread.
 //!
-//! The servers' kernel is told where each of them is as soon as it has an address, by an entry
-//! for good: the neighbour table holds 1,024 others, counted over all namespaces of the host.
+//! As soon as one of them has an address, the servers' kernel gets a permanent neighbour entry for
+//! it: the neighbour table holds 1,024 others, counted over all namespaces of the host.
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -15,11 +15,11 @@ use quorate_scenario::What;
 use quorate_scenario::story::Story;
 use quorate_world::tell::MachineTeller;
 
-use super::{FIRST_RETRY_MS, Told, monotonic_ns};
+use super::{FIRST_RETRY_MS, RawObservation, monotonic_ns};
 use crate::lan::{Guests, Lan, MACHINE_INTERFACE};
 use crate::netns::NetNs;
 
-/// A hand on the row; the other one is the switch's.
+/// A handle on the row, which the switch thread shares.
 #[derive(Debug)]
 pub(super) struct Hollow {
     row: Arc<Mutex<Row>>,
@@ -32,7 +32,7 @@ impl Hollow {
         seed: Seed,
         servers: &NetNs,
         lan: &Lan,
-        tell: Sender<Told>,
+        observations: Sender<RawObservation>,
     ) -> io::Result<Self> {
         let mut row = Row::new(seed, Duration::from_millis(FIRST_RETRY_MS));
         let mut names = Vec::new();
@@ -53,7 +53,7 @@ impl Hollow {
             netlink,
             interface,
             names,
-            tell,
+            observations,
         };
         lan.invite("hollow", Box::new(guests))?;
         Ok(Self { row })
@@ -92,13 +92,13 @@ struct Behind {
     /// Speaks to the kernel of the servers.
     netlink: Netlink,
     interface: u32,
-    /// What each machine is called, and what it has told.
+    /// The name of each machine, and what it has reported.
     names: Vec<(String, MachineTeller)>,
-    tell: Sender<Told>,
+    observations: Sender<RawObservation>,
 }
 
 impl Behind {
-    fn take(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         let (machine, what) = match event {
             Event::Addressed { addr, mac } => {
                 let entered = self
@@ -107,10 +107,12 @@ impl Behind {
                 let text = match entered {
                     Ok(()) => return,
                     Err(error) => {
-                        format!("the servers' kernel was not told where {addr} is: {error}")
+                        format!("the servers' kernel has no neighbour entry for {addr}: {error}")
                     }
                 };
-                let _ = self.tell.send((monotonic_ns(), None, What::Note { text }));
+                let _ = self
+                    .observations
+                    .send((monotonic_ns(), None, What::Note { text }));
                 return;
             }
             Event::Node { machine, event } => {
@@ -129,7 +131,7 @@ impl Behind {
         if let Some(what) = what {
             let name = self.names[machine].0.clone();
             // The receiver is gone only when the world is.
-            let _ = self.tell.send((monotonic_ns(), Some(name), what));
+            let _ = self.observations.send((monotonic_ns(), Some(name), what));
         }
     }
 }
@@ -146,7 +148,7 @@ impl Guests for Behind {
         let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
         row.handle_timeout(now());
         while let Some(event) = row.poll_event() {
-            self.take(event);
+            self.handle_event(event);
         }
         row.poll_frame()
     }
@@ -168,7 +170,7 @@ fn services(story: &Story, cluster: usize) -> Services {
     }
 }
 
-/// The kernel's own instants, on which all observations are told.
+/// The kernel's own clock, on which all observations are.
 fn now() -> Now {
     let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     let secs = u64::try_from(wall.tv_sec).unwrap_or(0);

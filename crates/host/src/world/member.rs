@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,11 @@ use quorate_scenario::What;
 use quorate_scenario::story::{CLIENT_PORT, Machine as Role, VM_PATIENCE};
 use serde_json::{Value, json};
 
-use super::tell::Address;
-use super::{Told, monotonic_ns};
+use super::{RawObservation, monotonic_ns};
 use crate::netns::NetNs;
+
+/// A member's address, once its agent has a lease.
+pub(super) type Address = Arc<Mutex<Option<Ipv4Addr>>>;
 
 /// etcd's log within a machine's run directory.
 pub(super) const LOG_FILE: &str = "log/etcd.service.log";
@@ -67,7 +69,7 @@ impl Watch {
         ns: &Arc<NetNs>,
         pace: Pace,
         address: Address,
-        tell: Sender<Told>,
+        observations: Sender<RawObservation>,
     ) -> io::Result<Self> {
         let log = dir.join(LOG_FILE);
         let offset = log.metadata().map_or(0, |metadata| metadata.len());
@@ -86,18 +88,18 @@ impl Watch {
             log,
             partial: String::new(),
             ready: false,
-            told: None,
+            reported: None,
             pace,
             asked: None,
             address: Arc::clone(&watch.address),
             healthy: Arc::clone(&watch.healthy),
-            tell,
+            observations,
         };
         let (stop, forget) = (Arc::clone(&watch.stop), Arc::clone(&watch.forget));
         let run = move || {
             while !stop.load(Ordering::Relaxed) {
                 if forget.swap(false, Ordering::Relaxed) {
-                    watcher.told = None;
+                    watcher.reported = None;
                 }
                 watcher.read_log();
                 watcher.ask();
@@ -122,7 +124,7 @@ impl Watch {
         self.healthy.load(Ordering::Relaxed)
     }
 
-    /// Waits until all that the log has now was read and told. The thread that reads it may be
+    /// Waits until all that the log has now was read and reported. The thread that reads it may be
     /// waiting for an answer; after `patience` it has had its time.
     pub(super) fn catch_up(&self, patience: Duration) {
         let length = self.log.metadata().map_or(0, |metadata| metadata.len());
@@ -132,7 +134,7 @@ impl Watch {
         }
     }
 
-    /// Tells again how the member is, although nothing has changed.
+    /// Reports its health again, even if that has not changed.
     pub(super) fn forget(&self) {
         self.forget.store(true, Ordering::Relaxed);
     }
@@ -155,14 +157,14 @@ struct Watcher {
     partial: String,
     /// etcd has said that it serves clients.
     ready: bool,
-    /// What was told last of its health.
-    told: Option<What>,
+    /// What was reported last of its health.
+    reported: Option<What>,
     pace: Pace,
     /// When it was asked last.
     asked: Option<Instant>,
     address: Address,
     healthy: Arc<AtomicBool>,
-    tell: Sender<Told>,
+    observations: Sender<RawObservation>,
 }
 
 impl Watcher {
@@ -184,27 +186,27 @@ impl Watcher {
         while let Some(end) = self.partial.find('\n') {
             let line: String = self.partial.drain(..=end).collect();
             if let Some(event) = quorate_etcd::log::parse_line(&line) {
-                self.take(&event);
+                self.handle_log_event(&event);
             }
         }
         self.read.store(self.offset, Ordering::Release);
     }
 
-    fn take(&mut self, event: &LogEvent) {
+    fn handle_log_event(&mut self, event: &LogEvent) {
         if let LogEvent::Started {
             member, cluster, ..
         } = event
         {
-            self.say(What::Identified {
+            self.report(What::Identified {
                 cluster_id: *cluster,
                 member_id: *member,
             });
         } else if let LogEvent::Ready = event {
             self.ready = true;
         } else if let LogEvent::SlowSync { took } = event {
-            self.say(What::SlowWrite { took: took.clone() });
+            self.report(What::SlowWrite { took: took.clone() });
         } else if let LogEvent::ClockDrift { drift } = event {
-            self.say(What::ClockDrift {
+            self.report(What::ClockDrift {
                 drift: drift.clone(),
             });
         } else if let LogEvent::Fatal { .. } = event {
@@ -212,7 +214,7 @@ impl Watcher {
         }
     }
 
-    /// Asks the member how it is, and tells what is new.
+    /// Polls the member's status, and reports what has changed.
     fn ask(&mut self) {
         let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(address) = address.filter(|_| self.ready) else {
@@ -231,7 +233,7 @@ impl Watcher {
                 member_id: view.member_id,
                 voters: view.voters.len(),
             },
-            Err(why) => match &self.told {
+            Err(why) => match &self.reported {
                 // One that never was healthy is still starting, which is no news.
                 Some(What::Healthy { .. }) => What::Unhealthy { why },
                 Some(_) | None => return,
@@ -239,16 +241,16 @@ impl Watcher {
         };
         self.healthy
             .store(matches!(what, What::Healthy { .. }), Ordering::Relaxed);
-        if self.told.as_ref() != Some(&what) {
-            self.told = Some(what.clone());
-            self.say(what);
+        if self.reported.as_ref() != Some(&what) {
+            self.reported = Some(what.clone());
+            self.report(what);
         }
     }
 
-    fn say(&self, what: What) {
+    fn report(&self, what: What) {
         // The receiver is gone only when the world is.
         let _ = self
-            .tell
+            .observations
             .send((monotonic_ns(), Some(self.name.clone()), what));
     }
 }

@@ -14,8 +14,8 @@ use quorate_world::servers::{Boot, config, with_boot};
 use quorate_world::tell::BootTeller;
 use serde::de::DeserializeOwned;
 
-use super::rack::NetBoot;
-use super::{Options, Told, tell};
+use super::backend::NetBoot;
+use super::{Options, RawObservation, follow};
 use crate::machine::{Bind, Init, Machine, MachineSpec, PROGRAM, StaticAddress};
 use crate::netns::NetNs;
 
@@ -46,7 +46,7 @@ impl Servers {
         story: &Story,
         (options, netboot): (&Options, Option<NetBoot>),
         ns: Arc<NetNs>,
-        tell: Sender<Told>,
+        observations: Sender<RawObservation>,
     ) -> io::Result<Self> {
         let dir = options.run_dir.join("servers");
         fs::create_dir_all(&dir)?;
@@ -67,7 +67,7 @@ impl Servers {
             prefix: network.prefix_len,
             gateway: None,
         };
-        let (machine, ready) = power_on(&dir, &ns, Some(address), boot.as_ref(), tell)?;
+        let (machine, ready) = power_on(&dir, &ns, Some(address), boot.as_ref(), observations)?;
         let dns = SocketAddr::new(network.server().into(), 53);
         Ok(Self {
             machine,
@@ -87,11 +87,11 @@ impl Servers {
     }
 
     /// Starts them with the disk that they had.
-    pub(super) fn start_again(&mut self, tell: Sender<Told>) -> io::Result<()> {
+    pub(super) fn start_again(&mut self, observations: Sender<RawObservation>) -> io::Result<()> {
         if self.killed {
             // The network card has kept its address.
             (self.machine, self.ready) =
-                power_on(&self.dir, &self.ns, None, self.boot.as_ref(), tell)?;
+                power_on(&self.dir, &self.ns, None, self.boot.as_ref(), observations)?;
             self.killed = false;
         }
         Ok(())
@@ -161,7 +161,7 @@ fn power_on(
     ns: &NetNs,
     address: Option<StaticAddress>,
     boot: Option<&Booting>,
-    tell: Sender<Told>,
+    observations: Sender<RawObservation>,
 ) -> io::Result<(Machine, Receiver<()>)> {
     let argv = [
         PROGRAM,
@@ -189,9 +189,9 @@ fn power_on(
     };
     let mut machine = Machine::power_on(&spec)?;
     let (is_ready, ready) = channel();
-    if let Some(stdout) = machine.take_stdout() {
+    if let Some(stdout) = machine.stdout() {
         let boots = boot.map(|boot| boot.teller.clone());
-        tell::follow_servers(stdout, boots, tell, is_ready)?;
+        follow::follow_servers(stdout, boots, observations, is_ready)?;
     }
     Ok((machine, ready))
 }

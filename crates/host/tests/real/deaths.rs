@@ -54,7 +54,7 @@ fn linger(dir: &Path) -> ExitCode {
     };
     let mut machines = [0, 1].map(|n| power_on(n).unwrap());
     for machine in &mut machines {
-        let mut stdout = BufReader::new(machine.take_stdout().unwrap());
+        let mut stdout = BufReader::new(machine.stdout().unwrap());
         stdout.read_line(&mut String::new()).unwrap();
     }
     println!("up");
@@ -95,7 +95,7 @@ fn alive(bench: &Bench) -> Result<(Child, Vec<Pid>, Vec<OwnedFd>), Trouble> {
         family.extend(grown);
         next += 1;
     }
-    // Four in a chain, and for each machine a keeper, PID 1, the shell and a sleeper.
+    // Four in a chain, and for each machine a namespace holder, PID 1, the shell and a sleeper.
     if family.len() != 12 {
         return Err(Trouble::Failed(format!(
             "12 processes were expected: {family:?}"

@@ -67,7 +67,7 @@ pub(crate) fn agent_and_disk(dir: &Path) -> ExitCode {
     let boot = || -> Value {
         let mut machine = Machine::power_on(&spec).unwrap();
         let mut line = String::new();
-        BufReader::new(machine.take_stdout().unwrap())
+        BufReader::new(machine.stdout().unwrap())
             .read_line(&mut line)
             .unwrap();
         assert_eq!(machine.wait().unwrap().code(), Some(42));
@@ -136,7 +136,7 @@ pub(crate) fn power_off(dir: &Path) -> ExitCode {
     let script = "sleep 1000 & setsid sleep 1000 & echo up; wait";
     let mut machine = exec(&bench, dir, 0, &["sh", "-c", script]).unwrap();
     let mut line = String::new();
-    let mut stdout = BufReader::new(machine.take_stdout().unwrap());
+    let mut stdout = BufReader::new(machine.stdout().unwrap());
     stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "up\n");
     assert!(processes().len() >= 7, "{:?}", processes());
@@ -154,7 +154,7 @@ pub(crate) fn power_off(dir: &Path) -> ExitCode {
 
     let script = "trap 'exit 5' TERM; echo up; while :; do sleep 1000 & wait; done";
     let mut polite = exec(&bench, dir, 1, &["sh", "-c", script]).unwrap();
-    BufReader::new(polite.take_stdout().unwrap())
+    BufReader::new(polite.stdout().unwrap())
         .read_line(&mut line)
         .unwrap();
     polite.press_power_button().unwrap();
@@ -195,7 +195,7 @@ pub(crate) fn hang(dir: &Path) -> ExitCode {
         thread::sleep(Duration::from_millis(10));
         a.recv(&mut buffer).is_ok()
     });
-    // The keeper, who is no part of the machine, PID 1, the echo and a sleeper.
+    // The namespace holder, which is no part of the machine, PID 1, the echo and a sleeper.
     let all: Vec<u32> = processes()
         .into_iter()
         .filter(|pid| !before.contains(pid))
@@ -207,7 +207,7 @@ pub(crate) fn hang(dir: &Path) -> ExitCode {
         wait_until(|| stopped() == 3);
         while a.recv(&mut buffer).is_ok() {}
         ask();
-        // Its kernel keeps the question; nobody is there who could answer it.
+        // Its kernel keeps the question; no process runs that could answer it.
         assert!(a.recv(&mut buffer).is_err());
         machine.thaw().unwrap();
         wait_until(|| stopped() == 0);
@@ -216,8 +216,8 @@ pub(crate) fn hang(dir: &Path) -> ExitCode {
     machine.freeze().unwrap();
     machine.power_off().unwrap();
     assert_eq!(processes(), before);
-    machine.freeze().expect("there is nobody to stop");
-    machine.thaw().expect("there is nobody to go on");
+    machine.freeze().expect("there is nothing to stop");
+    machine.thaw().expect("there is nothing to go on");
     ExitCode::SUCCESS
 }
 

@@ -58,7 +58,7 @@ fn at_a_wire(dir: &Path) -> ExitCode {
     a.send_to(b"all", ("255.255.255.255", 5000)).unwrap();
     let (frame, payload) = peer.datagram();
     assert_eq!(payload, b"all");
-    // Its own words come back to it, from somebody else's card.
+    // Its own words come back to it, from another card.
     let mut answer = frame;
     answer[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
     peer.send(&answer);

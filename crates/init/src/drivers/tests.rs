@@ -27,10 +27,10 @@ fn drivers(waiting: Vec<Module>, buses: &Path) -> Drivers {
 }
 
 /// What is loaded, in order; loading `virtio_pci` makes a network card appear.
-fn settled(drivers: &mut Drivers) -> Vec<String> {
+fn loaded(drivers: &mut Drivers) -> Vec<String> {
     let mut loaded = Vec::new();
     let buses = drivers.buses.clone();
-    drivers.settle_with(|path| {
+    drivers.load_with(|path| {
         let name = name_of(Path::new(path));
         if name == "virtio_pci" {
             let device = buses.join("virtio/devices/virtio0");
@@ -76,13 +76,13 @@ fn what_there_is_a_device_for_is_loaded_after_what_it_needs() {
         "net_failover",
         "virtio_net",
     ];
-    assert_eq!(settled(&mut drivers), order);
-    assert_eq!(settled(&mut drivers), [""; 0], "nothing is loaded twice");
+    assert_eq!(loaded(&mut drivers), order);
+    assert_eq!(loaded(&mut drivers), [""; 0], "nothing is loaded twice");
     // A disk that was found meanwhile.
     let disk = buses.path().join("scsi/devices/0:0:0:0");
     fs::create_dir_all(&disk).unwrap();
     fs::write(disk.join("modalias"), "scsi:t-0x00\n").unwrap();
-    assert_eq!(settled(&mut drivers), ["sd_mod"]);
+    assert_eq!(loaded(&mut drivers), ["sd_mod"]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_is_always_wanted_needs_no_device() {
         ..module("ext4", &["jbd2"], &[])
     };
     let mut drivers = drivers(vec![ext4, module("jbd2", &[], &[])], Path::new("/nowhere"));
-    assert_eq!(settled(&mut drivers), ["jbd2", "ext4"]);
+    assert_eq!(loaded(&mut drivers), ["jbd2", "ext4"]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn modules_that_need_each_other_do_not_hang() {
         ..module("a", &["b"], &[])
     };
     let mut drivers = drivers(vec![a, module("b", &["a"], &[])], Path::new("/nowhere"));
-    assert_eq!(settled(&mut drivers), ["b", "a"]);
+    assert_eq!(loaded(&mut drivers), ["b", "a"]);
 }
 
 #[test]

@@ -88,11 +88,11 @@ fn an_image_comes_over_http() {
         stream.write_all(&body).unwrap();
     });
     let disk = disk(image().len());
-    let mut told = Vec::new();
-    install(&url, disk.path(), |percent| told.push(percent)).unwrap();
+    let mut reported = Vec::new();
+    install(&url, disk.path(), |percent| reported.push(percent)).unwrap();
     server.join().unwrap();
     assert!(fs::read(disk.path()).unwrap() == image());
-    assert_eq!(told.last(), Some(&100));
+    assert_eq!(reported.last(), Some(&100));
 }
 
 #[test]

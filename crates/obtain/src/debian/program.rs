@@ -13,7 +13,7 @@ use super::Apt;
 use crate::provider::{Progress, Silent};
 use crate::tool::run;
 
-/// Unpacks the program `name` of `package` into `root`, with a way to start it below [`STARTS`].
+/// Unpacks the program `name` of `package` into `root`, with a starter below [`STARTS`].
 /// The answer are the file names of the packages.
 pub(super) fn fetch(
     apt: &Apt,
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(sum(&said.map(str::to_owned)), (2, 2_100_000));
     }
 
-    /// The loader and the program are scripts here, that tell how they were called.
+    /// The loader and the program are scripts here that print how they were called.
     #[test]
     fn the_script_has_the_own_loader_run_the_program_with_the_own_libraries() {
         let dir = tempfile::tempdir().unwrap();
@@ -120,7 +120,7 @@ mod tests {
         write(&loader, "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\"\n");
         start(&root, "tool").unwrap();
         let mut tool = Command::new(root.join(STARTS).join("tool"));
-        let told = run(tool.arg("an argument"), &Silent).unwrap();
+        let printed = run(tool.arg("an argument"), &Silent).unwrap();
         let at = |path: &str| root.join(path).display().to_string();
         let libraries = LIBRARIES.map(at).join(":");
         let expected = [
@@ -130,6 +130,6 @@ mod tests {
             at("usr/sbin/tool"),
             "an argument".to_owned(),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(printed, expected);
     }
 }

@@ -112,7 +112,7 @@ fn boot_script(script: &str) -> (Answer, Vec<String>) {
     let (written, qemu) = (dir.path().join("script"), dir.path().join("qemu"));
     fs::write(&written, format!("#!/bin/sh\n{script}\n")).unwrap();
     // By another process: what this one has open, a child of another test has open too for a
-    // moment, and nobody runs a program that is open for writing.
+    // moment, and the kernel runs no program that is open for writing.
     let mut install = Command::new("install");
     let installed = install.args(["-m", "755"]).arg(written).arg(&qemu).status();
     assert!(installed.unwrap().success());

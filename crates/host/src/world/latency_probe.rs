@@ -1,4 +1,4 @@
-//! Notices when this host does not give its threads the time they need.
+//! Measures scheduling latency: how late a thread wakes up that sleeps for a short time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 
 /// A thread that sleeps and measures how late it wakes. Stops when dropped.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct LatencyProbe {
     latest_ms: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
 }
 
-impl Pulse {
+impl LatencyProbe {
     pub(super) fn start() -> Self {
         let (latest_ms, stop) = (
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
-        let pulse = Self {
+        let probe = Self {
             latest_ms: Arc::clone(&latest_ms),
             stop: Arc::clone(&stop),
         };
-        let beat = move || {
+        let measure = move || {
             while !stop.load(Ordering::Relaxed) {
                 let before = Instant::now();
                 thread::sleep(PERIOD);
@@ -30,9 +30,11 @@ impl Pulse {
                 latest_ms.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
         };
-        // Without the thread no run is ever called starved, which errs on the strict side.
-        let _ = thread::Builder::new().name("pulse".to_owned()).spawn(beat);
-        pulse
+        // Without the thread no run counts as starved: it fails instead of being inconclusive.
+        let _ = thread::Builder::new()
+            .name("latency probe".to_owned())
+            .spawn(measure);
+        probe
     }
 
     /// How late the latest wake-up was.
@@ -41,7 +43,7 @@ impl Pulse {
     }
 }
 
-impl Drop for Pulse {
+impl Drop for LatencyProbe {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! One machine of the rack.
+//! One machine's slot.
 
 use std::io::{self, BufReader};
 use std::os::fd::AsFd as _;
@@ -11,11 +11,11 @@ use quorate_host::netns::NetNs;
 use serde_json::Value;
 
 use crate::container::Container;
-use crate::line::{self, Order};
+use crate::control::{self, PowerOn};
 
-/// A machine's place: its cable, its directory, and the container while there is one.
+/// What belongs to one machine: its cable, its directory, and the container while there is one.
 #[derive(Debug)]
-pub(crate) struct Bay {
+pub(crate) struct Slot {
     pub(crate) name: String,
     pub(crate) mac: MacAddr,
     /// Holds `disk` and `log`.
@@ -47,23 +47,23 @@ impl State {
     }
 }
 
-impl Bay {
-    /// Gives power to the PID 1 that waits, and plugs the cable in. Answers what it tells.
+impl Slot {
+    /// Gives power to the PID 1 that waits, and plugs the cable in. Answers its agent's events.
     pub(crate) fn power_on(
         &mut self,
         container: Container,
-        line: UnixStream,
+        control: UnixStream,
         agent: Value,
         lan: &Lan,
         segment: &NetNs,
     ) -> io::Result<BufReader<UnixStream>> {
-        self.state = State::On(container, line.try_clone()?);
-        let order = Order {
+        self.state = State::On(container, control.try_clone()?);
+        let request = PowerOn {
             mac: self.mac,
             cable: self.cable.name.clone(),
             agent,
         };
-        line::power_on(line, &order, segment.as_fd(), || {
+        control::power_on(control, &request, segment.as_fd(), || {
             lan.connect(&self.cable)?;
             match self.linked {
                 true => Ok(()),
@@ -84,7 +84,7 @@ impl Bay {
     /// Stops every process of a machine that is on, or lets them go on.
     pub(crate) fn set_frozen(&mut self, frozen: bool) -> io::Result<()> {
         match &self.state {
-            State::On(_, line) => line::set_frozen(line, frozen),
+            State::On(_, control) => control::set_frozen(control, frozen),
             State::Empty | State::Held(..) => Ok(()),
         }
     }

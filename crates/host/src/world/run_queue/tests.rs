@@ -1,16 +1,16 @@
-//! Waits as the kernel tells them, and waits as they are counted.
+//! Delays as the kernel counts them, and what is found in them.
 
 use super::*;
 
 const SLEEPS: bool = false;
 const READY: bool = true;
 
-/// What two seconds of looks find of one thread: milliseconds of each look, what it has waited by
+/// What two seconds of samples find of one thread: milliseconds of each sample, what it has waited by
 /// then, its turns, and whether it is ready.
-fn found(looks: &[(u64, u64, u64, bool)]) -> Option<String> {
+fn found(samples: &[(u64, u64, u64, bool)]) -> Option<String> {
     let began = Instant::now();
-    let mut all = Looks::new(began);
-    for &(at_ms, waited_ms, turns, is_ready) in looks {
+    let mut all = Samples::new(began);
+    for &(at_ms, waited_ms, turns, is_ready) in samples {
         let counted = Counted {
             ran_ns: turns,
             waited_ns: waited_ms * 1_000_000,
@@ -22,9 +22,9 @@ fn found(looks: &[(u64, u64, u64, bool)]) -> Option<String> {
             is_ready,
         };
         let at = began + Duration::from_millis(at_ms);
-        all.take(at, [thread], |id| format!("t{id}"));
+        all.observe(at, [thread], |id| format!("t{id}"));
     }
-    all.worst.map(|wait| wait.shown())
+    all.worst.map(|delay| delay.shown())
 }
 
 fn waited(words: &str) -> Option<String> {
@@ -42,19 +42,19 @@ fn what_was_before_the_first_look_does_not_count() {
 
 #[test]
 fn one_wait_is_too_long_when_it_is_longer_than_an_election() {
-    let look = |waited_ms, turns| found(&[(0, 0, 1, SLEEPS), (2_000, waited_ms, turns, SLEEPS)]);
-    assert_eq!(look(900, 2), None);
-    assert_eq!(look(1_100, 2), waited("1.1"));
+    let sample = |waited_ms, turns| found(&[(0, 0, 1, SLEEPS), (2_000, waited_ms, turns, SLEEPS)]);
+    assert_eq!(sample(900, 2), None);
+    assert_eq!(sample(1_100, 2), waited("1.1"));
     // As many short ones are not one long one.
-    assert_eq!(look(1_100, 12), None);
-    // Between two looks that are closer, they are: it began before the first.
+    assert_eq!(sample(1_100, 12), None);
+    // Between two samples that are closer, they are: it began before the first.
     let close = |at_ms| found(&[(0, 0, 1, SLEEPS), (at_ms, 1_400, 12, SLEEPS)]);
     assert_eq!(close(500), None);
     assert_eq!(close(300), waited("1.1"));
 }
 
 #[test]
-fn whoever_still_waits_is_seen_although_the_kernel_counts_it_later() {
+fn a_thread_that_still_waits_is_seen_although_the_kernel_counts_it_later() {
     let still = [
         (0, 0, 1, SLEEPS),
         (250, 0, 2, READY),
@@ -73,12 +73,12 @@ fn whoever_still_waits_is_seen_although_the_kernel_counts_it_later() {
 #[test]
 fn half_of_a_window_is_too_much_in_pieces_too() {
     let half = |share_ms: u64| {
-        let looks = (0..=24).map(|n| (n * 200, n * share_ms, n * 10, SLEEPS));
-        found(&looks.collect::<Vec<_>>())
+        let samples = (0..=24).map(|n| (n * 200, n * share_ms, n * 10, SLEEPS));
+        found(&samples.collect::<Vec<_>>())
     };
     assert_eq!(half(100), None);
     assert_eq!(half(150), waited("3.6 of 4.8"));
-    // Looks of a busy host are far apart, and a window is as long as it is.
+    // Samples of a busy host are far apart, and a window is as long as it is.
     let far = |waited_ms| found(&[(0, 0, 1, SLEEPS), (9_000, waited_ms, 99, SLEEPS)]);
     assert_eq!(far(4_400), None);
     assert_eq!(far(4_600), waited("4.6 of 9.0"));
@@ -127,14 +127,14 @@ fn a_thread_that_gets_no_processor_is_found() {
         busy("first", 0, &stop);
     }
     let began = Instant::now();
-    let mut looks = Looks::new(began);
-    while looks.worst.is_none() && began.elapsed() < Duration::from_secs(60) {
+    let mut samples = Samples::new(began);
+    while samples.worst.is_none() && began.elapsed() < Duration::from_secs(60) {
         let threads = threads().into_iter().filter(|thread| thread.id == last);
-        looks.take(Instant::now(), threads, name);
+        samples.observe(Instant::now(), threads, name);
         thread::sleep(Duration::from_millis(50));
     }
     stop.store(true, Ordering::Relaxed);
-    let worst = looks.worst.map(|wait| wait.shown());
+    let worst = samples.worst.map(|delay| delay.shown());
     let worst = worst.expect("it has waited for a minute");
     assert!(worst.starts_with("a thread of last waited "), "{worst}");
 }

@@ -1,16 +1,16 @@
-//! What steps do to one machine: power, cable, hang, reset, disk.
+//! What a step does to one machine: power, cable, freeze, reset, disk speed.
 
 use std::io;
 
 use quorate_scenario::What;
 use quorate_scenario::story::Class;
 
-use super::member::{self, Pace, Watch};
-use super::rack::Rack;
-use super::tell::{self, Address};
+use super::backend::MachineBackend;
+use super::follow;
+use super::member::{self, Address, Pace, Watch};
 use super::{HostWorld, Place, Power, agent_config};
 
-impl<R: Rack> HostWorld<R> {
+impl<R: MachineBackend> HostWorld<R> {
     pub(super) fn power_on(&mut self, slot_index: usize) -> io::Result<()> {
         let slot = &mut self.slots[slot_index];
         if matches!(slot.power, Power::On { .. }) {
@@ -18,14 +18,14 @@ impl<R: Rack> HostWorld<R> {
         }
         let lan = self.lan.as_ref().expect("deployed before power-on");
         let index = match slot.place {
-            Place::Rack(index) => index,
+            Place::Backend(index) => index,
             Place::Row(number) => {
                 slot.power = Power::on(None);
-                self.say(slot_index, What::PoweredOn);
+                self.report(slot_index, What::PoweredOn);
                 let hollow = self
                     .hollow
                     .as_ref()
-                    .expect("the row stands beside the rack");
+                    .expect("a hollow machine stands in the row");
                 hollow.power_on(number);
                 return lan.nudge();
             }
@@ -34,24 +34,24 @@ impl<R: Rack> HostWorld<R> {
         let slot = &mut self.slots[slot_index];
         let address = watch.as_ref().map(Watch::address);
         let on = self
-            .rack
+            .backend
             .power_on(index, agent_config(self.options.seed), lan)?;
         let name = slot.role.name.clone();
         // The receiver lives as long as the world does.
         let _ = self
-            .tell
+            .observations
             .send((on.at_ns, Some(name.clone()), What::PoweredOn));
         if let Some(marks) = on.marks {
-            tell::follow_boot(marks, name.clone(), self.tell.clone())?;
+            follow::follow_boot(marks, name.clone(), self.observations.clone())?;
         }
-        let follower = tell::Follower {
+        let follower = follow::Follower {
             name,
             dir: slot.dir.clone(),
             address,
             shares_clock: on.shares_clock,
-            tell: self.tell.clone(),
+            observations: self.observations.clone(),
         };
-        follower.follow(on.told)?;
+        follower.follow(on.events)?;
         slot.power = Power::on(watch);
         Ok(())
     }
@@ -67,26 +67,26 @@ impl<R: Rack> HostWorld<R> {
         let members = members.filter(|role| role.class == Class::Etcd).count();
         let pace = Pace::of(&slot.role, member::period(members));
         let place = (slot.role.name.as_str(), slot.dir.as_path());
-        Watch::start(place, &servers.ns, pace, address, self.tell.clone()).map(Some)
+        Watch::start(place, &servers.ns, pace, address, self.observations.clone()).map(Some)
     }
 
-    /// One that is off has nothing to begin anew.
+    /// A machine that is off stays off.
     pub(super) fn reset(&mut self, index: usize) -> io::Result<()> {
         let slot = &mut self.slots[index];
         let Power::On { watch, .. } = &mut slot.power else {
             return Ok(());
         };
         let is_reset = match slot.place {
-            Place::Rack(index) => self.rack.reset(index)?,
+            Place::Backend(index) => self.backend.reset(index)?,
             Place::Row(_) => false,
         };
         if !is_reset {
             self.power_off(index)?;
             return self.power_on(index);
         }
-        // What the member that is gone still answers must not be taken for an answer of the next.
+        // An answer of the member that is gone must not count for the next one.
         let address = watch.take().map(|watch| watch.address());
-        self.say(index, What::Reset);
+        self.report(index, What::Reset);
         let watch = match address {
             Some(address) => self.watch(index, address)?,
             None => None,
@@ -95,11 +95,11 @@ impl<R: Rack> HostWorld<R> {
         Ok(())
     }
 
-    /// Where disks cannot be made slow, that is said.
+    /// Reports a note where the speed of a disk cannot be set.
     pub(super) fn set_disk(&mut self, index: usize, iops: Option<u32>) -> io::Result<()> {
         let slot = &self.slots[index];
         let is_done = match slot.place {
-            Place::Rack(index) => self.rack.set_disk(index, iops)?,
+            Place::Backend(index) => self.backend.set_disk(index, iops)?,
             Place::Row(_) => false,
         };
         let what = match iops {
@@ -110,7 +110,7 @@ impl<R: Rack> HostWorld<R> {
             Some(iops) => What::DiskSlow { iops },
             None => What::DiskFast,
         };
-        self.say(index, what);
+        self.report(index, what);
         Ok(())
     }
 
@@ -119,11 +119,11 @@ impl<R: Rack> HostWorld<R> {
         if let Power::On { watch, .. } = std::mem::replace(&mut slot.power, Power::Off) {
             drop(watch);
             match (slot.place, &self.hollow) {
-                (Place::Rack(index), _) => self.rack.power_off(index)?,
+                (Place::Backend(index), _) => self.backend.power_off(index)?,
                 (Place::Row(number), Some(hollow)) => hollow.power_off(number),
                 (Place::Row(_), None) => {}
             }
-            self.say(index, What::PoweredOff);
+            self.report(index, What::PoweredOff);
         }
         Ok(())
     }
@@ -132,12 +132,12 @@ impl<R: Rack> HostWorld<R> {
         let lan = self.lan.as_ref().expect("deployed before its first step");
         let slot = &self.slots[index];
         match (slot.place, &self.hollow) {
-            (Place::Rack(index), _) => self.rack.set_link(index, up, lan)?,
+            (Place::Backend(index), _) => self.backend.set_link(index, up, lan)?,
             (Place::Row(number), Some(hollow)) => hollow.set_link(number, up),
             (Place::Row(_), None) => {}
         }
         let what = if up { What::LinkUp } else { What::LinkDown };
-        self.say(index, what);
+        self.report(index, what);
         if let Some(watch) = self.slots[index].watch() {
             watch.forget();
         }
@@ -152,7 +152,7 @@ impl<R: Rack> HostWorld<R> {
             Power::On { .. } | Power::Off => return Ok(()),
         }
         match (slot.place, &self.hollow) {
-            (Place::Rack(index), _) => self.rack.set_frozen(index, freeze)?,
+            (Place::Backend(index), _) => self.backend.set_frozen(index, freeze)?,
             (Place::Row(number), Some(hollow)) => {
                 hollow.set_frozen(number, freeze);
                 if let Some(lan) = &self.lan {
@@ -162,7 +162,7 @@ impl<R: Rack> HostWorld<R> {
             (Place::Row(_), None) => {}
         }
         let what = if freeze { What::Frozen } else { What::Thawed };
-        self.say(index, what);
+        self.report(index, what);
         if let Some(watch) = self.slots[index].watch() {
             watch.forget();
         }

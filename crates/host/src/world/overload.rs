@@ -1,50 +1,48 @@
-//! What comes of a host that is too slow for its own clocks: how that is measured, and which
-//! errors it explains.
+//! Whether this host is too slow for its own clocks, and which errors that explains.
 
 use std::io;
-use std::time::Duration;
 
 use quorate_scenario::WorldError;
 
-use super::pulse::Pulse;
-use super::waits::Waits;
+use super::latency_probe::LatencyProbe;
+use super::run_queue::{DELAY_MAX, RunQueueDelays};
 use crate::lan::LanCounters;
 
-/// All that shows that a host is starved.
+/// The measurements that show an overloaded host.
 #[derive(Debug)]
-pub(super) struct Lateness {
-    pulse: Pulse,
-    waits: Waits,
+pub(super) struct Overload {
+    probe: LatencyProbe,
+    delays: RunQueueDelays,
 }
 
-impl Lateness {
+impl Overload {
     /// Measures from now on.
     pub(super) fn measure() -> Self {
         Self {
-            pulse: Pulse::start(),
-            waits: Waits::start(),
+            probe: LatencyProbe::start(),
+            delays: RunQueueDelays::start(),
         }
     }
 
     /// Why what was seen may be this host's fault. `counters` are the switch's, if there is one.
     pub(super) fn starved(&self, counters: Option<LanCounters>) -> Option<String> {
-        // Frames for a machine that is off fail to be sent, which is as it should be.
+        // Frames for a machine that is off cannot be sent; they do not count.
         let lost = counters.map_or(0, |counters| counters.ring_full);
         if lost > 0 {
             return Some(format!("the switch lost {lost} frames for want of time"));
         }
-        let late = self.pulse.latest();
-        if late > LATE_MAX {
+        let late = self.probe.latest();
+        if late > DELAY_MAX {
             let late = late.as_millis();
             return Some(format!(
                 "a thread that slept for 10 ms woke up {late} ms late"
             ));
         }
-        self.waits.worst().map(|wait| wait.shown())
+        self.delays.worst().map(|delay| delay.shown())
     }
 }
 
-/// A part of the world that failed, or that was late: sockets with a time limit say `WouldBlock`
+/// The error of a part of the world that failed, or that answered late: sockets with a time limit say `WouldBlock`
 /// when it is over, and `Interrupted` when this process was stopped meanwhile (signal(7)).
 pub(super) fn broken(what: &str, error: &io::Error) -> WorldError {
     let is_late = matches!(
@@ -56,9 +54,6 @@ pub(super) fn broken(what: &str, error: &io::Error) -> WorldError {
         false => WorldError::Broken(format!("{what}: {error}")),
     }
 }
-
-/// etcd's default election timeout: a host that sleeps longer breaks elections by itself.
-pub(super) const LATE_MAX: Duration = Duration::from_millis(1_000);
 
 #[cfg(test)]
 mod tests {

@@ -1,18 +1,18 @@
-//! The line between the runner and PID 1 of a container: a Unix socket in a directory that both
-//! see.
+//! The control socket between the runner and PID 1 of a container: a Unix socket in a directory
+//! that both see.
 //!
 //! ```text
 //!   PID 1                                      runner
 //!     │ Hello { name }                            │
 //!     │──────────────────────────────────────────►│
-//!     │              Order, and the descriptor of │
-//!     │               a network namespace         │  power-on
+//!     │            PowerOn, and the descriptor of │
+//!     │               a network namespace         │
 //!     │◄──────────────────────────────────────────│
 //!     │ Answer::Plugged                           │
 //!     │──────────────────────────────────────────►│
 //!     │                                        GO │  the cable is connected
 //!     │◄──────────────────────────────────────────│
-//!     │ what the agent tells, line by line        │
+//!     │ the agent's events, line by line          │
 //!     │──────────────────────────────────────────►│
 //!     │                            FREEZE or THAW │  whenever the story says so
 //!     │◄──────────────────────────────────────────│
@@ -37,15 +37,15 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Who calls.
+/// Who connects.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) name: String,
 }
 
-/// Power-on.
+/// The request to power on.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) struct PowerOn {
     pub(crate) mac: MacAddr,
     /// What the far end of the cable is to be called.
     pub(crate) cable: String,
@@ -53,31 +53,31 @@ pub(crate) struct Order {
     pub(crate) agent: serde_json::Value,
 }
 
-/// What became of the order.
+/// The answer to [`PowerOn`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Plugged,
     Failed { why: String },
 }
 
-/// Where the runner is called.
+/// The runner's listener.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct Listener {
     dir: PathBuf,
     listener: UnixListener,
-    /// Calls that nobody has waited for yet, by name.
-    calls: BTreeMap<String, UnixStream>,
+    /// Accepted and not waited for yet, by name.
+    accepted: BTreeMap<String, UnixStream>,
 }
 
-impl Exchange {
-    /// Takes calls in a new directory `dir`.
+impl Listener {
+    /// Listens in a new directory `dir`.
     pub(crate) fn open(dir: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         let listener = UnixListener::bind(dir.join(SOCKET))?;
         Ok(Self {
             dir,
             listener,
-            calls: BTreeMap::new(),
+            accepted: BTreeMap::new(),
         })
     }
 
@@ -86,11 +86,11 @@ impl Exchange {
         &self.dir
     }
 
-    /// Waits until `name` has called.
+    /// Waits until `name` has connected.
     pub(crate) fn wait_for(&mut self, name: &str, patience: Duration) -> io::Result<UnixStream> {
         let end = Instant::now() + patience;
         loop {
-            if let Some(stream) = self.calls.remove(name) {
+            if let Some(stream) = self.accepted.remove(name) {
                 return Ok(stream);
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -102,56 +102,56 @@ impl Exchange {
             }
             let (stream, _) = self.listener.accept()?;
             stream.set_read_timeout(Some(HELLO_MAX))?;
-            // A container that ends in the middle of it has not called.
+            // A container that ends in the middle of it has not connected.
             if let Ok(hello) = receive::<Hello>(&stream) {
                 stream.set_read_timeout(None)?;
-                self.calls.insert(hello.name, stream);
+                self.accepted.insert(hello.name, stream);
             }
         }
     }
 }
 
-/// Calls the runner from inside a container.
-pub(crate) fn call(name: &str) -> io::Result<UnixStream> {
+/// Connects to the runner from inside a container.
+pub(crate) fn connect(name: &str) -> io::Result<UnixStream> {
     let stream = UnixStream::connect(Path::new(INSIDE).join(SOCKET))?;
     let name = name.to_owned();
     send(&stream, &Hello { name })?;
     Ok(stream)
 }
 
-/// Orders power-on, and waits until `connect` can be called, and then that the machine goes on.
-/// Answers what the machine tells from then on.
+/// Requests power-on, calls `connect` once PID 1 has made its cable, and lets the machine go on.
+/// Answers the events of its agent.
 pub(crate) fn power_on(
     stream: UnixStream,
-    order: &Order,
+    request: &PowerOn,
     ns: BorrowedFd<'_>,
     connect: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<BufReader<UnixStream>> {
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     send_descriptor(&stream, ns)?;
-    send(&stream, order)?;
-    let mut told = BufReader::new(stream);
+    send(&stream, request)?;
+    let mut events = BufReader::new(stream);
     let mut line = String::new();
-    told.read_line(&mut line)?;
+    events.read_line(&mut line)?;
     match serde_json::from_str(&line)? {
         Answer::Plugged => connect()?,
         Answer::Failed { why } => return Err(io::Error::other(why)),
     }
-    let mut stream = told.get_ref();
+    let mut stream = events.get_ref();
     stream.write_all(&[GO])?;
     stream.set_read_timeout(None)?;
-    Ok(told)
+    Ok(events)
 }
 
-/// Waits for the order; `None` when the runner is gone.
-pub(crate) fn await_order(stream: &UnixStream) -> io::Result<Option<(Order, OwnedFd)>> {
+/// Waits for the request; `None` when the runner is gone.
+pub(crate) fn await_power_on(stream: &UnixStream) -> io::Result<Option<(PowerOn, OwnedFd)>> {
     let Some(ns) = receive_descriptor(stream)? else {
         return Ok(None);
     };
     Ok(Some((receive(stream)?, ns)))
 }
 
-/// Answers the order, and waits until the runner has connected the cable.
+/// Answers the request, and waits until the runner has connected the cable.
 pub(crate) fn answer(mut stream: &UnixStream, answer: &Answer) -> io::Result<()> {
     send(stream, answer)?;
     stream.read_exact(&mut [0])
@@ -163,7 +163,7 @@ pub(crate) fn set_frozen(mut stream: &UnixStream, frozen: bool) -> io::Result<()
 }
 
 /// Waits for the next [`set_frozen`]; `None` when the runner is gone.
-pub(crate) fn await_frost(mut stream: &UnixStream) -> Option<bool> {
+pub(crate) fn await_freeze(mut stream: &UnixStream) -> Option<bool> {
     let mut byte = [0];
     loop {
         match (stream.read(&mut byte), byte) {
@@ -213,8 +213,8 @@ fn receive_descriptor(stream: &UnixStream) -> io::Result<Option<OwnedFd>> {
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
     let mut bytes = [IoSliceMut::new(&mut byte)];
-    let taken = recvmsg(stream, &mut bytes, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    if taken.bytes == 0 {
+    let received = recvmsg(stream, &mut bytes, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    if received.bytes == 0 {
         return Ok(None);
     }
     let fd = ancillary.drain().find_map(|message| {
@@ -240,9 +240,9 @@ fn readable(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
     }
 }
 
-/// Where a container sees the directory of the exchange.
+/// Where a container sees the directory of the listener.
 pub(crate) const INSIDE: &str = "/run/quorate";
-const SOCKET: &str = "line";
+const SOCKET: &str = "control";
 const GO: u8 = b'!';
 const FREEZE: u8 = b'f';
 const THAW: u8 = b't';
@@ -257,8 +257,8 @@ mod tests {
 
     use super::*;
 
-    fn order() -> Order {
-        Order {
+    fn request() -> PowerOn {
+        PowerOn {
             mac: MacAddr([2, 0, 0, 0, 0, 1]),
             cable: "p7".to_owned(),
             agent: serde_json::json!({ "interface": "eth0" }),
@@ -266,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn an_order_crosses_with_its_descriptor() {
+    fn a_request_crosses_with_its_descriptor() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let machine = thread::spawn(move || {
-            let (order, ns) = await_order(&theirs).unwrap().unwrap();
+            let (request, ns) = await_power_on(&theirs).unwrap().unwrap();
             answer(&theirs, &Answer::Plugged).unwrap();
-            (&theirs).write_all(b"told\n").unwrap();
-            (order, fs::read_link(fd_path(ns.as_fd())).unwrap())
+            (&theirs).write_all(b"event\n").unwrap();
+            (request, fs::read_link(fd_path(ns.as_fd())).unwrap())
         });
         let null = fs::File::open("/dev/null").unwrap();
         let mut connected = false;
@@ -280,42 +280,42 @@ mod tests {
             connected = true;
             Ok(())
         };
-        let told = power_on(ours, &order(), null.as_fd(), connect).unwrap();
+        let events = power_on(ours, &request(), null.as_fd(), connect).unwrap();
         let (received, target) = machine.join().unwrap();
         assert!(connected);
-        assert_eq!(received.mac, order().mac);
-        assert_eq!(received.agent, order().agent);
+        assert_eq!(received.mac, request().mac);
+        assert_eq!(received.agent, request().agent);
         assert_eq!(target, Path::new("/dev/null"));
-        assert_eq!(told.lines().next().unwrap().unwrap(), "told");
+        assert_eq!(events.lines().next().unwrap().unwrap(), "event");
     }
 
     #[test]
-    fn a_cable_that_cannot_be_made_is_told_and_not_connected() {
+    fn a_cable_that_cannot_be_made_is_reported_and_not_connected() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let machine = thread::spawn(move || {
-            await_order(&theirs).unwrap().unwrap();
+            await_power_on(&theirs).unwrap().unwrap();
             let why = "no cable".to_owned();
             answer(&theirs, &Answer::Failed { why }).unwrap_err();
         });
         let null = fs::File::open("/dev/null").unwrap();
         let connect = || panic!("there is nothing to connect");
-        let error = power_on(ours, &order(), null.as_fd(), connect).unwrap_err();
+        let error = power_on(ours, &request(), null.as_fd(), connect).unwrap_err();
         assert_eq!(error.to_string(), "no cable");
         machine.join().unwrap();
     }
 
     #[test]
-    fn no_order_comes_from_a_runner_that_is_gone() {
+    fn no_request_comes_from_a_runner_that_is_gone() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(ours);
-        assert!(await_order(&theirs).unwrap().is_none());
+        assert!(await_power_on(&theirs).unwrap().is_none());
     }
 
     #[test]
-    fn calls_are_told_apart_by_name() {
+    fn connections_are_known_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        let mut exchange = Exchange::open(dir.path().join("line")).unwrap();
-        let path = exchange.dir().join(SOCKET);
+        let mut listener = Listener::open(dir.path().join("control")).unwrap();
+        let path = listener.dir().join(SOCKET);
         let calls: Vec<_> = ["n2", "n1"]
             .into_iter()
             .map(|name| {
@@ -326,14 +326,14 @@ mod tests {
             })
             .collect();
         for (name, call) in ["n1", "n2"].into_iter().zip(calls.iter().rev()) {
-            let mut line = exchange.wait_for(name, HELLO_MAX).unwrap();
-            line.write_all(name.as_bytes()).unwrap();
+            let mut accepted = listener.wait_for(name, HELLO_MAX).unwrap();
+            accepted.write_all(name.as_bytes()).unwrap();
             let mut heard = [0; 2];
             (&*call).read_exact(&mut heard).unwrap();
             assert_eq!(heard, name.as_bytes());
         }
-        let nobody = exchange.wait_for("n3", Duration::from_millis(10));
-        assert_eq!(nobody.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let missing = listener.wait_for("n3", Duration::from_millis(10));
+        assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     fn fd_path(fd: BorrowedFd<'_>) -> PathBuf {

@@ -1,4 +1,4 @@
-//! The rack: a story's machines, those that are virtual under QEMU, the others as in `host`.
+//! A story's machines: the virtual ones under QEMU, the others as in `host`.
 
 use std::fs;
 use std::io::{self, BufReader};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use quorate_core::MacAddr;
 use quorate_fabric::PortId;
 use quorate_host::lan::Lan;
+use quorate_host::world::backend::{Install, MachineBackend, Namespaces, NetBoot, PoweredOn};
 use quorate_host::world::monotonic_ns;
-use quorate_host::world::rack::{Install, Namespaces, NetBoot, PoweredOn, Rack};
 use quorate_image::{Disk, Image};
 use quorate_scenario::story::{Hardware, Machine as Role};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ impl Files {
 
 /// Machines of both kinds.
 #[derive(Debug)]
-pub struct Metal {
+pub struct VirtualMachines {
     files: Files,
     accelerator: Accelerator,
     others: Namespaces,
@@ -81,12 +81,12 @@ pub struct Metal {
 enum Slot {
     /// Among the others, by its index there.
     Namespace(usize),
-    Vm(Box<Bay>),
+    Vm(Box<VmSlot>),
 }
 
-/// A virtual machine's place, and the machine while it is on.
+/// What belongs to a virtual machine, and the machine while it is on.
 #[derive(Debug)]
-struct Bay {
+struct VmSlot {
     name: String,
     mac: MacAddr,
     hardware: Hardware,
@@ -98,8 +98,8 @@ struct Bay {
     qemu: Option<Qemu>,
 }
 
-impl Metal {
-    /// An empty rack. Machines that are not virtual find the program `etcd` on their disk.
+impl VirtualMachines {
+    /// No machine yet. Those that are not virtual find the program `etcd` on their disk.
     pub const fn new(files: Files, accelerator: Accelerator, etcd: PathBuf) -> Self {
         Self {
             files,
@@ -110,9 +110,9 @@ impl Metal {
     }
 
     /// Makes the disk of a machine, and what else it keeps.
-    fn bay(&self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<Bay> {
+    fn vm_slot(&self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<VmSlot> {
         fs::create_dir_all(dir.join("log"))?;
-        let bay = Bay {
+        let vm = VmSlot {
             name: role.name.clone(),
             mac: role.mac,
             hardware: role.hardware.clone(),
@@ -122,19 +122,19 @@ impl Metal {
             iops: None,
             qemu: None,
         };
-        match (&self.files.disk, bay.hardware.install) {
-            (Some(installed), true) => disk::blank(&bay.disk(), installed.bytes)?,
+        match (&self.files.disk, vm.hardware.install) {
+            (Some(installed), true) => disk::blank(&vm.disk(), installed.bytes)?,
             (None, true) => return Err(io::Error::other("there is no image to install")),
-            (_, false) => disk::make(&self.files.firmware.mke2fs, &bay.disk())?,
+            (_, false) => disk::make(&self.files.firmware.mke2fs, &vm.disk())?,
         }
-        if let (true, Some((_, vars))) = (bay.hardware.boot.is_uefi(), &self.files.firmware.ovmf) {
-            fs::copy(vars, bay.vars())?;
+        if let (true, Some((_, vars))) = (vm.hardware.boot.is_uefi(), &self.files.firmware.ovmf) {
+            fs::copy(vars, vm.vars())?;
         }
-        Ok(bay)
+        Ok(vm)
     }
 }
 
-impl Bay {
+impl VmSlot {
     fn disk(&self) -> PathBuf {
         self.dir.join("disk.img")
     }
@@ -151,7 +151,7 @@ impl Bay {
     ) -> io::Result<PoweredOn> {
         let at_ns = monotonic_ns();
         let log = self.dir.join("log");
-        let (mut qemu, lines) = Qemu::start(&Spec {
+        let (mut qemu, sockets) = Qemu::start(&Spec {
             name: &self.name,
             mac: self.mac,
             hardware: &self.hardware,
@@ -166,7 +166,7 @@ impl Bay {
             vars: &self.vars(),
             log: &log.join("qemu.log"),
         })?;
-        lan.wire(self.port, lines.wire)?;
+        lan.wire(self.port, sockets.wire)?;
         if !self.linked {
             lan.set_link(self.port, false)?;
             qemu.set_link(false)?;
@@ -174,23 +174,23 @@ impl Bay {
         if self.iops.is_some() {
             qemu.set_disk(self.iops)?;
         }
-        let marks = console::follow(lines.console, &self.name, &log.join("console.log"))?;
-        console::keep(lines.unit_log, &self.name, &log.join("etcd.service.log"))?;
+        let marks = console::follow(sockets.console, &self.name, &log.join("console.log"))?;
+        console::keep(sockets.unit_log, &self.name, &log.join("etcd.service.log"))?;
         self.qemu = Some(qemu);
         Ok(PoweredOn {
             at_ns,
-            told: Box::new(BufReader::new(lines.told)),
+            events: Box::new(BufReader::new(sockets.events)),
             shares_clock: false,
             marks: Some(marks),
         })
     }
 }
 
-impl Rack for Metal {
+impl MachineBackend for VirtualMachines {
     fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()> {
         if role.hardware.is_vm {
-            let bay = self.bay(role, dir, lan)?;
-            self.slots.push(Slot::Vm(Box::new(bay)));
+            let vm = self.vm_slot(role, dir, lan)?;
+            self.slots.push(Slot::Vm(Box::new(vm)));
         } else {
             let others = self.slots.iter();
             let others = others.filter(|slot| matches!(slot, Slot::Namespace(_)));
@@ -230,24 +230,24 @@ impl Rack for Metal {
         vec![self.accelerator.to_string()]
     }
 
-    fn settle(&mut self) -> io::Result<()> {
-        self.others.settle()
+    fn wait_ready(&mut self) -> io::Result<()> {
+        self.others.wait_ready()
     }
 
     fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.power_on(*index, agent, lan),
-            Slot::Vm(bay) => bay.power_on((&self.files, &self.accelerator), &agent, lan),
+            Slot::Vm(vm) => vm.power_on((&self.files, &self.accelerator), &agent, lan),
         }
     }
 
     fn check(&mut self) -> io::Result<()> {
         for slot in &mut self.slots {
-            if let Slot::Vm(bay) = slot
-                && let Some(qemu) = &mut bay.qemu
+            if let Slot::Vm(vm) = slot
+                && let Some(qemu) = &mut vm.qemu
             {
                 qemu.still_runs()
-                    .map_err(|error| io::Error::other(format!("{}: {error}", bay.name)))?;
+                    .map_err(|error| io::Error::other(format!("{}: {error}", vm.name)))?;
             }
         }
         self.others.check()
@@ -256,7 +256,7 @@ impl Rack for Metal {
     fn power_off(&mut self, index: usize) -> io::Result<()> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.power_off(*index),
-            Slot::Vm(bay) => match bay.qemu.take() {
+            Slot::Vm(vm) => match vm.qemu.take() {
                 Some(mut qemu) => qemu.cut_power(),
                 None => Ok(()),
             },
@@ -264,19 +264,19 @@ impl Rack for Metal {
     }
 
     fn reset(&mut self, index: usize) -> io::Result<bool> {
-        let Slot::Vm(bay) = &mut self.slots[index] else {
+        let Slot::Vm(vm) = &mut self.slots[index] else {
             return Ok(false);
         };
-        bay.qemu.as_mut().map_or(Ok(()), Qemu::reset)?;
+        vm.qemu.as_mut().map_or(Ok(()), Qemu::reset)?;
         Ok(true)
     }
 
     fn set_disk(&mut self, index: usize, iops: Option<u32>) -> io::Result<bool> {
-        let Slot::Vm(bay) = &mut self.slots[index] else {
+        let Slot::Vm(vm) = &mut self.slots[index] else {
             return Ok(false);
         };
-        bay.iops = iops;
-        bay.qemu
+        vm.iops = iops;
+        vm.qemu
             .as_mut()
             .map_or(Ok(()), |qemu| qemu.set_disk(iops))?;
         Ok(true)
@@ -285,20 +285,20 @@ impl Rack for Metal {
     fn is_slow(&self, index: usize) -> bool {
         match &self.slots[index] {
             Slot::Namespace(_) => false,
-            Slot::Vm(bay) => bay.iops.is_some(),
+            Slot::Vm(vm) => vm.iops.is_some(),
         }
     }
 
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.set_link(*index, up, lan),
-            Slot::Vm(bay) => {
-                bay.linked = up;
-                let Some(qemu) = &mut bay.qemu else {
+            Slot::Vm(vm) => {
+                vm.linked = up;
+                let Some(qemu) = &mut vm.qemu else {
                     return Ok(());
                 };
                 qemu.set_link(up)?;
-                lan.set_link(bay.port, up)
+                lan.set_link(vm.port, up)
             }
         }
     }
@@ -306,7 +306,7 @@ impl Rack for Metal {
     fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.set_frozen(*index, frozen),
-            Slot::Vm(bay) => match &mut bay.qemu {
+            Slot::Vm(vm) => match &mut vm.qemu {
                 Some(qemu) => qemu.set_frozen(frozen),
                 None => Ok(()),
             },
@@ -317,29 +317,34 @@ impl Rack for Metal {
 /// What stands on the kernel's command line of a machine that boots over the network.
 fn netboot_line(agent: &Value) -> String {
     let image = quorate_image::COMMAND_LINE;
-    let words = [ports(), told(agent)].concat().join(" ");
+    let words = [ports(), agent_words(agent)].concat().join(" ");
     format!("{image} quorate.data=required {words}")
 }
 
 /// What stands there when it boots the installer.
 fn install_line(agent: &Value) -> String {
-    format!("{} {}", quorate_image::COMMAND_LINE, told(agent).join(" "))
+    format!(
+        "{} {}",
+        quorate_image::COMMAND_LINE,
+        agent_words(agent).join(" ")
+    )
 }
 
-/// What the firmware tells a machine whose command line lies on its disk, as everybody's.
+/// The words that the firmware has for a machine whose command line lies on its disk, the same for
+/// all machines.
 fn oem_words(agent: &Value) -> Vec<String> {
-    [ports(), told(agent)].concat()
+    [ports(), agent_words(agent)].concat()
 }
 
-/// Where this runner listens.
+/// The serial ports at which this runner listens.
 fn ports() -> Vec<String> {
     ["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"]
         .map(str::to_owned)
         .to_vec()
 }
 
-/// What the agent is told.
-fn told(agent: &Value) -> Vec<String> {
+/// The agent's settings.
+fn agent_words(agent: &Value) -> Vec<String> {
     vec![
         format!("quorate.random={}", agent["seed"]),
         format!("quorate.first-retry-ms={}", agent["first_retry_ms"]),

@@ -1,8 +1,8 @@
-//! Who cleans up after a run, however it ends.
+//! The reaper cleans up after a run, however that ends.
 //!
 //! What a container writes to a machine's disk belongs to root, which the runner may not be;
 //! and a runner that was killed cleans up nothing. So one more container sees the directory of
-//! the run, and waits. When the runner's end of the line closes, it empties the directory, or
+//! the run, and waits. When the runner's end of the control socket closes, it empties the directory, or
 //! gives everything in it to its owner when the disks are kept.
 
 use std::fs;
@@ -15,13 +15,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::container::Container;
-use crate::line;
+use crate::control;
 
 /// What happens to the disks in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disks {
     Removed,
-    /// They outlive the run, as files of whoever owns the run's directory.
+    /// They outlive the run, as files of the owner of the run's directory.
     Kept,
 }
 
@@ -34,56 +34,56 @@ impl Disks {
     }
 }
 
-/// The name under which the janitor calls. No machine has it: theirs have no space.
-pub(crate) const NAME: &str = "the janitor";
+/// The name under which the reaper connects. No machine has it: theirs have no space.
+pub(crate) const NAME: &str = "the reaper";
 
-/// Where the janitor sees the directory of the run.
+/// Where the reaper sees the directory of the run.
 pub(crate) const RUN_DIR: &str = "/mnt/run";
 
-/// The janitor, as the runner sees it. Works when dropped, at the latest.
+/// The reaper, as the runner sees it. Works when dropped, at the latest.
 #[derive(Debug)]
-pub(crate) struct Janitor {
+pub(crate) struct Reaper {
     /// `None` when it has worked.
-    line: Option<UnixStream>,
+    control: Option<UnixStream>,
     _container: Container,
 }
 
-impl Janitor {
-    pub(crate) const fn new(line: UnixStream, container: Container) -> Self {
+impl Reaper {
+    pub(crate) const fn new(control: UnixStream, container: Container) -> Self {
         Self {
-            line: Some(line),
+            control: Some(control),
             _container: container,
         }
     }
 
     /// Has it do its work, and returns when it is done.
     pub(crate) fn work(&mut self) -> io::Result<()> {
-        let Some(mut line) = self.line.take() else {
+        let Some(mut control) = self.control.take() else {
             return Ok(());
         };
-        line.shutdown(Shutdown::Write)?;
-        line.set_read_timeout(Some(WORK_MAX))?;
+        control.shutdown(Shutdown::Write)?;
+        control.set_read_timeout(Some(WORK_MAX))?;
         // It has nothing to say; its end closes when it ends.
         let mut rest = Vec::new();
-        line.read_to_end(&mut rest).map(drop)
+        control.read_to_end(&mut rest).map(drop)
     }
 }
 
-impl Drop for Janitor {
+impl Drop for Reaper {
     fn drop(&mut self) {
-        // Whoever wants to know calls `work`.
+        // Callers who need the error use `work`.
         let _ = self.work();
     }
 }
 
-/// The janitor's container.
+/// The reaper's container.
 pub(crate) fn main(word: &str) -> io::Result<()> {
-    // Nobody answers when the runner is gone already. This end stays open until the work is
+    // The runner may be gone already. This end stays open until the work is
     // done: that is how the runner knows.
-    let line = line::call(NAME);
-    if let Ok(mut line) = line.as_ref() {
+    let control = control::connect(NAME);
+    if let Ok(mut control) = control.as_ref() {
         // Nothing is ever said on it.
-        while matches!(line.read(&mut [0; 64]), Ok(1..)) {}
+        while matches!(control.read(&mut [0; 64]), Ok(1..)) {}
     }
     if word == Disks::Kept.word() {
         let owner = fs::metadata(RUN_DIR)?;
@@ -114,7 +114,7 @@ fn remove_all(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives a directory and all in it to somebody.
+/// Makes this user and group the owners of a directory and all in it.
 fn hand_over(dir: &Path, user: u32, group: u32) -> io::Result<()> {
     chown(dir, Some(user), Some(group))?;
     for entry in fs::read_dir(dir)? {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_emptied_while_somebody_still_writes() {
+    fn a_directory_is_emptied_while_a_process_still_writes() {
         let dir = tempfile::tempdir().unwrap();
         let disk = dir.path().join("n1/disk");
         fs::create_dir_all(disk.join("member/wal")).unwrap();

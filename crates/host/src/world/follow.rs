@@ -1,12 +1,11 @@
-//! Reads what processes tell, one JSON line each, into observations.
+//! Translates the events that processes print, one JSON line each, into observations.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ChildStdout;
+use std::sync::PoisonError;
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,17 +15,14 @@ use quorate_node::event::Event as NodeEvent;
 use quorate_scenario::{Link, What};
 use quorate_world::tell::{BootTeller, MachineTeller, of_servers};
 
-use super::member::LOG_FILE;
-use super::{Told, monotonic_ns};
+use super::member::{Address, LOG_FILE};
+use super::{RawObservation, monotonic_ns};
 
-/// A member's address, once its agent has told it.
-pub(super) type Address = Arc<Mutex<Option<Ipv4Addr>>>;
-
-/// Reads what the daemons tell until they end.
+/// Follows the daemons until they end.
 pub(super) fn follow_servers(
     stdout: ChildStdout,
     boots: Option<BootTeller>,
-    tell: Sender<Told>,
+    observations: Sender<RawObservation>,
     ready: Sender<()>,
 ) -> io::Result<()> {
     let read = move || {
@@ -39,10 +35,10 @@ pub(super) fn follow_servers(
             }
             let booting = boots.as_ref().and_then(|boots| boots.what(&line.event));
             if let Some((machine, what)) = booting {
-                let _ = tell.send((line.mono_ns, Some(machine), what));
+                let _ = observations.send((line.mono_ns, Some(machine), what));
             }
             if let Some((machine, what)) = of_servers(line.event)
-                && tell.send((line.mono_ns, machine, what)).is_err()
+                && observations.send((line.mono_ns, machine, what)).is_err()
             {
                 return;
             }
@@ -54,17 +50,17 @@ pub(super) fn follow_servers(
         .map(drop)
 }
 
-/// Tells what a machine's console shows of its boot until the machine is off.
+/// Reports the links of its boot that a machine's console shows, until the machine is off.
 pub(super) fn follow_boot(
     marks: Receiver<(u64, Link)>,
     name: String,
-    tell: Sender<Told>,
+    observations: Sender<RawObservation>,
 ) -> io::Result<()> {
     let thread = thread::Builder::new().name(format!("{name} boot"));
     let read = move || {
         for (at_ns, link) in marks {
-            let told = (at_ns, Some(name.clone()), What::Booting { link });
-            if tell.send(told).is_err() {
+            let seen = (at_ns, Some(name.clone()), What::Booting { link });
+            if observations.send(seen).is_err() {
                 return;
             }
         }
@@ -72,25 +68,25 @@ pub(super) fn follow_boot(
     thread.spawn(read).map(drop)
 }
 
-/// Whoever listens to one machine.
+/// Follows the agent of one machine.
 #[derive(Debug)]
 pub(super) struct Follower {
     pub(super) name: String,
     pub(super) dir: PathBuf,
-    /// Learns the lease.
+    /// Where the lease is noted.
     pub(super) address: Option<Address>,
-    /// The machine's clock is ours; what another one tells happens when it is heard.
+    /// The machine's clock is ours. An event of any other machine counts from when it arrives.
     pub(super) shares_clock: bool,
-    pub(super) tell: Sender<Told>,
+    pub(super) observations: Sender<RawObservation>,
 }
 
 impl Follower {
-    /// Reads what the machine's agent tells until the machine is off.
-    pub(super) fn follow(self, told: impl Read + Send + 'static) -> io::Result<()> {
+    /// Reads `events` until the machine is off.
+    pub(super) fn follow(self, events: impl Read + Send + 'static) -> io::Result<()> {
         let thread = thread::Builder::new().name(format!("{} agent", self.name));
         let read = move || {
             let mut teller = MachineTeller::default();
-            for line in BufReader::new(told).lines().map_while(Result::ok) {
+            for line in BufReader::new(events).lines().map_while(Result::ok) {
                 let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
                     continue;
                 };
@@ -104,7 +100,7 @@ impl Follower {
                 if let (NodeEvent::PoweredOn, false) = (&line.event, self.shares_clock) {
                     let what = clock_read(line.wall_secs);
                     if self
-                        .tell
+                        .observations
                         .send((at_ns, Some(self.name.clone()), what))
                         .is_err()
                     {
@@ -115,8 +111,8 @@ impl Follower {
                 let Some(what) = teller.what(line.event, last_words) else {
                     continue;
                 };
-                let told = (at_ns, Some(self.name.clone()), what);
-                if self.tell.send(told).is_err() {
+                let seen = (at_ns, Some(self.name.clone()), what);
+                if self.observations.send(seen).is_err() {
                     return;
                 }
             }
@@ -125,7 +121,7 @@ impl Follower {
     }
 }
 
-/// What a machine takes for the time, beside what this host does.
+/// The time on a machine's clock, and how far ahead of this host's it is.
 fn clock_read(unix_secs: u64) -> What {
     let ours = SystemTime::now().duration_since(UNIX_EPOCH);
     let ours = ours.map_or(0, |since| since.as_secs());

@@ -1,4 +1,4 @@
-//! Notices when threads of this run are ready and get no processor.
+//! Measures how long threads of this run wait for a processor.
 //!
 //! For each thread the kernel counts how long it has waited in a run queue, and how often it left
 //! one (`/proc/PID/task/TID/schedstat`: nanoseconds run, nanoseconds waited, turns). All that
@@ -13,18 +13,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lateness::LATE_MAX;
-
-/// A thread that looks at all others now and then. Stops when dropped.
+/// A thread that samples all others now and then. Stops when dropped.
 #[derive(Debug)]
-pub(super) struct Waits {
-    looks: Arc<Mutex<Looks>>,
+pub(super) struct RunQueueDelays {
+    samples: Arc<Mutex<Samples>>,
     stop: Arc<AtomicBool>,
 }
 
-/// A wait that no fair host has.
+/// A run-queue delay that is too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wait {
+pub(super) struct Delay {
     /// What the thread is called.
     name: String,
     waited: Duration,
@@ -32,39 +30,41 @@ pub(super) struct Wait {
     of: Option<Duration>,
 }
 
-impl Waits {
+impl RunQueueDelays {
     pub(super) fn start() -> Self {
-        let waits = Self {
-            looks: Arc::new(Mutex::new(Looks::new(Instant::now()))),
+        let delays = Self {
+            samples: Arc::new(Mutex::new(Samples::new(Instant::now()))),
             stop: Arc::default(),
         };
-        let (looks, stop) = (Arc::clone(&waits.looks), Arc::clone(&waits.stop));
+        let (samples, stop) = (Arc::clone(&delays.samples), Arc::clone(&delays.stop));
         let watch = move || {
             while !stop.load(Ordering::Relaxed) {
                 let before = Instant::now();
-                look(&looks);
+                sample(&samples);
                 // A host with thousands of threads is not to be busy with this.
                 thread::sleep(PERIOD.max(before.elapsed() * LEISURE));
             }
         };
-        // Without the thread fewer runs are called starved, which errs on the strict side.
-        let _ = thread::Builder::new().name("waits".to_owned()).spawn(watch);
-        waits
+        // Without the thread fewer runs count as starved: they fail instead of being inconclusive.
+        let _ = thread::Builder::new()
+            .name("run-queue probe".to_owned())
+            .spawn(watch);
+        delays
     }
 
-    /// The longest wait so far that was too long, if there was any.
-    pub(super) fn worst(&self) -> Option<Wait> {
-        look(&self.looks)
+    /// The longest delay so far that was too long, if there was any.
+    pub(super) fn worst(&self) -> Option<Delay> {
+        sample(&self.samples)
     }
 }
 
-impl Drop for Waits {
+impl Drop for RunQueueDelays {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-impl Wait {
+impl Delay {
     /// In words.
     pub(super) fn shown(&self) -> String {
         let (name, waited) = (&self.name, self.waited.as_secs_f64());
@@ -78,10 +78,10 @@ impl Wait {
     }
 }
 
-fn look(looks: &Mutex<Looks>) -> Option<Wait> {
-    let mut looks = looks.lock().unwrap_or_else(PoisonError::into_inner);
-    looks.take(Instant::now(), threads(), name);
-    looks.worst.clone()
+fn sample(samples: &Mutex<Samples>) -> Option<Delay> {
+    let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
+    samples.observe(Instant::now(), threads(), name);
+    samples.worst.clone()
 }
 
 /// What the kernel has counted for a thread.
@@ -92,7 +92,7 @@ struct Counted {
     turns: u64,
 }
 
-/// A thread, at one look.
+/// A thread, at one sample.
 #[derive(Clone, Copy, Debug)]
 struct Thread {
     id: u32,
@@ -101,7 +101,7 @@ struct Thread {
     is_ready: bool,
 }
 
-/// What is remembered of a thread until the next look.
+/// What is remembered of a thread until the next sample.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     counted: Counted,
@@ -111,18 +111,18 @@ struct Seen {
     in_window: Duration,
 }
 
-/// All looks so far.
+/// All samples so far.
 #[derive(Debug)]
-struct Looks {
-    /// Nothing before the first look counts.
+struct Samples {
+    /// Nothing before the first sample counts.
     is_first: bool,
     last: Instant,
     window: Instant,
     seen: BTreeMap<u32, Seen>,
-    worst: Option<Wait>,
+    worst: Option<Delay>,
 }
 
-impl Looks {
+impl Samples {
     const fn new(now: Instant) -> Self {
         Self {
             is_first: true,
@@ -133,7 +133,7 @@ impl Looks {
         }
     }
 
-    fn take(
+    fn observe(
         &mut self,
         now: Instant,
         threads: impl IntoIterator<Item = Thread>,
@@ -162,10 +162,10 @@ impl Looks {
                 seen.in_window += waited;
                 let still = seen.ready_since.map_or(Duration::ZERO, |ready| now - ready);
                 let turns = u32::try_from(turns).unwrap_or(u32::MAX).max(1);
-                // The longest of these waits is as long as their mean at least; and all but one
-                // of them began after the last look.
+                // The longest of these delays is as long as their mean at least; and all but one
+                // of them began after the last sample.
                 let one = still.max(waited / turns).max(waited.saturating_sub(since));
-                let found = if one > LATE_MAX {
+                let found = if one > DELAY_MAX {
                     Some((one, None))
                 } else if seen.in_window > window.max(WINDOW) / 2 {
                     // Some of it may have been before.
@@ -176,7 +176,7 @@ impl Looks {
                 let worst = self.worst.as_ref().map_or(Duration::ZERO, |w| w.waited);
                 if let Some((waited, of)) = found.filter(|(waited, _)| *waited > worst) {
                     let name = name(thread.id);
-                    self.worst = Some(Wait { name, waited, of });
+                    self.worst = Some(Delay { name, waited, of });
                 }
             }
             self.seen.insert(thread.id, seen);
@@ -237,10 +237,12 @@ fn name(id: u32) -> String {
     name.map_or_else(|_| "a process".to_owned(), |name| name.trim().to_owned())
 }
 
+/// etcd's default election timeout: a host that delays a thread longer breaks elections by itself.
+pub(super) const DELAY_MAX: Duration = Duration::from_millis(1_000);
 const PERIOD: Duration = Duration::from_millis(250);
-/// So many times as long as a look takes, there is none.
+/// The pause after a sample is so many times as long as the sample took.
 const LEISURE: u32 = 20;
-/// Whoever waits for more than half of this time, or longer, is not served as its timers expect.
+/// A thread that waits for half of this time misses its timers.
 const WINDOW: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

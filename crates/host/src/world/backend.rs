@@ -1,4 +1,4 @@
-//! What the machines of a world are made of.
+//! How a world makes its machines.
 
 use std::fmt::Debug;
 use std::io::{self, Read};
@@ -20,13 +20,13 @@ use crate::lan::{Lan, Port};
 use crate::machine::{Bind, Init, Machine, MachineSpec};
 use crate::netns::NetNs;
 
-/// All machines of a story. They are known by their index in it.
-pub trait Rack: Debug {
-    /// Puts in the next machine, off. `dir` exists; what the machine writes to `/var/log` must
+/// Makes and controls the machines of a story, which it knows by their index.
+pub trait MachineBackend: Debug {
+    /// Adds the next machine, off. `dir` exists; what the machine writes to `/var/log` must
     /// appear in its `log`.
     fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()>;
 
-    /// What machines of this rack boot over the network, if they do that, with `agent` as the
+    /// What these machines boot over the network, if they do, with `agent` as the
     /// configuration of their agents.
     fn netboot(&self, agent: &Value) -> Option<NetBoot> {
         let _ = agent;
@@ -38,11 +38,12 @@ pub trait Rack: Debug {
         Vec::new()
     }
 
-    /// Called once, after the last machine was put in. When this returns, all can be powered on.
-    fn settle(&mut self) -> io::Result<()>;
+    /// Called once, after the last machine was added. When this returns, every machine can be
+    /// powered on.
+    fn wait_ready(&mut self) -> io::Result<()>;
 
-    /// Powers a machine on that is off, without waiting for it. `agent` is the configuration of its agent, and all that
-    /// it is told.
+    /// Powers a machine on that is off, without waiting for it. `agent` is the configuration
+    /// of its agent.
     fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn>;
 
     /// Fails when a machine that was powered on has not come up.
@@ -54,9 +55,9 @@ pub trait Rack: Debug {
     /// Its disk is.
     fn power_off(&mut self, index: usize) -> io::Result<()>;
 
-    /// Presses the reset button of a machine that is on: it loses its memory, keeps its disk, and
-    /// goes on to tell where it told. False when machines of this kind have none: then nothing has
-    /// happened.
+    /// Presses the reset button of a machine that is on: it loses its memory, keeps its disk,
+    /// and its events continue on the same stream. False when machines of this kind have no such
+    /// button: then nothing has happened.
     fn reset(&mut self, index: usize) -> io::Result<bool> {
         let _ = index;
         Ok(false)
@@ -87,9 +88,9 @@ pub trait Rack: Debug {
 pub struct PoweredOn {
     /// When, on `CLOCK_MONOTONIC`.
     pub at_ns: u64,
-    /// What its agent tells, each line a [`quorate_agent::Line`].
-    pub told: Box<dyn Read + Send>,
-    /// Its clock is this host's: the times in what it tells compare.
+    /// The events of its agent, each line a [`quorate_agent::Line`].
+    pub events: Box<dyn Read + Send>,
+    /// Its clock is this host's: the times of its events compare.
     pub shares_clock: bool,
     /// Links of its boot, each with the time on `CLOCK_MONOTONIC`, as its console shows them.
     pub marks: Option<Receiver<(u64, Link)>>,
@@ -119,14 +120,14 @@ impl Debug for PoweredOn {
 #[derive(Debug)]
 pub struct Namespaces {
     etcd: PathBuf,
-    bays: Vec<Bay>,
-    /// Bays whose machine is coming up, when last looked at.
+    slots: Vec<Slot>,
+    /// Slots whose machine is coming up, when last looked at.
     starting: Vec<usize>,
 }
 
 /// One machine's cable, and the machine itself while it is on.
 #[derive(Debug)]
-struct Bay {
+struct Slot {
     ns: Arc<NetNs>,
     port: PortId,
     dir: PathBuf,
@@ -136,12 +137,12 @@ struct Bay {
 #[derive(Debug)]
 enum Power {
     Off,
-    /// A thread puts the machine together, so that a whole rack comes up at once.
+    /// A thread puts the machine together, so that all come up at once.
     Starting(JoinHandle<io::Result<Machine>>),
     On(Machine),
 }
 
-impl Bay {
+impl Slot {
     /// Waits until its machine is on, if it is coming up.
     fn started(&mut self) -> io::Result<()> {
         self.power = match std::mem::replace(&mut self.power, Power::Off) {
@@ -149,32 +150,34 @@ impl Bay {
                 let panicked = |_| Err(io::Error::other("the thread that starts it panicked"));
                 Power::On(thread.join().unwrap_or_else(panicked)?)
             }
-            settled @ (Power::Off | Power::On(_)) => settled,
+            power @ (Power::Off | Power::On(_)) => power,
         };
         Ok(())
     }
 }
 
-impl Drop for Bay {
+impl Drop for Slot {
     fn drop(&mut self) {
-        // A machine that is still coming up goes with its bay, not after it.
+        // A machine that is still coming up goes with its slot, not after it.
         let _ = self.started();
     }
 }
 
-/// What a machine tells, from when there is one.
-struct Told {
+/// The events of a machine's agent, from when the machine has started.
+struct AgentOutput {
     promised: Receiver<ChildStdout>,
     given: Option<ChildStdout>,
 }
 
-impl Read for Told {
+impl Read for AgentOutput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.given.is_none() {
-            // One that does not come up tells nothing; `check` says why.
+            // A machine that does not come up emits nothing; `check` says why.
             self.given = self.promised.recv().ok();
         }
-        self.given.as_mut().map_or(Ok(0), |told| told.read(buffer))
+        self.given
+            .as_mut()
+            .map_or(Ok(0), |events| events.read(buffer))
     }
 }
 
@@ -183,29 +186,29 @@ impl Namespaces {
     pub const fn new(etcd: PathBuf) -> Self {
         Self {
             etcd,
-            bays: Vec::new(),
+            slots: Vec::new(),
             starting: Vec::new(),
         }
     }
 
     pub(super) fn net(&self, index: usize) -> &NetNs {
-        &self.bays[index].ns
+        &self.slots[index].ns
     }
 }
 
 impl Drop for Namespaces {
     fn drop(&mut self) {
-        // All at once, before any is waited for.
-        for bay in &mut self.bays {
-            let _ = bay.started();
-            if let Power::On(machine) = &bay.power {
+        // Cut the power of all before waiting for any.
+        for slot in &mut self.slots {
+            let _ = slot.started();
+            if let Power::On(machine) = &slot.power {
                 let _ = machine.cut_power();
             }
         }
     }
 }
 
-impl Rack for Namespaces {
+impl MachineBackend for Namespaces {
     fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()> {
         let ns = NetNs::new()?;
         let port = lan.plug(Port {
@@ -213,7 +216,7 @@ impl Rack for Namespaces {
             mac: role.mac,
             ns: &ns,
         })?;
-        self.bays.push(Bay {
+        self.slots.push(Slot {
             ns: Arc::new(ns),
             port,
             dir: dir.to_owned(),
@@ -222,14 +225,14 @@ impl Rack for Namespaces {
         Ok(())
     }
 
-    fn settle(&mut self) -> io::Result<()> {
+    fn wait_ready(&mut self) -> io::Result<()> {
         Ok(())
     }
 
     fn power_on(&mut self, index: usize, agent: Value, _lan: &Lan) -> io::Result<PoweredOn> {
-        let bay = &mut self.bays[index];
+        let slot = &mut self.slots[index];
         let at_ns = monotonic_ns();
-        let (ns, dir, etcd) = (Arc::clone(&bay.ns), bay.dir.clone(), self.etcd.clone());
+        let (ns, dir, etcd) = (Arc::clone(&slot.ns), slot.dir.clone(), self.etcd.clone());
         let (give, promised) = channel();
         let start = move || {
             let spec = MachineSpec {
@@ -246,21 +249,21 @@ impl Rack for Namespaces {
                 init: Init::Agent { config: agent },
             };
             let mut machine = Machine::power_on(&spec)?;
-            let told = machine.take_stdout().expect("taken for the first time");
-            // Nobody listens any more only when the world is going.
-            let _ = give.send(told);
+            let events = machine.stdout().expect("asked for once");
+            // The receiver is gone only when the world is.
+            let _ = give.send(events);
             Ok(machine)
         };
         let thread = std::thread::Builder::new().name("power".to_owned());
-        bay.power = Power::Starting(thread.spawn(start)?);
+        slot.power = Power::Starting(thread.spawn(start)?);
         self.starting.push(index);
-        let told = Told {
+        let events = AgentOutput {
             promised,
             given: None,
         };
         Ok(PoweredOn {
             at_ns,
-            told: Box::new(told),
+            events: Box::new(events),
             shares_clock: true,
             marks: None,
         })
@@ -268,32 +271,32 @@ impl Rack for Namespaces {
 
     fn check(&mut self) -> io::Result<()> {
         for index in std::mem::take(&mut self.starting) {
-            let bay = &mut self.bays[index];
-            match &bay.power {
+            let slot = &mut self.slots[index];
+            match &slot.power {
                 Power::Starting(thread) if !thread.is_finished() => self.starting.push(index),
-                Power::Starting(_) | Power::On(_) | Power::Off => bay.started()?,
+                Power::Starting(_) | Power::On(_) | Power::Off => slot.started()?,
             }
         }
         Ok(())
     }
 
     fn power_off(&mut self, index: usize) -> io::Result<()> {
-        let bay = &mut self.bays[index];
-        bay.started()?;
-        match std::mem::replace(&mut bay.power, Power::Off) {
+        let slot = &mut self.slots[index];
+        slot.started()?;
+        match std::mem::replace(&mut slot.power, Power::Off) {
             Power::On(mut machine) => machine.power_off().map(drop),
             Power::Off | Power::Starting(_) => Ok(()),
         }
     }
 
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
-        lan.set_link(self.bays[index].port, up)
+        lan.set_link(self.slots[index].port, up)
     }
 
     fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()> {
-        let bay = &mut self.bays[index];
-        bay.started()?;
-        match &bay.power {
+        let slot = &mut self.slots[index];
+        slot.started()?;
+        match &slot.power {
             Power::On(machine) if frozen => machine.freeze(),
             Power::On(machine) => machine.thaw(),
             Power::Off | Power::Starting(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! The rack: a story's machines as containers.
+//! A story's machines as containers.
 
 use std::fs;
 use std::io;
@@ -7,43 +7,43 @@ use std::sync::Arc;
 
 use quorate_host::lan::Lan;
 use quorate_host::netns::NetNs;
+use quorate_host::world::backend::{MachineBackend, PoweredOn};
 use quorate_host::world::monotonic_ns;
-use quorate_host::world::rack::{PoweredOn, Rack};
 use quorate_scenario::story::Machine as Role;
 use serde_json::Value;
 
-use crate::bay::{Bay, State};
 use crate::container::Container;
-use crate::site::Site;
+use crate::run_context::RunContext;
+use crate::slot::{Slot, State};
 
-/// Machines that are containers of a site.
+/// Machines that are containers of one run.
 #[derive(Debug)]
 pub struct Containers {
-    site: Arc<Site>,
+    context: Arc<RunContext>,
     /// The namespace of the runner, where the segment is.
     segment: NetNs,
-    bays: Vec<Bay>,
+    slots: Vec<Slot>,
 }
 
 impl Containers {
-    /// An empty rack, for a world in the calling thread's network namespace.
+    /// No machine yet, for a world in the calling thread's network namespace.
     ///
     /// # Errors
     /// When that namespace cannot be opened.
-    pub fn new(site: Arc<Site>) -> io::Result<Self> {
+    pub fn new(context: Arc<RunContext>) -> io::Result<Self> {
         Ok(Self {
-            site,
+            context,
             segment: NetNs::current()?,
-            bays: Vec::new(),
+            slots: Vec::new(),
         })
     }
 }
 
-impl Rack for Containers {
+impl MachineBackend for Containers {
     fn install(&mut self, role: &Role, dir: &Path, lan: &Lan) -> io::Result<()> {
         fs::create_dir_all(dir.join("disk"))?;
         fs::create_dir_all(dir.join("log"))?;
-        self.bays.push(Bay {
+        self.slots.push(Slot {
             name: role.name.clone(),
             mac: role.mac,
             dir: dir.to_owned(),
@@ -55,36 +55,36 @@ impl Rack for Containers {
         Ok(())
     }
 
-    fn settle(&mut self) -> io::Result<()> {
+    fn wait_ready(&mut self) -> io::Result<()> {
         let machines: Vec<_> = self
-            .bays
+            .slots
             .iter()
-            .map(|bay| (bay.name.clone(), bay.dir.clone()))
+            .map(|slot| (slot.name.clone(), slot.dir.clone()))
             .collect();
-        let started = self.site.start_all(&machines)?;
-        for (bay, (container, line)) in self.bays.iter_mut().zip(started) {
-            bay.boots = 1;
-            bay.state = State::Held(container, line);
+        let started = self.context.start_all(&machines)?;
+        for (slot, (container, control)) in self.slots.iter_mut().zip(started) {
+            slot.boots = 1;
+            slot.state = State::Held(container, control);
         }
         Ok(())
     }
 
     fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn> {
-        let bay = &mut self.bays[index];
+        let slot = &mut self.slots[index];
         let at_ns = monotonic_ns();
-        let (container, line) = match std::mem::replace(&mut bay.state, State::Empty) {
-            State::Held(container, line) => (container, line),
+        let (container, control) = match std::mem::replace(&mut slot.state, State::Empty) {
+            State::Held(container, control) => (container, control),
             State::Empty => {
-                lan.remove(&bay.cable)?;
-                bay.boots += 1;
-                self.site.start_one(&bay.name, &bay.dir, bay.boots)?
+                lan.remove(&slot.cable)?;
+                slot.boots += 1;
+                self.context.start_one(&slot.name, &slot.dir, slot.boots)?
             }
             State::On(..) => unreachable!("the world asks only for machines that are off"),
         };
-        let told = bay.power_on(container, line, agent, lan, &self.segment)?;
+        let events = slot.power_on(container, control, agent, lan, &self.segment)?;
         Ok(PoweredOn {
             at_ns,
-            told: Box::new(told),
+            events: Box::new(events),
             shares_clock: true,
             marks: None,
         })
@@ -92,22 +92,22 @@ impl Rack for Containers {
 
     fn power_off(&mut self, index: usize) -> io::Result<()> {
         // Dropped, a container is killed and removed.
-        self.bays[index].state = State::Empty;
+        self.slots[index].state = State::Empty;
         Ok(())
     }
 
     fn set_link(&mut self, index: usize, up: bool, lan: &Lan) -> io::Result<()> {
-        self.bays[index].set_link(up, lan)
+        self.slots[index].set_link(up, lan)
     }
 
     fn set_frozen(&mut self, index: usize, frozen: bool) -> io::Result<()> {
-        self.bays[index].set_frozen(frozen)
+        self.slots[index].set_frozen(frozen)
     }
 }
 
 impl Drop for Containers {
     fn drop(&mut self) {
-        let states = self.bays.drain(..).map(|bay| bay.state);
+        let states = self.slots.drain(..).map(|slot| slot.state);
         Container::remove_all(states.filter_map(State::into_container));
     }
 }

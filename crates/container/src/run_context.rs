@@ -16,29 +16,29 @@ use testcontainers::{ContainerRequest, GenericImage, ImageExt as _};
 
 use crate::boot::{Boot, bind};
 use crate::container::Container;
+use crate::control::{self, Listener};
 use crate::engine::{Engine, EngineError, LABEL, said};
 use crate::image::Image;
-use crate::janitor::{self, Disks, Janitor};
-use crate::line::{self, Exchange};
-use crate::machine::{ETCD_VERSION, HIDDEN_VERB, JANITOR, MACHINE};
+use crate::machine::{ETCD_VERSION, HIDDEN_VERB, MACHINE, REAPER};
+use crate::reaper::{self, Disks, Reaper};
 
 /// Where a run's containers are. Everything of it ends with [`close`](Self::close), or else
 /// with this process.
 #[derive(Debug)]
-pub struct Site {
-    janitor: Mutex<Option<Janitor>>,
+pub struct RunContext {
+    reaper: Mutex<Option<Reaper>>,
     engine: Arc<Engine>,
     image: Image,
     disks: Disks,
     /// The run's directory, which is also its name for the engine.
     run_dir: PathBuf,
     boot: Boot,
-    exchange: Mutex<Exchange>,
+    listener: Mutex<Listener>,
 }
 
-impl Site {
+impl RunContext {
     /// Sweeps away what dead runs have left, and prepares `run_dir`: a directory that the
-    /// engine sees, and that somebody holds the lock of for as long as the run lasts.
+    /// engine sees, and that the runner keeps locked for as long as the run lasts.
     ///
     /// # Errors
     /// When files cannot be written, or the engine cannot say what there is.
@@ -51,15 +51,16 @@ impl Site {
         engine.sweep()?;
         let boot = Boot::prepare(&run_dir.join("program"))
             .map_err(EngineError::io("this program, for containers"))?;
-        let exchange = Exchange::open(run_dir.join("line")).map_err(EngineError::io("the line"))?;
+        let listener = Listener::open(run_dir.join("control"))
+            .map_err(EngineError::io("the control socket"))?;
         Ok(Self {
-            janitor: Mutex::new(None),
+            reaper: Mutex::new(None),
             engine,
             image,
             disks,
             run_dir: run_dir.to_owned(),
             boot,
-            exchange: Mutex::new(exchange),
+            listener: Mutex::new(listener),
         })
     }
 
@@ -77,35 +78,35 @@ impl Site {
             .request([ETCD_VERSION], Vec::new(), Lifetime::UntilRemoved)
             .map_err(EngineError::io("a container"))?
             .with_ready_conditions(vec![exited]);
-        let told = self.engine.wait(async move {
+        let output = self.engine.wait(async move {
             let container = request.start().await?;
-            let told = container.stdout_to_vec().await;
+            let printed = container.stdout_to_vec().await;
             container.rm().await?;
-            told
+            printed
         });
-        let told = told.map_err(|error| bad(said(error)))?;
-        let told = String::from_utf8_lossy(&told);
-        let version = version(&told).ok_or_else(|| bad(format!("its etcd says {told:?}")))?;
-        let line = told.lines().next().unwrap_or_default();
+        let printed = output.map_err(|error| bad(said(error)))?;
+        let printed = String::from_utf8_lossy(&printed);
+        let version = version(&printed).ok_or_else(|| bad(format!("its etcd says {printed:?}")))?;
+        let line = printed.lines().next().unwrap_or_default();
         Ok((version, line.to_owned()))
     }
 
     /// Starts the containers of machines, each a name and a directory with `disk` and `log`, and
-    /// the janitor, all at once. Answers those of the machines when every PID 1 has called.
+    /// the reaper, all at once. Answers those of the machines when every PID 1 has connected.
     pub(crate) fn start_all(
         &self,
         machines: &[(String, PathBuf)],
     ) -> io::Result<Vec<(Container, UnixStream)>> {
-        let everything = bind(&self.run_dir, janitor::RUN_DIR)?;
-        let janitor = [JANITOR, self.disks.word()];
-        let mut requests = vec![self.request(janitor, vec![everything], Lifetime::UntilItEnds)?];
+        let everything = bind(&self.run_dir, reaper::RUN_DIR)?;
+        let reaper = [REAPER, self.disks.word()];
+        let mut requests = vec![self.request(reaper, vec![everything], Lifetime::UntilItEnds)?];
         for (name, dir) in machines {
             requests.push(self.machine(name, dir, 1)?);
         }
         let mut containers = self.start(requests)?.into_iter();
-        let janitor = containers.next().expect("one for each request");
-        let janitor = Janitor::new(self.wait_for(janitor::NAME)?, janitor);
-        *self.janitor.lock().unwrap_or_else(PoisonError::into_inner) = Some(janitor);
+        let reaper = containers.next().expect("one for each request");
+        let reaper = Reaper::new(self.wait_for(reaper::NAME)?, reaper);
+        *self.reaper.lock().unwrap_or_else(PoisonError::into_inner) = Some(reaper);
         let names = machines.iter().map(|(name, _)| name);
         names
             .zip(containers)
@@ -113,7 +114,7 @@ impl Site {
             .collect()
     }
 
-    /// Starts a machine's container for its `boot`-th boot, and waits until its PID 1 has called.
+    /// Starts a machine's container for its `boot`-th boot, and waits until its PID 1 has connected.
     pub(crate) fn start_one(
         &self,
         name: &str,
@@ -125,19 +126,19 @@ impl Site {
         Ok((container, self.wait_for(name)?))
     }
 
-    /// Has the janitor clean up, and removes the containers that are left. The directory of the
+    /// Has the reaper clean up, and removes the containers that are left. The directory of the
     /// run is empty then, unless disks are kept.
     ///
     /// # Errors
     /// When containers or files stay.
     pub fn close(self) -> Result<(), EngineError> {
-        let janitor = self
-            .janitor
+        let reaper = self
+            .reaper
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(mut janitor) = janitor {
-            janitor.work().map_err(EngineError::io("the janitor"))?;
+        if let Some(mut reaper) = reaper {
+            reaper.work().map_err(EngineError::io("the reaper"))?;
         }
         self.engine.sweep_run(&self.run_dir)
     }
@@ -156,12 +157,12 @@ impl Site {
     }
 
     fn wait_for(&self, name: &str) -> io::Result<UnixStream> {
-        let mut exchange = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
-        exchange.wait_for(name, CALL_MAX).map_err(|error| {
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        listener.wait_for(name, CALL_MAX).map_err(|error| {
             let hint = "its console.log, or `docker events`, may say why";
             io::Error::new(
                 error.kind(),
-                format!("PID 1 of {name} does not call: {error}; {hint}"),
+                format!("PID 1 of {name} does not connect: {error}; {hint}"),
             )
         })
     }
@@ -202,8 +203,8 @@ impl Site {
         let mut arguments = self.boot.arguments.clone();
         arguments.push(HIDDEN_VERB.to_owned());
         arguments.extend(role.map(str::to_owned));
-        let exchange = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = bind(exchange.dir(), line::INSIDE)?;
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let control = bind(listener.dir(), control::INSIDE)?;
         let run = self.run_dir.display().to_string();
         let mut request = self
             .image
@@ -221,7 +222,7 @@ impl Site {
                 match lifetime {
                     Lifetime::UntilItEnds => {
                         host.auto_remove = Some(true);
-                        // What it has to say, it says on its line and in its logs.
+                        // It reports on its control socket and in its logs.
                         host.log_config = Some(HostConfigLogConfig {
                             typ: Some("none".to_owned()),
                             config: None,
@@ -234,7 +235,14 @@ impl Site {
         if std::env::var_os(BEFORE_MAIN).is_some() {
             request = request.with_env_var(BEFORE_MAIN, "1");
         }
-        for mount in self.boot.mounts.iter().cloned().chain([line]).chain(mounts) {
+        for mount in self
+            .boot
+            .mounts
+            .iter()
+            .cloned()
+            .chain([control])
+            .chain(mounts)
+        {
             request = request.with_mount(mount);
         }
         Ok(request)
@@ -260,8 +268,8 @@ fn sysctls() -> HashMap<String, String> {
 }
 
 /// The numbers in `etcd Version: 3.5.16`.
-fn version(told: &str) -> Option<(u32, u32)> {
-    let line = told
+fn version(printed: &str) -> Option<(u32, u32)> {
+    let line = printed
         .lines()
         .find(|line| line.starts_with("etcd Version:"))?;
     let mut numbers = line.rsplit(' ').next()?.split('.');
@@ -278,8 +286,8 @@ mod tests {
 
     #[test]
     fn etcd_says_its_version() {
-        let told = "etcd Version: 3.5.16\nGit SHA: f20bbad\nGo Version: go1.22.7\n";
-        assert_eq!(version(told), Some((3, 5)));
+        let printed = "etcd Version: 3.5.16\nGit SHA: f20bbad\nGo Version: go1.22.7\n";
+        assert_eq!(version(printed), Some((3, 5)));
         assert_eq!(version("etcd Version: 3.6.0-rc.1\n"), Some((3, 6)));
         assert_eq!(version("sh: etcd: not found\n"), None);
     }
