@@ -1,4 +1,4 @@
-//! One change on its way into the zones.
+//! One change to the zones, from its record to its last reply.
 
 use std::time::Duration;
 
@@ -34,14 +34,14 @@ pub(crate) enum State {
     /// The window is full.
     Ready { step: Step },
     /// Sent, no reply yet.
-    Flying { step: Step, flight: Flight },
+    AwaitingReply { step: Step, sent: SentUpdate },
     /// Resting, or refused; goes on at `until`.
     Pausing { step: Step, until: Instant },
 }
 
 /// An UPDATE without a reply.
 #[derive(Clone, Debug)]
-pub(crate) struct Flight {
+pub(crate) struct SentUpdate {
     pub(crate) encoded: Encoded,
     /// The stream it went by; `None` for a datagram.
     pub(crate) stream: Option<StreamId>,

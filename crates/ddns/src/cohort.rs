@@ -20,11 +20,11 @@ pub(crate) struct Cohort {
 #[derive(Clone, Debug)]
 pub(crate) struct Announcement {
     pub(crate) members: Vec<String>,
-    pub(crate) standing: Standing,
+    pub(crate) status: SetStatus,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum SetStatus {
     Underway,
     /// In the zone for good.
     Frozen,

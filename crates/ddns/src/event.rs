@@ -1,10 +1,10 @@
-//! What the owner tells the registrar, and what the registrar tells the owner.
+//! Commands to the registrar, and its events.
 
 use std::net::Ipv4Addr;
 
 use crate::Binding;
 
-/// What the owner tells the registrar.
+/// What happened to a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A lease began, or was renewed; when nothing changed this costs nothing.

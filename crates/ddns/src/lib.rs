@@ -1,12 +1,15 @@
 //! Lease events to DNS UPDATEs, service registration and the cohort gate, as a pure engine.
 //!
-//! Whoever hands out leases says [`Command::Bound`] and [`Command::Ended`]; the [`Registrar`]
-//! makes the zones say the same, however often servers, wires and it itself fail: every wish
-//! is written down before the first UPDATE of it leaves, and tried until it is acknowledged.
+//! The owner of the leases gives the commands [`Command::Bound`] and [`Command::Ended`]; the
+//! [`Registrar`] makes the zones agree, however often servers, networks and it itself fail: it
+//! writes every change down before it sends the first UPDATE for it, and tries until the server
+//! acknowledges it.
 //!
 //! - `registrar`: the engine; `restore`: from records and back
 //! - `step`: the UPDATEs of each change and where their replies lead
-//! - `change`, `lanes`, `flights`: one change under way, what must wait for what, whose reply
+//! - `registrations`: leases that want names, with their indexes
+//! - `change`: one change; `key_queues`: which changes must wait for which; `in_flight`: which
+//!   change a reply belongs to
 //! - `cohort`: the gate that holds a service's SRV set back until it is whole
 //! - `binding`, `config`, `event`, `record`: what goes in and out
 
@@ -15,12 +18,12 @@ mod change;
 mod cohort;
 mod config;
 mod event;
-mod flights;
-mod lanes;
+mod in_flight;
+mod key_queues;
 mod record;
 mod registrar;
+mod registrations;
 mod restore;
-mod roster;
 mod step;
 #[cfg(test)]
 mod tests;

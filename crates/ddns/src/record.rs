@@ -19,7 +19,7 @@ pub enum OutboxRecord {
         service: String,
         members: Vec<String>,
     },
-    /// The server has acknowledged the change, or settled that it will not be.
+    /// The server has acknowledged the change, or refused it for good.
     Done { change: u64, outcome: Outcome },
 }
 

@@ -1,7 +1,7 @@
 //! The engine: bindings in, UPDATEs out, one after the other for each name.
 //!
 //! ```text
-//! Bound, Ended ──► Write(Wanted | Unwanted) ──handle_written──► first in its lanes? ──► window
+//! Bound, Ended ──► Write(Wanted | Unwanted) ──handle_written──► first in its queues? ──► window
 //!                                                                                         │
 //!   cohort gate ◄── Write(Done) ◄── applied ◄── verdict on the reply ◄── UPDATE ◄─────────┘
 //!        └──► Write(Announced) ──► as above              └── no reply, or refused: again, later
@@ -22,10 +22,10 @@ use quorate_core::{
 pub use wire::UDP_PAYLOAD_OCTETS;
 
 use crate::change::{Change, State};
-use crate::cohort::{Cohort, Standing};
-use crate::flights::Flights;
-use crate::lanes::Lanes;
-use crate::roster::{Held, Registration, Roster};
+use crate::cohort::{Cohort, SetStatus};
+use crate::in_flight::InFlight;
+use crate::key_queues::KeyQueues;
+use crate::registrations::{Registration, RegistrationStatus, Registrations};
 use crate::step::Aim;
 use crate::{Binding, Command, Config, Event, OutboxRecord, Outcome};
 
@@ -35,17 +35,17 @@ pub struct Registrar {
     pub(crate) config: Config,
     pub(crate) random: Random,
     pub(crate) pauses: Pauses,
-    pub(crate) held: Roster,
+    pub(crate) registrations: Registrations,
     pub(crate) changes: BTreeMap<u64, Change>,
     pub(crate) cohorts: Vec<Cohort>,
-    /// Services whose members may have changed since somebody looked at their gate.
+    /// Services whose members may have changed since their gate was last decided.
     pub(crate) undecided: BTreeSet<usize>,
     pub(crate) next_change: u64,
     next_stream: u64,
     unwritten: BTreeMap<Ticket, u64>,
-    pub(crate) lanes: Lanes,
+    pub(crate) key_queues: KeyQueues,
     ready: BTreeSet<u64>,
-    flights: Flights,
+    in_flight: InFlight,
     timers: BTreeSet<(Instant, u64)>,
     pub(crate) start: Start,
     queue: Queue<Event, OutboxRecord>,
@@ -56,9 +56,9 @@ pub struct Registrar {
 pub(crate) enum Start {
     /// With nothing to continue.
     Fresh,
-    /// With records to continue from, but nobody has told the time yet.
+    /// With records to continue from; the first call brings the time.
     Resuming,
-    /// Names rest until then: copies of what an earlier registrar sent may be on their way.
+    /// Names rest until then: copies that an earlier registrar sent may still arrive.
     Resumed(Instant),
 }
 
@@ -71,15 +71,15 @@ impl Registrar {
             config,
             random: seed.random(),
             pauses: Pauses::default(),
-            held: Roster::default(),
+            registrations: Registrations::default(),
             changes: BTreeMap::new(),
             cohorts,
             next_change: 1,
             next_stream: 1,
             unwritten: BTreeMap::new(),
-            lanes: Lanes::default(),
+            key_queues: KeyQueues::default(),
             ready: BTreeSet::new(),
-            flights: Flights::default(),
+            in_flight: InFlight::default(),
             timers: BTreeSet::new(),
             start: Start::Fresh,
             queue: Queue::default(),
@@ -93,11 +93,13 @@ impl Registrar {
 
     /// The bindings whose names should be in the zones.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.held.iter().map(|held| &held.binding)
+        self.registrations
+            .iter()
+            .map(|registration| &registration.binding)
     }
 
     /// True when every change is acknowledged.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.changes.is_empty()
     }
 
@@ -107,13 +109,13 @@ impl Registrar {
             Ok(_) => return self.drop_message("the name is too long with its zone"),
             Err(reason) => return self.drop_message(reason),
         };
-        let Some(held) = self.held.get(binding.addr) else {
+        let Some(registration) = self.registrations.get(binding.addr) else {
             return self.publish(binding, false);
         };
-        if held.binding == binding {
+        if registration.binding == binding {
             return;
         }
-        if held.binding.is_covered_by(&binding) {
+        if registration.binding.is_covered_by(&binding) {
             self.replace(binding, now);
         } else {
             self.end(binding.addr, now);
@@ -121,71 +123,72 @@ impl Registrar {
         }
     }
 
-    fn publish(&mut self, binding: Binding, is_out: bool) {
+    fn publish(&mut self, binding: Binding, may_be_published: bool) {
         let change = self.admit(Aim::Publish(binding.clone()));
-        let held = Held {
+        let registration = Registration {
             binding,
             change,
-            standing: Registration::Underway,
-            is_out,
+            status: RegistrationStatus::Underway,
+            may_be_published,
         };
-        self.touch(&held.binding);
-        self.held.insert(held);
+        self.touch(&registration.binding);
+        self.registrations.insert(registration);
     }
 
     /// Publishes the binding in place of the one that its address has, which it covers.
     fn replace(&mut self, binding: Binding, now: Now) {
-        let Some(former) = self.held.get(binding.addr).cloned() else {
+        let Some(former) = self.registrations.get(binding.addr).cloned() else {
             return;
         };
         self.touch(&former.binding);
         let retracted = self.retract(former.change);
-        let is_out = former.is_out || retracted.is_none();
-        self.publish(binding, is_out);
+        let may_be_published = former.may_be_published || retracted.is_none();
+        self.publish(binding, may_be_published);
         self.cancel(former.change, retracted, now);
     }
 
     fn end(&mut self, addr: Ipv4Addr, now: Now) {
-        let Some(gone) = self.held.remove(addr) else {
+        let Some(gone) = self.registrations.remove(addr) else {
             return;
         };
         self.touch(&gone.binding);
         let retracted = self.retract(gone.change);
-        if gone.is_out || retracted.is_none() {
+        if gone.may_be_published || retracted.is_none() {
             self.admit(Aim::Withdraw(gone.binding.clone()));
         }
-        self.appoint_heir(&gone.binding, gone.change, now);
+        self.promote_successor(&gone.binding, gone.change, now);
         self.cancel(gone.change, retracted, now);
     }
 
-    /// A client with two leases is found at the newer one; when that ends, at the older, which
-    /// `before` tells from those that took the name over since. Even a lease that never came
-    /// into the zones has an heir: those before it may have been withdrawn counting on it.
-    fn appoint_heir(&mut self, gone: &Binding, before: u64, now: Now) {
-        let shares_name = |held: &&Held| {
-            held.binding.has_owner_of(gone)
-                && held.binding.forward
-                && held.standing != Registration::Conflict
+    /// A client with two leases is found at the newer one. When that ends, the older lease
+    /// succeeds; its change is older than `before`, those of leases that have taken the name over
+    /// since are newer. Even a lease that was never published has a successor: the names of older
+    /// leases may have been withdrawn because this one was to replace them.
+    fn promote_successor(&mut self, gone: &Binding, before: u64, now: Now) {
+        let shares_name = |registration: &&Registration| {
+            registration.binding.has_owner_of(gone)
+                && registration.binding.forward
+                && registration.status != RegistrationStatus::Conflict
         };
-        let heir = self.held.named(&gone.hostname).filter(shares_name);
-        let heir = heir.max_by_key(|held| held.change);
-        let heir = heir.filter(|heir| gone.forward && heir.change < before);
-        if let Some(heir) = heir.map(|heir| heir.binding.clone()) {
-            self.replace(heir, now);
+        let successor = self.registrations.named(&gone.hostname).filter(shares_name);
+        let successor = successor.max_by_key(|registration| registration.change);
+        let successor = successor.filter(|successor| gone.forward && successor.change < before);
+        if let Some(successor) = successor.map(|successor| successor.binding.clone()) {
+            self.replace(successor, now);
         }
     }
 
-    /// Takes a change back if nothing of it was ever sent, so that leases that come and go
-    /// while the server is away do not pile up. Answers those that stand behind it now.
+    /// Takes a change back if no UPDATE of it was ever sent, so that leases that come and go
+    /// while the server is away do not pile up. Returns the changes that are first in a queue now.
     fn retract(&mut self, number: u64) -> Option<Vec<u64>> {
         let change = self.changes.get(&number).filter(|c| c.is_unsent())?;
-        let behind = self.lanes.leave(number, &change.aim);
+        let behind = self.key_queues.remove(number, &change.aim);
         self.changes.remove(&number);
         Some(behind)
     }
 
-    /// Writes down that a change was retracted. Whatever takes its place is written down
-    /// before: a crash between the two must not forget names that are in the zones.
+    /// Writes down that a change was retracted. The change that replaces it must be written down
+    /// first: a crash between the two records must not forget names that are in the zones.
     fn cancel(&mut self, change: u64, retracted: Option<Vec<u64>>, now: Now) {
         let Some(behind) = retracted else {
             return;
@@ -202,7 +205,7 @@ impl Registrar {
         let change = self.next_change;
         self.next_change += 1;
         let ticket = self.queue.write(self.record(change, &aim));
-        self.lanes.enter(change, &aim);
+        self.key_queues.push(change, &aim);
         self.changes.insert(change, Change::new(aim));
         self.unwritten.insert(ticket, change);
         change
@@ -226,7 +229,8 @@ impl Registrar {
         }
     }
 
-    /// The first call after a restart tells the time from which names rest.
+    /// Continues the outbox at the first call after a restart, which brings the time from which
+    /// names rest.
     fn resume(&mut self, now: Now) {
         if self.start != Start::Resuming {
             return;
@@ -239,9 +243,9 @@ impl Registrar {
                 Aim::Publish(_) | Aim::Announce { .. } => None,
             })
             .collect();
-        // The crash may have come between the record of an end and that of its heir.
+        // The crash may have come between the record of an end and that of its successor.
         for (number, binding) in withdrawn {
-            self.appoint_heir(&binding, number, now);
+            self.promote_successor(&binding, number, now);
         }
         let numbers: Vec<u64> = self.changes.keys().copied().collect();
         for number in numbers {
@@ -268,19 +272,19 @@ impl Engine for Registrar {
             Command::Ended { addr } => self.end(addr, now),
         }
         self.decide_all();
-        self.pump(now);
+        self.send_ready(now);
     }
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
         self.resume(now);
         match self.read(datagram, now) {
             Ok((number, step, rcode)) => {
-                self.settle(number, step, rcode, now);
-                self.hasten(now);
+                self.on_reply(number, step, rcode, now);
+                self.shorten_waits(now);
             }
             Err(reason) => self.drop_message(reason),
         }
-        self.pump(now);
+        self.send_ready(now);
     }
 
     fn handle_written(&mut self, ticket: Ticket, now: Now) {
@@ -292,7 +296,7 @@ impl Engine for Registrar {
             }
             self.start(number, now);
         }
-        self.pump(now);
+        self.send_ready(now);
     }
 
     fn handle_timeout(&mut self, now: Now) {
@@ -301,7 +305,7 @@ impl Engine for Registrar {
             self.timers.remove(&(at, number));
             self.expire(number, now);
         }
-        self.pump(now);
+        self.send_ready(now);
     }
 
     fn poll(&mut self) -> Option<Output<Event, OutboxRecord>> {
@@ -317,7 +321,7 @@ impl Engine for Registrar {
     }
 }
 
-impl Registration {
+impl RegistrationStatus {
     pub(crate) fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Applied | Outcome::Cancelled => Self::Registered,
@@ -326,7 +330,7 @@ impl Registration {
     }
 }
 
-impl Standing {
+impl SetStatus {
     pub(crate) fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Applied | Outcome::Cancelled => Self::Frozen,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate_core::Seed;
 
 use crate::change::Change;
-use crate::cohort::{Announcement, Standing};
+use crate::cohort::{Announcement, SetStatus};
 use crate::registrar::{Registrar, Start};
-use crate::roster::{Held, Registration};
+use crate::registrations::{Registration, RegistrationStatus};
 use crate::step::Aim;
 use crate::{Config, OutboxRecord, Outcome};
 
@@ -45,7 +45,7 @@ impl Registrar {
             }
         }
         for (number, aim) in aims {
-            registrar.lanes.enter(number, &aim);
+            registrar.key_queues.push(number, &aim);
             let change = Change::restored(aim);
             registrar.changes.insert(number, change);
         }
@@ -58,21 +58,24 @@ impl Registrar {
         for (number, change) in &self.changes {
             records.insert(*number, vec![self.record(*number, &change.aim)]);
         }
-        for held in self.held.iter() {
-            let outcome = match held.standing {
-                Registration::Underway => continue,
-                Registration::Registered => Outcome::Applied,
-                Registration::Conflict => Outcome::Conflict,
+        for registration in self.registrations.iter() {
+            let outcome = match registration.status {
+                RegistrationStatus::Underway => continue,
+                RegistrationStatus::Registered => Outcome::Applied,
+                RegistrationStatus::Conflict => Outcome::Conflict,
             };
-            let aim = Aim::Publish(held.binding.clone());
-            records.insert(held.change, self.done(held.change, &aim, outcome));
+            let aim = Aim::Publish(registration.binding.clone());
+            records.insert(
+                registration.change,
+                self.done(registration.change, &aim, outcome),
+            );
         }
         for (service, cohort) in self.cohorts.iter().enumerate() {
             for (change, announcement) in &cohort.announcements {
-                let outcome = match announcement.standing {
-                    Standing::Underway => continue,
-                    Standing::Frozen => Outcome::Applied,
-                    Standing::Conflict => Outcome::Conflict,
+                let outcome = match announcement.status {
+                    SetStatus::Underway => continue,
+                    SetStatus::Frozen => Outcome::Applied,
+                    SetStatus::Conflict => Outcome::Conflict,
                 };
                 let members = announcement.members.clone();
                 let aim = Aim::Announce { service, members };
@@ -90,17 +93,17 @@ impl Registrar {
     fn restore_aim(&mut self, record: OutboxRecord) -> Option<Aim> {
         match record {
             OutboxRecord::Wanted { change, binding } => {
-                let held = Held {
+                let registration = Registration {
                     binding: binding.clone(),
                     change,
-                    standing: Registration::Underway,
-                    is_out: true,
+                    status: RegistrationStatus::Underway,
+                    may_be_published: true,
                 };
-                self.held.insert(held);
+                self.registrations.insert(registration);
                 Some(Aim::Publish(binding))
             }
             OutboxRecord::Unwanted { binding, .. } => {
-                self.held.remove(binding.addr);
+                self.registrations.remove(binding.addr);
                 Some(Aim::Withdraw(binding))
             }
             OutboxRecord::Announced {
@@ -111,7 +114,7 @@ impl Registrar {
                 let service = self.config.service(&service)?;
                 let announcement = Announcement {
                     members: members.clone(),
-                    standing: Standing::Underway,
+                    status: SetStatus::Underway,
                 };
                 self.cohorts[service]
                     .announcements
@@ -125,22 +128,22 @@ impl Registrar {
     fn restore_outcome(&mut self, change: u64, aim: &Aim, outcome: Outcome) {
         match aim {
             Aim::Publish(binding) => {
-                let held = self.held.get(binding.addr);
-                if held.is_none_or(|held| held.change != change) {
+                let registration = self.registrations.get(binding.addr);
+                if registration.is_none_or(|registration| registration.change != change) {
                     return;
                 }
                 if outcome == Outcome::Cancelled {
-                    self.held.remove(binding.addr);
+                    self.registrations.remove(binding.addr);
                 } else {
-                    let standing = Registration::of(outcome);
-                    self.held.set_standing(binding.addr, change, standing);
+                    let status = RegistrationStatus::of(outcome);
+                    self.registrations.set_status(binding.addr, change, status);
                 }
             }
             Aim::Withdraw(_) => {}
             Aim::Announce { service, .. } => {
                 let announcement = self.cohorts[*service].announcements.get_mut(&change);
                 if let Some(announcement) = announcement {
-                    announcement.standing = Standing::of(outcome);
+                    announcement.status = SetStatus::of(outcome);
                 }
             }
         }

@@ -27,7 +27,7 @@ use crate::{Binding, Config};
 /// One UPDATE of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
-    /// Nobody has the name: add A and DHCID (RFC 4703 §5.3.1).
+    /// The name does not exist: add A and DHCID (RFC 4703 §5.3.1).
     Claim,
     /// The client had the name before: replace its A (RFC 4703 §5.3.2).
     Reclaim,
@@ -66,7 +66,7 @@ pub(crate) enum Verdict {
 
 impl Step {
     /// The table above.
-    pub(crate) fn judge(self, rcode: ResponseCode) -> Verdict {
+    pub(crate) fn verdict(self, rcode: ResponseCode) -> Verdict {
         use Verdict::{Again, Applied, Conflict, Instead, Over, Then};
         let is = |expected| rcode == expected;
         let is_ok = is(ResponseCode::NoError);
@@ -118,15 +118,15 @@ impl Aim {
     /// The first step; `None` when there is nothing to do.
     pub(crate) fn first_step(&self, config: &Config) -> Option<Step> {
         match self {
-            Self::Publish(_) => self.settle(Step::Claim, config),
-            Self::Withdraw(_) => self.settle(Step::Release, config),
+            Self::Publish(_) => self.applicable_step(Step::Claim, config),
+            Self::Withdraw(_) => self.applicable_step(Step::Release, config),
             Self::Announce { service, .. } if config.services[*service].gate => Some(Step::Open),
             Self::Announce { .. } => Some(Step::Join),
         }
     }
 
     /// `step`, or the first one behind it that applies to the binding.
-    pub(crate) fn settle(&self, step: Step, config: &Config) -> Option<Step> {
+    pub(crate) fn applicable_step(&self, step: Step, config: &Config) -> Option<Step> {
         let binding = match self {
             Self::Publish(binding) | Self::Withdraw(binding) => binding,
             Self::Announce { .. } => return Some(step),
@@ -213,7 +213,7 @@ fn name_request(binding: &Binding, step: Step, id: u16, config: &Config) -> Upda
     match step {
         Step::Claim => forward.require_name_absent(owner).add(a).add(dhcid),
         Step::Reclaim => forward
-            // Tells a name that has just vanished (NXDOMAIN) from one that is not ours.
+            // A name that has just vanished is NXDOMAIN; one that is not ours is NXRRSET.
             .require_name_exists(owner.clone())
             .require_rrset_equals(vec![dhcid])
             .delete_rrset(owner, RecordType::A)
@@ -286,10 +286,10 @@ mod tests {
             (Step::Join, [Applied, Again, Again, Again, Again]),
         ] {
             for (rcode, verdict) in rcodes.into_iter().zip(verdicts) {
-                assert_eq!(step.judge(rcode), verdict, "{step:?} {rcode:?}");
+                assert_eq!(step.verdict(rcode), verdict, "{step:?} {rcode:?}");
             }
             for rcode in [FormErr, ServFail, Refused, NotAuth, NotZone] {
-                assert_eq!(step.judge(rcode), Again, "{step:?} {rcode:?}");
+                assert_eq!(step.verdict(rcode), Again, "{step:?} {rcode:?}");
             }
         }
     }

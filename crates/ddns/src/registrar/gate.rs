@@ -5,9 +5,9 @@ use quorate_core::Bug;
 use std::collections::BTreeSet;
 
 use super::Registrar;
-use crate::cohort::{Announcement, Decision, Standing};
-use crate::lanes::Key;
-use crate::roster::{Held, Registration};
+use crate::cohort::{Announcement, Decision, SetStatus};
+use crate::key_queues::Key;
+use crate::registrations::{Registration, RegistrationStatus};
 use crate::step::Aim;
 use crate::{Binding, Event};
 
@@ -15,8 +15,8 @@ impl Registrar {
     /// The members of services may have changed by what happens to this binding, or to others of
     /// its name.
     pub(super) fn touch(&mut self, binding: &Binding) {
-        let others = self.held.named(&binding.hostname);
-        let classes = others.map(|held| &held.binding.class);
+        let others = self.registrations.named(&binding.hostname);
+        let classes = others.map(|registration| &registration.binding.class);
         for class in classes.chain([&binding.class]).flatten() {
             let services = self.config.services_of(class);
             self.undecided.extend(services.map(|(place, _)| place));
@@ -63,14 +63,14 @@ impl Registrar {
         });
         let announcement = Announcement {
             members,
-            standing: Standing::Underway,
+            status: SetStatus::Underway,
         };
         self.cohorts[service]
             .announcements
             .insert(change, announcement);
     }
 
-    pub(super) fn tell_late(&mut self, binding: &Binding) {
+    pub(super) fn report_late(&mut self, binding: &Binding) {
         let class = binding.class.as_ref().filter(|_| binding.forward);
         let services = class.into_iter();
         for (place, service) in services.flat_map(|class| self.config.services_of(class)) {
@@ -88,23 +88,29 @@ impl Registrar {
     /// order they were asked for.
     fn ready_members(&self, class: &str) -> Vec<String> {
         let too_soon = self.config.planted.is(Bug::SrvBeforeA);
-        let is_ready = |held: &&Held| {
-            (held.standing == Registration::Registered || too_soon)
-                && held.binding.forward
-                && (self.is_at_rest(&held.binding.hostname) || too_soon)
+        let is_ready = |registration: &&Registration| {
+            (registration.status == RegistrationStatus::Registered || too_soon)
+                && registration.binding.forward
+                && (self.is_at_rest(&registration.binding.hostname) || too_soon)
         };
-        let mut ready: Vec<&Held> = self.held.of_class(class).filter(is_ready).collect();
-        ready.sort_unstable_by_key(|held| held.change);
+        let mut ready: Vec<&Registration> = self
+            .registrations
+            .of_class(class)
+            .filter(is_ready)
+            .collect();
+        ready.sort_unstable_by_key(|registration| registration.change);
         let mut seen = BTreeSet::new();
-        ready.retain(|held| seen.insert(held.binding.hostname.as_str()));
-        let hostnames = ready.into_iter().map(|held| held.binding.hostname.clone());
+        ready.retain(|registration| seen.insert(registration.binding.hostname.as_str()));
+        let hostnames = ready
+            .into_iter()
+            .map(|registration| registration.binding.hostname.clone());
         hostnames.collect()
     }
 
     /// True when no change of the name is under way. (Another lease of the same client may
     /// have taken it over, and be about to give it back.)
     fn is_at_rest(&self, hostname: &str) -> bool {
-        let mut changes = self.lanes.waiting(&Key::Host(hostname.to_owned()));
+        let mut changes = self.key_queues.pending(&Key::Host(hostname.to_owned()));
         changes.all(|number| {
             let change = self.changes.get(&number);
             change.is_none_or(|change| matches!(change.aim, Aim::Announce { .. }))

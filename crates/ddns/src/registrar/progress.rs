@@ -1,25 +1,25 @@
-//! One change from the head of its lanes to its end.
+//! One change from the head of its queues to its end.
 
 use quorate_core::{Bug, Instant, Now};
 use quorate_dns::ResponseCode;
 
 use super::{Registrar, Start};
 use crate::change::State;
-use crate::cohort::Standing;
-use crate::lanes::SETTLE;
-use crate::roster::Registration;
+use crate::cohort::SetStatus;
+use crate::key_queues::QUIET_TIME;
+use crate::registrations::RegistrationStatus;
 use crate::step::{Aim, Step, Verdict};
 use crate::{Binding, Event, OutboxRecord, Outcome};
 
 impl Registrar {
-    /// Starts the change if its record is on disk and nothing older is in its way.
+    /// Starts the change if its record is on disk and no older change shares a key with it.
     pub(super) fn start(&mut self, number: u64, now: Now) {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
         let too_soon =
             self.config.planted.is(Bug::SrvBeforeA) && matches!(change.aim, Aim::Announce { .. });
-        let is_first = self.lanes.is_first(number, &change.aim) || too_soon;
+        let is_first = self.key_queues.is_first(number, &change.aim) || too_soon;
         if !matches!(change.state, State::Queued) || !is_first {
             return;
         }
@@ -28,8 +28,8 @@ impl Registrar {
         };
         let until = match change.aim {
             Aim::Publish(_) | Aim::Withdraw(_) => match self.start {
-                Start::Fresh | Start::Resuming => self.lanes.rested_at(&change.aim),
-                Start::Resumed(at) => self.lanes.rested_at(&change.aim).max(at + SETTLE),
+                Start::Fresh | Start::Resuming => self.key_queues.rested_at(&change.aim),
+                Start::Resumed(at) => self.key_queues.rested_at(&change.aim).max(at + QUIET_TIME),
             },
             // Sets are never changed, so no late copy can change them back.
             Aim::Announce { .. } => now.instant,
@@ -49,11 +49,11 @@ impl Registrar {
         }
     }
 
-    pub(super) fn settle(&mut self, number: u64, step: Step, rcode: ResponseCode, now: Now) {
-        let verdict = step.judge(rcode);
-        if let State::Flying { flight, .. } = &self.changes[&number].state {
-            self.timers.remove(&(flight.deadline, number));
-            self.flights.land(flight.encoded.id, now.instant);
+    pub(super) fn on_reply(&mut self, number: u64, step: Step, rcode: ResponseCode, now: Now) {
+        let verdict = step.verdict(rcode);
+        if let State::AwaitingReply { sent, .. } = &self.changes[&number].state {
+            self.timers.remove(&(sent.deadline, number));
+            self.in_flight.release(sent.encoded.id, now.instant);
         }
         match verdict {
             Verdict::Then(next) => {
@@ -66,12 +66,12 @@ impl Registrar {
                 self.finish(number, Outcome::Applied, now);
             }
             Verdict::Conflict => self.finish(number, Outcome::Conflict, now),
-            Verdict::Over(next) => self.put_off(number, step, next, rcode, now),
-            Verdict::Again => self.put_off(number, step, step, rcode, now),
+            Verdict::Over(next) => self.retry_later(number, step, next, rcode, now),
+            Verdict::Again => self.retry_later(number, step, step, rcode, now),
         }
     }
 
-    pub(super) fn put_off(
+    pub(super) fn retry_later(
         &mut self,
         number: u64,
         step: Step,
@@ -90,7 +90,7 @@ impl Registrar {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
-        match change.aim.settle(next, &self.config) {
+        match change.aim.applicable_step(next, &self.config) {
             Some(step) => {
                 change.progress();
                 change.state = State::Ready { step };
@@ -119,7 +119,7 @@ impl Registrar {
         }
     }
 
-    /// The change is over: written down, told, and out of the way of those behind it.
+    /// Ends the change: writes it down, reports it and starts the changes behind it.
     pub(super) fn finish(&mut self, number: u64, outcome: Outcome, now: Now) {
         let Some(change) = self.changes.remove(&number) else {
             return;
@@ -131,10 +131,10 @@ impl Registrar {
         if let Some(sent_last) = change.sent_last
             && !matches!(change.aim, Aim::Announce { .. })
         {
-            self.lanes.rest(&change.aim, sent_last, now.instant);
+            self.key_queues.rest(&change.aim, sent_last, now.instant);
         }
         self.record_outcome(number, &change.aim, outcome);
-        for next in self.lanes.leave(number, &change.aim) {
+        for next in self.key_queues.remove(number, &change.aim) {
             self.start(next, now);
         }
         if let Aim::Publish(binding) | Aim::Withdraw(binding) = &change.aim {
@@ -143,7 +143,7 @@ impl Registrar {
         if let Aim::Publish(binding) = &change.aim
             && outcome == Outcome::Applied
         {
-            self.tell_late(binding);
+            self.report_late(binding);
         }
         self.decide_all();
     }
@@ -152,8 +152,8 @@ impl Registrar {
         match aim {
             Aim::Publish(binding) => {
                 let (hostname, addr) = (binding.hostname.clone(), binding.addr);
-                self.held
-                    .set_standing(addr, number, Registration::of(outcome));
+                self.registrations
+                    .set_status(addr, number, RegistrationStatus::of(outcome));
                 if outcome == Outcome::Conflict {
                     self.queue.event(Event::Conflict { hostname, addr });
                 }
@@ -165,7 +165,7 @@ impl Registrar {
             Aim::Announce { service, members } => {
                 let announcement = self.cohorts[*service].announcements.get_mut(&number);
                 if let Some(announcement) = announcement {
-                    announcement.standing = Standing::of(outcome);
+                    announcement.status = SetStatus::of(outcome);
                 }
                 let service = self.config.services[*service].label.clone();
                 self.queue.event(match outcome {

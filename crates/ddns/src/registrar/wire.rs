@@ -7,7 +7,7 @@ use quorate_dns::{ResponseCode, client};
 
 use super::Registrar;
 use crate::Event;
-use crate::change::{Flight, PATIENCE_MIN, State, jittered};
+use crate::change::{PATIENCE_MIN, SentUpdate, State, jittered};
 use crate::step::Step;
 
 /// The largest UPDATE sent as a datagram, which needs no fragments anywhere (DNS flag day 2020).
@@ -18,8 +18,8 @@ const SIGNATURE_SECS_MAX: u64 = 120;
 
 impl Registrar {
     /// Sends what is ready, as far as the window goes.
-    pub(super) fn pump(&mut self, now: Now) {
-        while !self.flights.is_full() {
+    pub(super) fn send_ready(&mut self, now: Now) {
+        while !self.in_flight.is_full() {
             let Some(number) = self.ready.pop_first() else {
                 return;
             };
@@ -27,51 +27,53 @@ impl Registrar {
                 continue;
             };
             if let State::Ready { step } = change.state {
-                let id = self.flights.take_off(number, &mut self.random, now.instant);
-                self.fly(number, step, id, now);
+                let id = self
+                    .in_flight
+                    .allocate(number, &mut self.random, now.instant);
+                self.send_step(number, step, id, now);
             }
         }
     }
 
     /// Encodes the step and sends it.
-    pub(super) fn fly(&mut self, number: u64, step: Step, id: u16, now: Now) {
+    pub(super) fn send_step(&mut self, number: u64, step: Step, id: u16, now: Now) {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
         let request = change.aim.request(step, id, &self.config);
         let signature = self.config.key.as_ref().map(|key| (key, now.wall));
-        let flight = Flight {
+        let sent = SentUpdate {
             encoded: request.encode(signature),
             stream: None,
             signed_at: now.wall,
             deadline: now.instant,
         };
-        change.state = State::Flying { step, flight };
-        self.send(number, now);
+        change.state = State::AwaitingReply { step, sent };
+        self.send_copy(number, now);
     }
 
-    /// Sends the flight, perhaps not for the first time.
-    pub(super) fn send(&mut self, number: u64, now: Now) {
+    /// Sends the encoded UPDATE, perhaps not for the first time.
+    pub(super) fn send_copy(&mut self, number: u64, now: Now) {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
         let wait = change.next_wait(&mut self.random, &self.pauses);
         change.attempt += 1;
         change.sent_last = Some(now.instant);
-        let State::Flying { flight, .. } = &mut change.state else {
+        let State::AwaitingReply { sent, .. } = &mut change.state else {
             return;
         };
-        flight.deadline = now.instant + wait;
-        let payload = flight.encoded.bytes.clone();
+        sent.deadline = now.instant + wait;
+        let payload = sent.encoded.bytes.clone();
         let destination = if payload.len() <= UDP_PAYLOAD_OCTETS {
             Destination::Udp(self.config.server)
         } else {
             let stream = StreamId(self.next_stream);
             self.next_stream += 1;
-            flight.stream = Some(stream);
+            sent.stream = Some(stream);
             Destination::Stream(stream)
         };
-        self.timers.insert((flight.deadline, number));
+        self.timers.insert((sent.deadline, number));
         self.queue.transmit(Transmit {
             source: (Ipv4Addr::UNSPECIFIED, 0).into(),
             destination,
@@ -89,24 +91,24 @@ impl Registrar {
                 change.state = State::Ready { step: *step };
                 self.ready.insert(number);
             }
-            State::Flying { step, flight } if flight.deadline <= now.instant => {
-                let (step, id) = (*step, flight.encoded.id);
+            State::AwaitingReply { step, sent } if sent.deadline <= now.instant => {
+                let (step, id) = (*step, sent.encoded.id);
                 if self.config.planted.is(Bug::SilenceIsYes) {
-                    return self.settle(number, step, ResponseCode::NoError, now);
+                    return self.on_reply(number, step, ResponseCode::NoError, now);
                 }
-                let is_stale = flight.signed_at.secs_until(now.wall) > SIGNATURE_SECS_MAX
-                    || now.wall < flight.signed_at;
+                let is_stale = sent.signed_at.secs_until(now.wall) > SIGNATURE_SECS_MAX
+                    || now.wall < sent.signed_at;
                 self.retrying(number, step, "no reply".to_owned());
                 if is_stale {
-                    self.fly(number, step, id, now);
+                    self.send_step(number, step, id, now);
                 } else {
-                    self.send(number, now);
+                    self.send_copy(number, now);
                 }
             }
             State::Unwritten
             | State::Queued
             | State::Ready { .. }
-            | State::Flying { .. }
+            | State::AwaitingReply { .. }
             | State::Pausing { .. } => {}
         }
     }
@@ -133,46 +135,46 @@ impl Registrar {
         }
         let id = datagram.payload.first_chunk::<2>();
         let id = u16::from_be_bytes(*id.ok_or("shorter than an ID")?);
-        let number = self.flights.change(id).ok_or("no such request")?;
+        let number = self.in_flight.change(id).ok_or("no such request")?;
         let change = self.changes.get(&number).ok_or("no such request")?;
-        let State::Flying { step, flight } = &change.state else {
+        let State::AwaitingReply { step, sent } = &change.state else {
             return Err("no such request".to_owned());
         };
         let came_by = match datagram.channel {
             Channel::Udp => None,
             Channel::Stream(stream) => Some(stream),
         };
-        if came_by != flight.stream {
-            return Err("the reply came another way".to_owned());
+        if came_by != sent.stream {
+            return Err("the reply came over another transport".to_owned());
         }
         let signature = self.config.key.as_ref().map(|key| (key, now.wall));
-        let rcode = client::read_reply(datagram.payload, &flight.encoded, signature);
+        let rcode = client::read_reply(datagram.payload, &sent.encoded, signature);
         let rcode = rcode.map_err(|error| error.to_string())?;
         Ok((number, *step, rcode))
     }
 
-    /// A reply shows that the server is there: whoever has been waiting long tries again soon.
-    pub(super) fn hasten(&mut self, now: Now) {
+    /// A reply shows that the server is there: changes that have waited long try again soon.
+    pub(super) fn shorten_waits(&mut self, now: Now) {
         let soon = now.instant + PATIENCE_MIN * 2;
-        let flying: Vec<u64> = self.flights.changes().collect();
-        for number in flying {
+        let awaiting: Vec<u64> = self.in_flight.changes().collect();
+        for number in awaiting {
             let Some(change) = self.changes.get_mut(&number) else {
                 continue;
             };
             let drawn = match &change.state {
-                State::Flying { flight, .. } if flight.deadline > soon => {
-                    self.timers.remove(&(flight.deadline, number));
+                State::AwaitingReply { sent, .. } if sent.deadline > soon => {
+                    self.timers.remove(&(sent.deadline, number));
                     jittered(PATIENCE_MIN, &mut self.random)
                 }
-                State::Flying { .. }
+                State::AwaitingReply { .. }
                 | State::Unwritten
                 | State::Queued
                 | State::Ready { .. }
                 | State::Pausing { .. } => continue,
             };
             let deadline = now.instant + change.pause(drawn, &self.pauses);
-            if let State::Flying { flight, .. } = &mut change.state {
-                flight.deadline = deadline;
+            if let State::AwaitingReply { sent, .. } = &mut change.state {
+                sent.deadline = deadline;
             }
             self.timers.insert((deadline, number));
             change.patience = PATIENCE_MIN;

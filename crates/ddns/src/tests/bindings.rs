@@ -4,7 +4,7 @@ use super::names::{a, at, ptr};
 use super::world::{World, member};
 use crate::{Binding, Command};
 
-/// What the zones say after one command for each line, each settled before the next.
+/// What the zones say after one command for each line, each acknowledged before the next.
 #[test]
 fn bindings_that_change_are_followed() {
     let renamed = |number: u8, hostname: &str| Binding {
@@ -131,10 +131,10 @@ fn bindings_that_change_are_followed() {
             for command in commands.clone() {
                 world.command(command);
                 if !is_hurried {
-                    world.settle();
+                    world.run_until_idle();
                 }
             }
-            world.settle();
+            world.run_until_idle();
             let found = (
                 a(&world, "n1"),
                 a(&world, "x"),

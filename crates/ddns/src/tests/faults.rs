@@ -81,7 +81,7 @@ proptest! {
         }
         world.is_server_up = true;
         world.faults.drop_percent = 0;
-        world.settle();
+        world.run_until_idle();
         world.faults = CALM;
         // What is still on the wire arrives, and changes nothing any more.
         world.pass(Duration::from_secs(2));

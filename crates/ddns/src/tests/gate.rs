@@ -24,7 +24,7 @@ fn clients(world: &World) -> Vec<String> {
 
 /// Events about services, one word each and what matters.
 fn story(world: &World) -> Vec<String> {
-    let tell = |event: &Event| match event {
+    let describe = |event: &Event| match event {
         Event::GateWaiting { have, want, .. } => Some(format!("waiting {have}/{want}")),
         Event::GateOpened { members, .. } => Some(format!("opened {}", members.join(" "))),
         Event::ServicePublished { members, .. } => Some(format!("published {}", members.join(" "))),
@@ -37,7 +37,7 @@ fn story(world: &World) -> Vec<String> {
         | Event::Retrying { .. }
         | Event::Dropped { .. } => None,
     };
-    world.events.iter().filter_map(tell).collect()
+    world.events.iter().filter_map(describe).collect()
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn one_cohort_of_three_update_by_update() {
     let mut world = World::plain();
     for number in 1..=3 {
         world.bind(member(number));
-        world.settle();
+        world.run_until_idle();
     }
     let lines = world
         .sent
@@ -99,7 +99,7 @@ fn who_comes_late_gets_names_only() {
     let mut world = World::plain();
     for number in 1..=5 {
         world.bind(member(number));
-        world.settle();
+        world.run_until_idle();
     }
     assert_eq!(servers(&world).len(), 3);
     assert_eq!(story(&world)[4..], ["late n4", "late n5"]);
@@ -110,7 +110,7 @@ fn who_comes_late_gets_names_only() {
 fn members_are_counted_once_and_only_while_they_are_there() {
     let mut world = World::plain();
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     // The same machine at a second address, one of no class, and one whose A is not ours.
     world.bind(Binding {
         addr: Ipv4Addr::new(10, 77, 0, 11),
@@ -124,18 +124,18 @@ fn members_are_counted_once_and_only_while_they_are_there() {
         forward: false,
         ..member(8)
     });
-    world.settle();
+    world.run_until_idle();
     world.bind(member(2));
-    world.settle();
+    world.run_until_idle();
     world.end(Ipv4Addr::new(10, 77, 0, 2));
-    world.settle();
+    world.run_until_idle();
     assert!(servers(&world).is_empty());
     // While n1 moves to its second address it does not count.
     let expected = [1, 0, 1, 2, 1].map(|have| format!("waiting {have}/3"));
     assert_eq!(story(&world), expected);
     world.bind(member(3));
     world.bind(member(4));
-    world.settle();
+    world.run_until_idle();
     assert_eq!(story(&world).last().unwrap(), "published n1 n3 n4");
     assert_eq!(servers(&world).len(), 3);
 }
@@ -146,12 +146,12 @@ fn server_records_outlive_the_lease() {
     for number in 1..=3 {
         world.bind(member(number));
     }
-    world.settle();
+    world.run_until_idle();
     world.end(Ipv4Addr::new(10, 77, 0, 2));
-    world.settle();
+    world.run_until_idle();
     assert_eq!(servers(&world).len(), 3);
     world.bind(member(2));
-    world.settle();
+    world.run_until_idle();
     assert!(
         !story(&world).iter().any(|line| line.starts_with("late")),
         "a member comes back"
@@ -164,7 +164,7 @@ fn a_set_that_is_not_ours_is_left_alone() {
     let mut world = World::new(1, raw_config(), &record, None);
     for number in 1..=4 {
         world.bind(member(number));
-        world.settle();
+        world.run_until_idle();
     }
     assert_eq!(servers(&world), ["0 0 2380 old.lab.test."]);
     assert!(clients(&world).is_empty());
@@ -182,11 +182,11 @@ fn our_own_set_is_recognised() {
     for number in 1..=3 {
         world.bind(member(number));
     }
-    world.settle();
+    world.run_until_idle();
     assert_eq!(story(&world).last().unwrap(), "published n1 n2 n3");
 }
 
-/// The failure that the gate prevents: whoever looks between two of these versions sees a
+/// The failure that the gate prevents: a client that asks between two of these versions sees a
 /// smaller cluster.
 #[test]
 fn without_the_gate_members_appear_one_by_one() {
@@ -194,7 +194,7 @@ fn without_the_gate_members_appear_one_by_one() {
     let mut world = World::new(1, raw, &[], None);
     for number in 1..=4 {
         world.bind(member(number));
-        world.settle();
+        world.run_until_idle();
         let expected = usize::from(number.min(3));
         assert_eq!(
             (servers(&world).len(), clients(&world).len()),
@@ -214,7 +214,7 @@ fn a_large_set_goes_by_stream_whole() {
     for number in 1..=100 {
         world.bind(member(number));
     }
-    world.settle();
+    world.run_until_idle();
     assert_eq!((servers(&world).len(), clients(&world).len()), (100, 100));
     let streams = world
         .sent
@@ -267,7 +267,7 @@ fn record_names_follow_the_set_and_the_discovery_name() {
         });
         let mut world = World::new(1, raw, &[], None);
         world.bind(member(1));
-        world.settle();
+        world.run_until_idle();
         let found = |owner: &str| world.lookup(&format!("{owner}.lab.test."), RecordType::SRV);
         assert_eq!(found(server), ["1 2 12380 n1.lab.test."]);
         assert_eq!(found(client), ["1 2 12379 n1.lab.test."]);

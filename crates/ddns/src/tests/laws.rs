@@ -28,7 +28,7 @@ fn life(seed: u64) -> Vec<Input<Command>> {
         world.pass(Duration::from_millis(300));
     }
     world.end(Ipv4Addr::new(10, 77, 0, 2));
-    world.settle();
+    world.run_until_idle();
     world.inputs
 }
 
@@ -40,7 +40,7 @@ fn a_life_lived_again_under_the_laws_is_the_same_life() {
     let transcript = laws::obey(|| registrar(7), &inputs);
     let mut again = registrar(7);
     again = Registrar::restore(again.config, Seed::new(1), transcript.writes().cloned());
-    assert!(again.is_settled(), "the replies fitted the requests");
+    assert!(again.is_idle(), "the replies fitted the requests");
     assert_eq!(again.bindings().count(), 4);
 }
 

@@ -31,12 +31,12 @@ pub(super) fn ptr(world: &World, number: u8) -> Vec<String> {
 fn a_lease_publishes_its_names_and_its_end_takes_them_back() {
     let mut world = World::plain();
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     assert_eq!(a(&world, "n1"), ["10.77.0.1"]);
     assert_eq!(ptr(&world, 1), ["n1.lab.test."]);
     assert_eq!(world.lookup("n1.lab.test.", DHCID).len(), 1);
     world.end(at(1));
-    world.settle();
+    world.run_until_idle();
     assert!(a(&world, "n1").is_empty() && ptr(&world, 1).is_empty());
     assert!(world.lookup("n1.lab.test.", DHCID).is_empty());
     let (hostname, addr) = ("n1".to_owned(), at(1));
@@ -62,7 +62,7 @@ fn a_renewal_costs_nothing() {
     let mut world = World::plain();
     world.bind(member(1));
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     let mut shouting = member(1);
     shouting.hostname = "N1".to_owned();
     let (sent, records) = (world.sent.len(), world.registrar_disk.synced.len());
@@ -73,7 +73,7 @@ fn a_renewal_costs_nothing() {
     assert_eq!(world.sent.len(), sent);
     assert!(world.registrar_disk.waiting.len() + world.registrar_disk.synced.len() <= records + 1);
     world.end(at(9));
-    assert!(world.registrar.is_settled());
+    assert!(world.registrar.is_idle());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn nothing_leaves_before_its_record_is_on_disk() {
 fn somebody_elses_name_is_left_alone_until_the_binding_changes() {
     let mut world = World::new(1, raw_config(), &["n1 A 192.0.2.1"], None);
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     let (hostname, addr) = ("n1".to_owned(), at(1));
     assert!(world.events.contains(&Event::Conflict { hostname, addr }));
     assert_eq!(a(&world, "n1"), ["192.0.2.1"]);
@@ -120,7 +120,7 @@ fn somebody_elses_name_is_left_alone_until_the_binding_changes() {
         ..member(1)
     };
     world.bind(free);
-    world.settle();
+    world.run_until_idle();
     assert_eq!(
         (a(&world, "n1"), a(&world, "n2")),
         (vec!["192.0.2.1".to_owned()], vec!["10.77.0.1".to_owned()])
@@ -133,10 +133,10 @@ fn somebody_elses_name_is_left_alone_until_the_binding_changes() {
         ..member(3)
     };
     world.bind(rival);
-    world.settle();
+    world.run_until_idle();
     assert_eq!(a(&world, "n2"), ["10.77.0.1"]);
     world.end(at(3));
-    world.settle();
+    world.run_until_idle();
     assert_eq!(a(&world, "n2"), ["10.77.0.1"]);
 }
 
@@ -144,7 +144,7 @@ fn somebody_elses_name_is_left_alone_until_the_binding_changes() {
 fn other_records_at_a_name_survive_its_lease() {
     let mut world = World::plain();
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     // A dual-stack client's AAAA under the same DHCID: the name stays claimed.
     let zone = quorate_dns::text::parse_name("lab.test.", &quorate_dns::Name::root()).unwrap();
     let record = |text: &str| quorate_dns::text::parse_record(text, &zone, 60).unwrap();
@@ -164,7 +164,7 @@ fn other_records_at_a_name_survive_its_lease() {
         }
     }
     world.end(at(1));
-    world.settle();
+    world.run_until_idle();
     assert!(a(&world, "n1").is_empty());
     assert_eq!(world.lookup("n1.lab.test.", RecordType::AAAA).len(), 1);
     assert_eq!(world.lookup("n1.lab.test.", DHCID).len(), 1);
@@ -176,7 +176,7 @@ fn the_longest_reverse_zone_is_used_and_without_one_there_is_no_ptr() {
     let outside = |addr| Binding { addr, ..member(2) };
     world.bind(member(1));
     world.bind(outside(Ipv4Addr::new(10, 77, 5, 2)));
-    world.settle();
+    world.run_until_idle();
     let in_zone = |text: &str| {
         world
             .sent
@@ -195,7 +195,7 @@ fn the_longest_reverse_zone_is_used_and_without_one_there_is_no_ptr() {
         ..member(3)
     };
     world.bind(elsewhere);
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.sent.len(), sent + 1, "the A alone");
 }
 
@@ -205,7 +205,7 @@ fn a_signed_registrar_is_believed_and_believes_only_signed_replies() {
     world.zones.update.retain(|grant| grant.key.is_some());
     world.crash_server();
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     assert_eq!(a(&world, "n1"), ["10.77.0.1"]);
     assert!(
         !world
@@ -239,7 +239,7 @@ fn a_signed_registrar_is_believed_and_believes_only_signed_replies() {
         registrar.poll(),
         Some(Output::Event(Event::Dropped { .. }))
     ));
-    assert!(!registrar.is_settled());
+    assert!(!registrar.is_idle());
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn a_silent_server_is_asked_ever_more_slowly_and_found_again_soon() {
     };
     assert_eq!(last, Some(&expected));
     world.is_server_up = true;
-    world.settle();
+    world.run_until_idle();
     assert_eq!(ptr(&world, 1), ["n1.lab.test."]);
 }
 
@@ -277,7 +277,7 @@ fn flapping_leases_do_not_pile_up_while_the_server_is_away() {
     let records = world.registrar.checkpoint();
     assert!(records.len() <= 3, "{records:#?}");
     world.is_server_up = true;
-    world.settle();
+    world.run_until_idle();
     assert_eq!(a(&world, "n1"), ["10.77.0.1"]);
 }
 
@@ -291,9 +291,9 @@ fn many_leases_share_a_window() {
         world.bind(binding);
     }
     world.pass(Duration::from_millis(150));
-    assert_eq!(world.sent.len(), crate::flights::WINDOW);
+    assert_eq!(world.sent.len(), crate::in_flight::WINDOW);
     world.is_server_up = true;
-    world.settle();
+    world.run_until_idle();
     assert_eq!(world.registrar.bindings().count(), 200);
     for number in 1..=200 {
         assert_eq!(a(&world, &format!("n{number}")).len(), 1);
@@ -307,9 +307,9 @@ fn a_checkpoint_says_what_the_records_said() {
     for number in 1..=4 {
         world.bind(member(number));
     }
-    world.settle();
+    world.run_until_idle();
     world.end(at(4));
-    world.settle();
+    world.run_until_idle();
     world.pass(Duration::from_secs(1));
     let checkpoint = world.registrar.checkpoint();
     let all = world.registrar_disk.synced.clone();
@@ -321,7 +321,7 @@ fn a_checkpoint_says_what_the_records_said() {
     let (from_all, from_checkpoint) = (restored(all), restored(checkpoint.clone()));
     assert_eq!(from_all.checkpoint(), checkpoint);
     assert_eq!(from_checkpoint.checkpoint(), checkpoint);
-    assert!(from_checkpoint.is_settled());
+    assert!(from_checkpoint.is_idle());
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn what_is_no_hostname_is_dropped() {
             .iter()
             .all(|event| matches!(event, Event::Dropped { .. }))
     );
-    assert!(world.registrar.is_settled());
+    assert!(world.registrar.is_idle());
 }
 
 #[test]
@@ -388,22 +388,22 @@ fn a_reply_counts_only_from_the_server_by_the_way_it_was_asked() {
 }
 
 #[test]
-fn a_crash_between_an_end_and_its_heir_loses_neither() {
+fn a_crash_between_an_end_and_its_successor_loses_neither() {
     let mut world = World::plain();
     world.bind(member(1));
-    world.settle();
+    world.run_until_idle();
     let newer = Binding {
         addr: at(2),
         ..member(1)
     };
     world.bind(newer);
-    world.settle();
+    world.run_until_idle();
     world.pass(Duration::from_secs(1));
     world.end(at(2));
     assert_eq!(world.registrar_disk.waiting.len(), 2);
     world.registrar_disk.sync_one();
     world.crash_registrar([member(1)].iter());
-    world.settle();
+    world.run_until_idle();
     assert_eq!(a(&world, "n1"), ["10.77.0.1"]);
     assert!(ptr(&world, 2).is_empty());
 }

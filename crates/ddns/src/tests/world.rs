@@ -230,12 +230,12 @@ impl World {
     ///
     /// # Panics
     /// When that takes more than ten minutes.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn run_until_idle(&mut self) {
         let end = self.now + Duration::from_secs(600);
-        while !self.registrar.is_settled() {
+        while !self.registrar.is_idle() {
             assert!(
                 self.step(end),
-                "not settled after ten minutes: {:?}",
+                "not idle after ten minutes: {:?}",
                 self.registrar.checkpoint()
             );
         }
@@ -248,7 +248,7 @@ impl World {
         self.authority = Authority::restore(config, self.authority_disk.synced.iter().cloned());
     }
 
-    /// The registrar is gone and comes back; its owner tells it again what it leases.
+    /// Restarts the registrar; its owner announces all of its leases again.
     pub(super) fn crash_registrar<'a>(&mut self, live: impl Iterator<Item = &'a Binding> + Clone) {
         self.registrar_disk.crash();
         self.lives += 1;

@@ -1,8 +1,8 @@
-//! What must happen in order: changes that share a hostname or an address.
+//! One queue for each hostname and each address: changes that share one happen in order.
 //!
-//! A change stands in the lane of each of its keys and may start when it is first in all of
-//! them. Changes enter all their lanes at once, so the oldest change of all is always first
-//! everywhere and nothing waits in a circle.
+//! A change stands in the queue of each of its keys and may start when it is first in all of
+//! them. A change enters all its queues at once, so the oldest change of all is always first in
+//! each of its queues and no circle of changes waits for itself.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -12,10 +12,10 @@ use quorate_core::Instant;
 
 use crate::step::Aim;
 
-/// How long a copy of an UPDATE may still be on its way after the last one was sent. A late
+/// How long a copy of an UPDATE may still be under way after the last one was sent. A late
 /// copy of "add" that overtakes the "delete" behind it would bring a name back from the dead,
 /// so a name rests this long between two changes.
-pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+pub(crate) const QUIET_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
@@ -29,21 +29,21 @@ pub(crate) fn keys(aim: &Aim) -> Vec<Key> {
         Aim::Publish(binding) | Aim::Withdraw(binding) => {
             vec![Key::Host(binding.hostname.clone()), Key::Addr(binding.addr)]
         }
-        // Its members' names must not go away before the set that names them is settled.
+        // The names of members must not be withdrawn before the server has replied to the set.
         Aim::Announce { members, .. } => members.iter().cloned().map(Key::Host).collect(),
     }
 }
 
-/// All lanes, and which keys rest.
+/// All queues, and which keys rest.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lanes {
+pub(crate) struct KeyQueues {
     queues: BTreeMap<Key, VecDeque<u64>>,
     resting: BTreeMap<Key, Instant>,
     by_end: VecDeque<(Instant, Key)>,
 }
 
-impl Lanes {
-    pub(crate) fn enter(&mut self, change: u64, aim: &Aim) {
+impl KeyQueues {
+    pub(crate) fn push(&mut self, change: u64, aim: &Aim) {
         for key in keys(aim) {
             self.queues.entry(key).or_default().push_back(change);
         }
@@ -55,8 +55,8 @@ impl Lanes {
         keys(aim).iter().all(|key| first(key) == Some(&change))
     }
 
-    /// Takes the change out and answers those that have become first in one of its lanes.
-    pub(crate) fn leave(&mut self, change: u64, aim: &Aim) -> Vec<u64> {
+    /// Removes the change and returns those that have become first in one of its queues.
+    pub(crate) fn remove(&mut self, change: u64, aim: &Aim) -> Vec<u64> {
         let mut next = Vec::new();
         for key in keys(aim) {
             let Some(queue) = self.queues.get_mut(&key) else {
@@ -76,7 +76,7 @@ impl Lanes {
     }
 
     /// The changes of this key, oldest first.
-    pub(crate) fn waiting(&self, key: &Key) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn pending(&self, key: &Key) -> impl Iterator<Item = u64> + '_ {
         self.queues.get(key).into_iter().flatten().copied()
     }
 
@@ -89,7 +89,7 @@ impl Lanes {
                 self.resting.remove(&key);
             }
         }
-        let end = sent_last + SETTLE;
+        let end = sent_last + QUIET_TIME;
         for key in keys(aim) {
             self.resting.insert(key.clone(), end);
             self.by_end.push_back((end, key));

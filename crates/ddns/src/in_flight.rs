@@ -1,4 +1,4 @@
-//! UPDATEs on their way: which ID is whose.
+//! The in-flight table: which message ID belongs to which change.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -9,21 +9,21 @@ use quorate_core::{Instant, Random};
 /// drowns in its socket buffer.
 pub(crate) const WINDOW: usize = 64;
 
-/// How long an ID rests after its UPDATE is settled, so that a late second reply to that one
-/// is not taken for the reply to another.
+/// How long an ID rests after the reply to its UPDATE, so that a late second reply is not
+/// mistaken for the reply to another UPDATE.
 const ID_REST: Duration = Duration::from_secs(10);
-/// IDs that rest at once; under more load than that they rest for a shorter time.
+/// IDs that rest at once; under more load they rest for a shorter time.
 const RESTING_MAX: usize = 32_768;
 
 /// The message IDs in use, by change.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Flights {
+pub(crate) struct InFlight {
     by_id: BTreeMap<u16, u64>,
     resting: BTreeSet<u16>,
     by_end: VecDeque<(Instant, u16)>,
 }
 
-impl Flights {
+impl InFlight {
     pub(crate) fn is_full(&self) -> bool {
         self.by_id.len() >= WINDOW
     }
@@ -37,7 +37,7 @@ impl Flights {
     }
 
     /// An unpredictable ID that no recent UPDATE had.
-    pub(crate) fn take_off(&mut self, change: u64, random: &mut Random, now: Instant) -> u16 {
+    pub(crate) fn allocate(&mut self, change: u64, random: &mut Random, now: Instant) -> u16 {
         while let Some((_, id)) = self.by_end.front().filter(|(end, _)| *end <= now) {
             self.resting.remove(id);
             self.by_end.pop_front();
@@ -52,7 +52,7 @@ impl Flights {
         }
     }
 
-    pub(crate) fn land(&mut self, id: u16, now: Instant) {
+    pub(crate) fn release(&mut self, id: u16, now: Instant) {
         if self.by_id.remove(&id).is_none() {
             return;
         }
