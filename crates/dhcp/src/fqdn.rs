@@ -54,7 +54,7 @@ pub struct ClientFqdn {
 }
 
 impl ClientFqdn {
-    /// Reads the option; `None` when its name is no name, which costs a client its wish only.
+    /// Reads the option; `None` when its name is no name, which costs a client only its hostname hint.
     pub fn decode(value: &[u8]) -> Option<Self> {
         let [bits, _rcode1, _rcode2, name @ ..] = value else {
             return None;

@@ -4,11 +4,11 @@
 //! server answers a lease only after the record that keeps the promise is durable, so a
 //! server rebuilt by [`Server::restore`] never contradicts what it put on the wire.
 //!
-//! - [`wire`]: bytes ↔ [`Message`]; the only door to dhcproto, and no byte string panics it
+//! - [`wire`]: bytes ↔ [`Message`], for any bytes without a panic; the only user of dhcproto
 //! - [`fqdn`], [`relay`]: options 81 and 82
 //! - [`name`]: host labels and the templates of classes
 //! - [`net`]: subnets and address ranges as configuration writes them
-//! - [`server`]: configuration, lease book, allocation, replies
+//! - [`server`]: configuration, lease database, allocation, replies
 //! - [`client`]: one enum variant for each state of RFC 2131 figure 5
 //!
 //! Not done, on purpose: BOOTP without option 53, link layers other than Ethernet, probing an

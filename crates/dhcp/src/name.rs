@@ -12,7 +12,7 @@ const IP_LEN_MAX: usize = 15;
 /// `{index}` at its longest: `u32::MAX`.
 const INDEX_LEN_MAX: usize = 10;
 
-/// The prefix of names that are made from addresses; nobody can ask for one.
+/// The prefix of names that are made from addresses; no client can request one.
 pub const ADDR_NAME_PREFIX: &str = "ip-";
 
 /// The name of a host that has no other: `ip-10-77-0-12`.
@@ -21,7 +21,7 @@ pub fn addr_name(addr: Ipv4Addr) -> String {
 }
 
 /// `text` in lower case when it is one LDH label (RFC 1123 §2.1): letters, digits and inner
-/// hyphens. What is not is never repaired, because the result would be somebody else's name.
+/// hyphens. What is not is never repaired, because the result would be the name of another host.
 pub fn label(text: &str) -> Option<String> {
     let ldh = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     let fits = (1..=LABEL_LEN_MAX).contains(&text.len()) && text.bytes().all(ldh);

@@ -126,7 +126,7 @@ impl Link {
     fn drain(&mut self) {
         while let Some(output) = self.client.poll() {
             match output {
-                Output::Transmit(transmit) => self.fly(false, transmit),
+                Output::Transmit(transmit) => self.deliver(false, transmit),
                 Output::Event(client::Event::Sent { .. }) => {}
                 Output::Event(event) => self.note("client", &client_event(&event)),
                 Output::Write { .. } => unreachable!("a client writes nothing"),
@@ -134,7 +134,7 @@ impl Link {
         }
         while let Some(output) = self.server.poll() {
             match output {
-                Output::Transmit(transmit) => self.fly(true, transmit),
+                Output::Transmit(transmit) => self.deliver(true, transmit),
                 Output::Event(server::Event::Offered { .. }) => {}
                 Output::Event(event) => self.note("server", &server_event(&event)),
                 Output::Write { ticket, write } => {
@@ -145,7 +145,7 @@ impl Link {
         }
     }
 
-    fn fly(&mut self, to_client: bool, transmit: Transmit) {
+    fn deliver(&mut self, to_client: bool, transmit: Transmit) {
         let message = Message::decode(&transmit.payload).unwrap();
         let to = match transmit.destination {
             Destination::Udp(to) => to.ip().to_string(),

@@ -1,24 +1,24 @@
-//! What the owner tells the client, and what the client tells the owner.
+//! Commands to the client, and its events.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{Malformed, MessageType};
 
-/// What the owner tells the client.
+/// What the owner of the client can request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Power is on. With `previous`, ask for that address first (INIT-REBOOT).
     Start { previous: Option<Ipv4Addr> },
     /// Give the lease back and stop.
     Release,
-    /// Somebody else answers ARP for the address.
+    /// Another host answers ARP for the address.
     Conflict,
     /// Power is off: stop without a word.
     Stop,
 }
 
-/// What the client tells the owner.
+/// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message left; `attempt` counts from 1 within one exchange.

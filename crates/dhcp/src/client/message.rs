@@ -10,7 +10,7 @@ use super::state::{Held, State};
 use crate::wire::{Message, code};
 use crate::{ClientFqdn, MessageType, SERVER_PORT};
 
-/// The largest reply the client takes: Ethernet's MTU.
+/// The largest reply the client accepts: Ethernet's MTU.
 const DATAGRAM_LEN_MAX: u16 = 1500;
 
 /// The message that an exchange of this state sends, and where to (RFC 2131 table 5).
@@ -177,7 +177,7 @@ fn asking(config: &ClientConfig, kind: MessageType, xid: u32) -> Message<'static
     message
 }
 
-/// A message that says only who we are (RFC 2131 table 5, DECLINE and RELEASE).
+/// A message that carries only our identity (RFC 2131 table 5, DECLINE and RELEASE).
 fn bare(config: &ClientConfig, kind: MessageType, xid: u32) -> Message<'static> {
     let mut message = Message::request(kind, xid, config.mac);
     if let Some(id) = &config.client_id {

@@ -20,7 +20,7 @@
 //!            └─────────── REBINDING ────────────────────────┘
 //! ```
 //!
-//! The first acceptable offer is taken. Retransmission: 4, 8, 16, 32, 64 s, each ± a quarter of
+//! The client accepts the first acceptable offer. Retransmission: 4, 8, 16, 32, 64 s, each ± a quarter of
 //! the first (RFC 2131 §4.1), all scaled by [`ClientConfig::first_retry`].
 
 mod config;
@@ -381,9 +381,9 @@ impl Engine for Client {
             return;
         }
         let source = datagram.source;
-        let taken = match Message::decode(datagram.payload) {
+        let handled = match Message::decode(datagram.payload) {
             Err(malformed) => Err(DropReason::Malformed(malformed)),
-            // On a shared link most broadcasts are for somebody else: not worth an event.
+            // On a shared link most broadcasts are for other clients: not worth an event.
             Ok(message) if message.op != Op::Reply || message.chaddr != self.config.mac => Ok(()),
             Ok(message) => {
                 let exchange = self.state.exchange();
@@ -403,7 +403,7 @@ impl Engine for Client {
                 }
             }
         };
-        if let Err(reason) = taken {
+        if let Err(reason) = handled {
             self.queue.event(Event::Dropped { source, reason });
         }
     }

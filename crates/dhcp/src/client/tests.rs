@@ -23,7 +23,7 @@ fn probing() -> ClientConfig {
     }
 }
 
-/// A client, its clock, and a server that says what a test tells it to.
+/// A client, its clock, and a server that sends what a test wants.
 struct Bench {
     client: Client,
     now: Now,

@@ -1,4 +1,4 @@
-//! What firmware is told to load.
+//! Boot files for firmware.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -34,7 +34,7 @@ impl Boot {
 
     fn matches(&self, message: &Message<'_>) -> bool {
         let architecture = || {
-            // A list of 16-bit numbers; most firmware says one (RFC 4578 §2.1).
+            // A list of 16-bit numbers; most firmware lists one (RFC 4578 §2.1).
             let value = message.options.bytes(code::ARCHITECTURE);
             let (pairs, _) = value.unwrap_or_default().as_chunks::<2>();
             pairs

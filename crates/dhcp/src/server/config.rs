@@ -126,7 +126,7 @@ pub struct RawClass {
     /// Let clients name themselves by option 81 or 12.
     #[serde(default)]
     pub client_hostname: bool,
-    /// Option 67 and the `file` field; takes the same placeholders.
+    /// Option 67 and the `file` field; with the same placeholders.
     #[serde(default)]
     pub boot_file: Option<String>,
     /// The `siaddr` field.

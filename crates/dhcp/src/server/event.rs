@@ -1,4 +1,4 @@
-//! What the owner tells the server, and what the server tells the owner.
+//! Commands to the server, and its events.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,16 +8,16 @@ use quorate_core::MacAddr;
 use super::{ClientKey, Lease};
 use crate::Malformed;
 
-/// What the owner tells the server.
+/// What the owner of the server can request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// End the lease of this address now. Its client learns it at its next renewal; until no
-    /// other address is left nobody else gets this one.
+    /// End the lease of this address now. Its client learns of it at its next renewal. No
+    /// other client gets this address until no other address is left.
     Revoke { addr: Ipv4Addr },
 }
 
-/// What the server tells the owner. An event about a lease follows the sync of its record, so
-/// whoever acts on it acts on a promise that survives; [`Server::leases`](super::Server::leases)
+/// What happened. An event about a lease follows the sync of its record, so an owner that acts
+/// on it acts on a promise that survives; [`Server::leases`](super::Server::leases)
 /// after a restart covers events that a crash swallowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -39,7 +39,7 @@ pub enum Event {
     Expired {
         lease: Lease,
     },
-    /// The client found somebody else at the address it held.
+    /// The client found another host at the address it held.
     Declined {
         addr: Ipv4Addr,
         mac: MacAddr,

@@ -1,10 +1,10 @@
-//! One client message, one step of the lease book (RFC 2131 §4.3).
+//! What each client message changes in the lease database (RFC 2131 §4.3).
 
 use std::net::Ipv4Addr;
 
 use quorate_core::{Bug, Now};
 
-use super::book::{Binding, Phase};
+use super::database::{Binding, Phase};
 use super::event::{DropReason, Event};
 use super::grant::{Origin, Refusal};
 use super::identity::{class_of, identify};
@@ -86,13 +86,13 @@ impl Server {
         let Some(addr) = addr.filter(|addr| self.holds(query, *addr)) else {
             return self.drop_datagram(query.source, DropReason::NotHeld);
         };
-        let (resting, oldest) = self.book.declined();
+        let (resting, oldest) = self.database.declined();
         if resting >= self.config.limits.declined_max
             && let Some(oldest) = oldest
         {
-            self.book.take(oldest);
+            self.database.remove(oldest);
         }
-        let Some(mut binding) = self.book.take(addr) else {
+        let Some(mut binding) = self.database.remove(addr) else {
             return;
         };
         let secs = u64::from(self.config.limits.decline_secs);
@@ -106,7 +106,7 @@ impl Server {
             state: LeaseState::Declined,
             lease: binding.lease.clone(),
         };
-        self.book.put(binding);
+        self.database.insert(binding);
         let mac = query.message.chaddr;
         self.hold(record, None, Event::Declined { addr, mac, lease });
     }
@@ -115,7 +115,7 @@ impl Server {
     pub(super) fn on_release(&mut self, query: &Query<'_>) {
         let addr = query.message.ciaddr;
         let bound = |binding: &Binding| matches!(binding.phase, Phase::Bound { .. });
-        if !self.holds(query, addr) || !self.book.at(addr).is_some_and(bound) {
+        if !self.holds(query, addr) || !self.database.at(addr).is_some_and(bound) {
             return self.drop_datagram(query.source, DropReason::NotHeld);
         }
         self.end(addr, LeaseState::Released, |lease| Event::Released {
@@ -143,7 +143,7 @@ impl Server {
     /// Finds the client an address and holds it for the time of an offer.
     fn offer(&mut self, query: &Query<'_>, now: Now) -> Result<Lease, DropReason> {
         let mine = self
-            .book
+            .database
             .of_client(query.subnet, &query.client)
             .map(|b| (b.lease.addr, b.phase));
         let reserved = self.reserved(query);
@@ -172,18 +172,19 @@ impl Server {
         Ok(self.enter_offer(query, addr, now))
     }
 
-    /// An address for a client without a claim: the one it asks for if nobody is remembered
-    /// there, else any.
+    /// An address for a client without a claim: the one it requests if that has no binding,
+    /// else any.
     fn choose(&self, query: &Query<'_>) -> Option<Ipv4Addr> {
-        let wish = query.message.options.addr(code::REQUESTED_ADDR);
-        wish.filter(|addr| self.book.is_free(query.subnet, *addr))
-            .or_else(|| self.book.spare(query.subnet))
+        let requested = query.message.options.addr(code::REQUESTED_ADDR);
+        requested
+            .filter(|addr| self.database.is_free(query.subnet, *addr))
+            .or_else(|| self.database.spare(query.subnet))
     }
 
-    /// Puts the client's offer for `addr` into the book.
+    /// Enters the client's offer for `addr`.
     fn enter_offer(&mut self, query: &Query<'_>, addr: Ipv4Addr, now: Now) -> Lease {
         self.evict(query, addr);
-        let before = self.book.take(addr);
+        let before = self.database.remove(addr);
         let own = before.filter(|binding| binding.lease.client == query.client);
         let lapsed = own.as_ref().and_then(|binding| match binding.phase {
             Phase::Offered { lapsed, .. } => lapsed,
@@ -195,9 +196,9 @@ impl Server {
             None => self.blank(query, addr, now),
         };
         lease.mac = query.message.chaddr;
-        identify(&mut lease, &self.config, &mut self.book, &query.message);
+        identify(&mut lease, &self.config, &mut self.database, &query.message);
         let until = instant_in(now, u64::from(self.config.limits.offer_secs));
-        self.book.put(Binding {
+        self.database.insert(Binding {
             subnet: query.subnet,
             lease: lease.clone(),
             phase: Phase::Offered { until, lapsed },
@@ -205,9 +206,9 @@ impl Server {
         lease
     }
 
-    /// Makes the promise: book now, ACK after the record is on disk.
+    /// Makes the promise: the database changes now, the ACK leaves after the record is on disk.
     fn bind(&mut self, query: &Query<'_>, origin: Origin, addr: Ipv4Addr, now: Now) {
-        let other = self.book.of_client(query.subnet, &query.client);
+        let other = self.database.of_client(query.subnet, &query.client);
         if let Some((old, phase)) = other
             .map(|b| (b.lease.addr, b.phase))
             .filter(|o| o.0 != addr)
@@ -216,8 +217,8 @@ impl Server {
         }
         self.evict(query, addr);
         let before = self
-            .book
-            .take(addr)
+            .database
+            .remove(addr)
             .filter(|b| b.lease.client == query.client);
         let held = before
             .as_ref()
@@ -230,7 +231,7 @@ impl Server {
         // Renewing changes the end of a lease and nothing else: names do not flap.
         let renewing = matches!(origin, Origin::Renewing | Origin::Rebinding);
         if !(renewing && held) {
-            identify(&mut lease, &self.config, &mut self.book, &query.message);
+            identify(&mut lease, &self.config, &mut self.database, &query.message);
         }
         if !held {
             lease.start = now.wall;
@@ -242,7 +243,7 @@ impl Server {
         let secs = u64::from(subnet.lease_secs);
         lease.domain = subnet.domain.clone();
         lease.end = now.wall.plus_secs(secs);
-        self.book.put(Binding {
+        self.database.insert(Binding {
             subnet: query.subnet,
             lease: lease.clone(),
             phase: Phase::Bound {
@@ -269,14 +270,14 @@ impl Server {
     /// Ends the lease that the same machine has at `addr` under another identifier.
     fn evict(&mut self, query: &Query<'_>, addr: Ipv4Addr) {
         let other = |b: &&Binding| b.lease.client != query.client;
-        if let Some(phase) = self.book.at(addr).filter(other).map(|b| b.phase) {
+        if let Some(phase) = self.database.at(addr).filter(other).map(|b| b.phase) {
             self.leave(addr, phase);
         }
     }
 
     /// The client took another server's offer: ours is open again.
     fn withdraw_offer(&mut self, query: &Query<'_>) {
-        let mine = self.book.of_client(query.subnet, &query.client);
+        let mine = self.database.of_client(query.subnet, &query.client);
         if let Some((addr, phase @ Phase::Offered { .. })) = mine.map(|b| (b.lease.addr, b.phase)) {
             self.leave(addr, phase);
         }
@@ -291,18 +292,21 @@ impl Server {
                 });
             }
             Phase::Offered { .. } | Phase::Lapsed { .. } => {
-                self.book.take(addr);
+                self.database.remove(addr);
             }
             Phase::Revoked { .. } | Phase::Declined { .. } => {}
         }
     }
 
     fn offers_full(&self) -> bool {
-        self.book.offers() >= self.config.limits.offers_max
+        self.database.offers() >= self.config.limits.offers_max
     }
 
     fn lease_at(&self, addr: Ipv4Addr) -> Lease {
-        let binding = self.book.at(addr).expect("the caller found it in the book");
+        let binding = self
+            .database
+            .at(addr)
+            .expect("the caller found its binding");
         binding.lease.clone()
     }
 

@@ -2,12 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use super::book::{Binding, Phase};
+use super::database::{Binding, Phase};
 use super::event::{DropReason, LeaseKind, NakReason};
 use super::{Query, Server};
 use crate::wire::code;
 
-/// The client state that a REQUEST comes from, told by its fields (RFC 2131 table 4). Never by
+/// The client state that a REQUEST comes from, recognised by its fields (RFC 2131 table 4). Never by
 /// ports, which relays and address translators change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -58,7 +58,7 @@ impl Server {
     pub(super) fn grant(&self, query: &Query<'_>, origin: Origin) -> Result<Ipv4Addr, Refusal> {
         let net = self.config.subnets[query.subnet].net;
         let mine = self
-            .book
+            .database
             .of_client(query.subnet, &query.client)
             .map(|b| (b.lease.addr, b.phase));
         match origin {
@@ -92,7 +92,7 @@ impl Server {
                 Some((addr, _)) => self.extend(query, addr, query.message.ciaddr),
                 None if origin == Origin::Renewing => Err(Refusal::Nak(NakReason::NoLease)),
                 None if self
-                    .book
+                    .database
                     .at(query.message.ciaddr)
                     .is_some_and(|b| b.phase.is_active()) =>
                 {
@@ -140,7 +140,7 @@ impl Server {
     /// True when this client can be given `addr`, at which it is not.
     pub(super) fn is_open(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
         let own = self.reserved(query) == Some(addr);
-        let vacant = match self.book.at(addr) {
+        let vacant = match self.database.at(addr) {
             None => true,
             Some(binding) => match binding.phase {
                 // Firmware and system of one machine have different identifiers.
@@ -151,15 +151,16 @@ impl Server {
                 Phase::Declined { .. } => false,
             },
         };
-        vacant && (own || self.may_hold(query, addr) && self.book.is_dynamic(query.subnet, addr))
+        vacant
+            && (own || self.may_hold(query, addr) && self.database.is_dynamic(query.subnet, addr))
     }
 
-    /// True when the message speaks to us about an address that its client holds.
+    /// True when the message is addressed to us and its client holds the address.
     pub(super) fn holds(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
         let server = query.message.options.addr(code::SERVER_ID);
         let held = |b: &Binding| b.phase.is_active() && b.lease.client == query.client;
         server.is_none_or(|server| self.is_me(query, server))
-            && self.book.at(addr).is_some_and(held)
+            && self.database.at(addr).is_some_and(held)
     }
 
     fn is_me(&self, query: &Query<'_>, server: Ipv4Addr) -> bool {

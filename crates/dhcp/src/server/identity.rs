@@ -1,13 +1,13 @@
 //! Who a client is to us: its class, its ordinal there, its name.
 //!
-//! The name is the first of these that nobody else holds: the reservation's; the class's
-//! template; what the client asks for, if its class lets it; `ip-…`. When somebody holds it,
+//! The name is the first of these that no other client holds: the reservation's; the class's
+//! template; what the client asks for, if its class lets it; `ip-…`. When it is taken,
 //! `-2` … `-9` follow, then `ip-…`, which only this address can have. A bounded number of
 //! tries, so that a thousand clients called `localhost` cost no more than any thousand.
 
 use quorate_core::MacAddr;
 
-use super::book::Book;
+use super::database::LeaseDatabase;
 use super::lease::{ClientKey, Lease, NameUpdates};
 use super::validate::{Class, ServerConfig};
 use crate::name::{self, Values};
@@ -20,7 +20,7 @@ const NONE: NameUpdates = NameUpdates {
     reverse: false,
 };
 
-/// The last suffix tried after a name that somebody holds.
+/// The last suffix tried after a name that another client holds.
 const SUFFIX_MAX: u32 = 9;
 
 /// The class of the client that sent `message`: its reservation's, else the first that matches.
@@ -75,19 +75,19 @@ fn user_class_begins(value: &[u8], prefix: &[u8]) -> bool {
     value.starts_with(prefix)
 }
 
-/// Gives `lease` its class, ordinal, name and DNS duties. Its old entry has been taken out of
-/// the book; what it had there it keeps if it still may.
+/// Gives `lease` its class, ordinal, name and DNS duties. Its old binding has been removed
+/// from the database; it keeps what that had, if it still may.
 pub(super) fn identify(
     lease: &mut Lease,
     config: &ServerConfig,
-    book: &mut Book,
+    database: &mut LeaseDatabase,
     message: &Message<'_>,
 ) {
     let class = class_of(config, &lease.client, message);
     let stays = class.map(|class| &class.name) == lease.class.as_ref();
     lease.index = class.and_then(|class| match lease.index {
-        Some(index) if stays && book.ordinal_is_free(&class.name, index) => Some(index),
-        Some(_) | None => book.ordinal(&class.name),
+        Some(index) if stays && database.ordinal_is_free(&class.name, index) => Some(index),
+        Some(_) | None => database.ordinal(&class.name),
     });
     lease.class = class.map(|class| class.name.clone());
     let fqdn = message
@@ -97,18 +97,18 @@ pub(super) fn identify(
     lease.fqdn = fqdn.as_ref().map(|fqdn| fqdn.flags);
     let is_known = !lease.hostname.is_empty();
     lease.updates = match config.boot_of(message) {
-        // Firmware wants to boot, and may never come to a system. Who has no name yet gets it when
-        // that system asks; who has one only boots again.
+        // Firmware wants to boot, and may never start a system. A machine without a name gets it
+        // when its system asks; one that has a name only boots again.
         Some(_) if is_known => lease.updates,
         Some(_) => NONE,
         None => updates(config, lease.fqdn),
     };
-    let wish = fqdn
+    let hint = fqdn
         .map(|fqdn| fqdn.name)
         .filter(|name| !name.is_empty())
         .or_else(|| message.options.text(code::HOSTNAME).map(str::to_owned));
-    let base = base_name(config, class, lease, wish.as_deref());
-    lease.hostname = vacant_name(config, book, lease, base);
+    let base = base_name(config, class, lease, hint.as_deref());
+    lease.hostname = vacant_name(config, database, lease, base);
 }
 
 /// Which records the server keeps (RFC 4702 §4).
@@ -130,7 +130,7 @@ fn base_name(
     config: &ServerConfig,
     class: Option<&Class>,
     lease: &Lease,
-    wish: Option<&str>,
+    hint: Option<&str>,
 ) -> Option<String> {
     let host = config.host(&lease.client, lease.mac).map(|(_, host)| host);
     if let Some(name) = host.and_then(|host| host.hostname.clone()) {
@@ -145,8 +145,8 @@ fn base_name(
         }));
     }
     // Only the first label: the domain is the subnet's to choose.
-    let wish = wish.filter(|_| class.client_hostname)?;
-    let wish = name::label(wish.split('.').next()?)?;
+    let hint = hint.filter(|_| class.client_hostname)?;
+    let hint = name::label(hint.split('.').next()?)?;
     // A client must not squat a name that a reservation, a class or an address can have.
     let owned = |name: &str| {
         let templates = config
@@ -157,10 +157,15 @@ fn base_name(
             || name.starts_with(name::ADDR_NAME_PREFIX)
             || templates.clone().any(|template| template.could_yield(name))
     };
-    (!owned(&wish)).then_some(wish)
+    (!owned(&hint)).then_some(hint)
 }
 
-fn vacant_name(config: &ServerConfig, book: &Book, lease: &Lease, base: Option<String>) -> String {
+fn vacant_name(
+    config: &ServerConfig,
+    database: &LeaseDatabase,
+    lease: &Lease,
+    base: Option<String>,
+) -> String {
     let Some(base) = base else {
         return name::addr_name(lease.addr);
     };
@@ -170,7 +175,7 @@ fn vacant_name(config: &ServerConfig, book: &Book, lease: &Lease, base: Option<S
         .filter(|name| name::label(name).is_some())
         .filter(|name| may_have(config, &lease.client, lease.mac, name))
         .collect();
-    let vacant = |name: &&String| book.named(name).is_none_or(|addr| addr == lease.addr);
+    let vacant = |name: &&String| database.named(name).is_none_or(|addr| addr == lease.addr);
     // A name once given stays, although a better one may have become vacant.
     let kept = candidates.iter().find(|name| **name == lease.hostname);
     let name = kept
@@ -179,7 +184,7 @@ fn vacant_name(config: &ServerConfig, book: &Book, lease: &Lease, base: Option<S
     name.cloned().unwrap_or_else(|| name::addr_name(lease.addr))
 }
 
-/// True unless the name is set aside for somebody else.
+/// True unless the name is set aside for another client.
 fn may_have(config: &ServerConfig, client: &ClientKey, mac: MacAddr, name: &str) -> bool {
     match config.names.get(name) {
         None => true,

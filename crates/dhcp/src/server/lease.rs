@@ -70,16 +70,16 @@ pub struct LeaseRecord {
 #[serde(rename_all = "lowercase")]
 pub enum LeaseState {
     Bound,
-    /// Given back by its client, or taken from a client that moved to another address.
+    /// Given back by its client, or ended because its client moved to another address.
     Released,
     Expired,
-    /// Somebody else uses the address; `lease.end` is the end of its quarantine.
+    /// Another host uses the address; `lease.end` is the end of its quarantine.
     Declined,
-    /// Taken back by [`Command::Revoke`](super::Command::Revoke).
+    /// Revoked by [`Command::Revoke`](super::Command::Revoke).
     Revoked,
 }
 
-/// What tells clients apart (RFC 2131 §2, RFC 4361): the client identifier, else the hardware
+/// What identifies a client (RFC 2131 §2, RFC 4361): the client identifier, else the hardware
 /// address. Written `id:ff0001…` or `mac:02:00:5e:10:00:01`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -4,7 +4,7 @@
 //!   client                                server
 //!     │ DISCOVER ─────────────────────────► │ choose, hold for offer_secs
 //!     │ ◄───────────────────────────── OFFER│
-//!     │ REQUEST ──────────────────────────► │ book it, write the record …
+//!     │ REQUEST ──────────────────────────► │ bind it, write the record …
 //!     │                                     │ … handle_written
 //!     │ ◄─────────────────────────────── ACK│ Event::Leased
 //! ```
@@ -14,23 +14,23 @@
 //! memory only: a REQUEST for a forgotten one is granted if the address is still open.
 //!
 //! - [`config`] as written, [`ServerConfig`] as validated
-//! - `book`: addresses, clients, names, ordinals and timers, always consistent
-//! - `boot`: what firmware is told to load
-//! - `calendar`: how far dates are believed
+//! - `database`: addresses, clients, names, ordinals and timers, always consistent
+//! - `boot`: boot files for firmware
+//! - `clock_steps`: steps of the wall clock, and how far its dates can be trusted
 //! - `exchange`: one client message, one step; `grant`: may it have the address; `identity`:
 //!   class and name; `reply`: the answer
 
 pub mod config;
 
-mod book;
 mod boot;
-mod calendar;
+mod clock_steps;
+mod database;
 mod event;
 mod exchange;
+mod free_set;
 mod grant;
 mod identity;
 mod lease;
-mod pool;
 mod reply;
 mod validate;
 
@@ -53,7 +53,7 @@ pub use lease::{
 };
 pub use validate::{ConfigError, ServerConfig};
 
-use book::{Binding, Book, Phase};
+use database::{Binding, LeaseDatabase, Phase};
 
 use crate::name;
 use crate::relay::RelayAgent;
@@ -67,8 +67,8 @@ const HOPS_MAX: u8 = 16;
 pub struct Server {
     config: ServerConfig,
     random: Random,
-    book: Book,
-    /// What the wall clock shows more than the monotonic one, as far as it was heeded.
+    database: LeaseDatabase,
+    /// What the wall clock shows more than the monotonic one, at its last known step.
     offset_secs: Option<i64>,
     /// What waits for the disk, by ticket.
     held: BTreeMap<Ticket, Held>,
@@ -111,7 +111,7 @@ impl Server {
     /// A server that has promised nothing yet.
     pub fn new(config: ServerConfig, seed: Seed) -> Self {
         Self {
-            book: Book::new(&config.subnets),
+            database: LeaseDatabase::new(&config.subnets),
             random: seed.child("dhcp-server").random(),
             config,
             offset_secs: None,
@@ -120,7 +120,7 @@ impl Server {
         }
     }
 
-    /// A server that takes up where the one that wrote `records` was. No record makes it fail:
+    /// A server that continues where the one that wrote `records` stopped. No record makes it fail:
     /// one that fits no subnet becomes an [`Event::Dropped`].
     pub fn restore(
         config: ServerConfig,
@@ -129,7 +129,7 @@ impl Server {
         now: Now,
     ) -> Self {
         let mut server = Self::new(config, seed);
-        server.offset_secs = Some(calendar::offset_secs(now));
+        server.offset_secs = Some(clock_steps::offset_secs(now));
         // The last record of each address holds.
         let mut last: BTreeMap<Ipv4Addr, (usize, LeaseRecord)> = BTreeMap::new();
         for (position, record) in records.into_iter().enumerate() {
@@ -151,14 +151,17 @@ impl Server {
     /// The active leases, by address. Includes those whose record is not on disk yet.
     pub fn leases(&self) -> impl Iterator<Item = &Lease> {
         let bound = |binding: &&Binding| matches!(binding.phase, Phase::Bound { .. });
-        self.book.iter().filter(bound).map(|binding| &binding.lease)
+        self.database
+            .iter()
+            .filter(bound)
+            .map(|binding| &binding.lease)
     }
 
     /// The last record of every address that the server remembers: what a compaction of the
     /// lease database keeps. Oldest lapsed first.
     pub fn records(&self) -> Vec<LeaseRecord> {
         let mut records: Vec<(u64, LeaseRecord)> = Vec::new();
-        for binding in self.book.iter() {
+        for binding in self.database.iter() {
             let (order, state) = match binding.phase {
                 Phase::Offered { lapsed: None, .. } => continue,
                 Phase::Offered {
@@ -185,7 +188,7 @@ impl Server {
         let secs = self.secs_left(&record, subnet, now);
         let LeaseRecord { state, mut lease } = record;
         if let (Some(class), Some(index)) = (&lease.class, lease.index)
-            && !self.book.ordinal_is_free(class, index)
+            && !self.database.ordinal_is_free(class, index)
         {
             lease.index = None;
         }
@@ -199,7 +202,7 @@ impl Server {
             LeaseState::Declined => Phase::Declined { until },
             LeaseState::Released | LeaseState::Expired | LeaseState::Revoked => {
                 let revoked = state == LeaseState::Revoked;
-                if revoked || self.book.of_client(subnet, &lease.client).is_none() {
+                if revoked || self.database.of_client(subnet, &lease.client).is_none() {
                     self.lapse(subnet, lease, revoked, Some(order));
                 }
                 return;
@@ -208,30 +211,30 @@ impl Server {
         // Only an edited file promises one name twice, or the name of another address.
         let own = name::addr_name(lease.addr);
         let alien = lease.hostname.starts_with(name::ADDR_NAME_PREFIX) && lease.hostname != own;
-        if phase.is_active() && (alien || self.book.named(&lease.hostname).is_some()) {
+        if phase.is_active() && (alien || self.database.named(&lease.hostname).is_some()) {
             lease.hostname = own;
         }
-        self.book.put(Binding {
+        self.database.insert(Binding {
             subnet,
             lease,
             phase,
         });
     }
 
-    /// Remembers who was at an address, if it can be given to anyone again; `order` is its place
+    /// Remembers the last client of an address, if it can be assigned again; `order` is its place
     /// among the lapsed, the last when none is given.
     fn lapse(&mut self, subnet: usize, lease: Lease, revoked: bool, order: Option<u64>) {
         let reserved = self.config.subnets[subnet]
             .reserved
             .contains_key(&lease.addr);
-        if reserved || self.book.is_dynamic(subnet, lease.addr) {
-            self.book.put_lapsed(subnet, lease, revoked, order);
+        if reserved || self.database.is_dynamic(subnet, lease.addr) {
+            self.database.insert_lapsed(subnet, lease, revoked, order);
         }
     }
 
     /// Ends the lease of `addr`.
     fn end(&mut self, addr: Ipv4Addr, state: LeaseState, event: impl FnOnce(Lease) -> Event) {
-        let Some(binding) = self.book.take(addr) else {
+        let Some(binding) = self.database.remove(addr) else {
             return;
         };
         let lease = binding.lease.clone();
@@ -244,7 +247,7 @@ impl Server {
         self.hold(record, None, event(lease));
     }
 
-    /// Works out who speaks from which subnet, or why that is not worth an answer.
+    /// Works out which client of which subnet sent it, or why it deserves no answer.
     fn query<'a>(&self, datagram: &Datagram<'a>) -> Result<Query<'a>, DropReason> {
         let message = Message::decode(datagram.payload).map_err(DropReason::Malformed)?;
         if message.op != Op::Request {
@@ -313,16 +316,16 @@ impl Engine for Server {
     type Write = LeaseRecord;
 
     fn command(&mut self, command: Command, now: Now) {
-        self.heed_clock(now);
+        self.handle_clock_step(now);
         let Command::Revoke { addr } = command;
-        let phase = self.book.at(addr).map(|binding| binding.phase);
+        let phase = self.database.at(addr).map(|binding| binding.phase);
         if let Some(Phase::Bound { .. }) = phase {
             self.end(addr, LeaseState::Revoked, |lease| Event::Revoked { lease });
         }
     }
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
-        self.heed_clock(now);
+        self.handle_clock_step(now);
         let query = match self.query(&datagram) {
             Ok(query) => query,
             Err(reason) => return self.drop_datagram(datagram.source, reason),
@@ -354,22 +357,26 @@ impl Engine for Server {
     }
 
     fn handle_timeout(&mut self, now: Now) {
-        self.heed_clock(now);
-        while let Some((_, addr)) = self.book.next_timer().filter(|(at, _)| *at <= now.instant) {
-            match self.book.at(addr).map(|binding| binding.phase) {
+        self.handle_clock_step(now);
+        while let Some((_, addr)) = self
+            .database
+            .next_timer()
+            .filter(|(at, _)| *at <= now.instant)
+        {
+            match self.database.at(addr).map(|binding| binding.phase) {
                 Some(Phase::Bound { .. }) => {
                     self.end(addr, LeaseState::Expired, |lease| Event::Expired { lease });
                 }
                 Some(Phase::Offered { lapsed, .. }) => {
-                    let offered = self.book.take(addr);
+                    let offered = self.database.remove(addr);
                     if let (Some(mut binding), Some(order)) = (offered, lapsed) {
                         binding.phase = Phase::Lapsed { order };
-                        self.book.put(binding);
+                        self.database.insert(binding);
                     }
                 }
                 Some(Phase::Declined { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. })
                 | None => {
-                    self.book.take(addr);
+                    self.database.remove(addr);
                 }
             }
         }
@@ -380,8 +387,8 @@ impl Engine for Server {
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
-        let (at, addr) = self.book.next_timer()?;
-        let reason = match self.book.at(addr)?.phase {
+        let (at, addr) = self.database.next_timer()?;
+        let reason = match self.database.at(addr)?.phase {
             Phase::Bound { .. } => "lease expires",
             Phase::Offered { .. } => "offer runs out",
             Phase::Declined { .. } => "declined address has rested",

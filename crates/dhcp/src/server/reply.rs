@@ -12,7 +12,7 @@ use crate::name::Values;
 use crate::wire::{Message, MessageType, code, option_len};
 use crate::{CLIENT_PORT, ClientFqdn, FqdnFlags, SERVER_PORT};
 
-/// Every host takes an IP datagram of this size (RFC 2131 §2).
+/// Every host accepts an IP datagram of this size (RFC 2131 §2).
 const DATAGRAM_LEN_MIN: u16 = 576;
 /// And no reply needs a larger one than Ethernet carries.
 const DATAGRAM_LEN_MAX: u16 = 1500;
@@ -100,7 +100,7 @@ impl<'a> Reply<'a> {
     }
 
     /// What every reply carries: the server, the client's identifier (RFC 6842), and what the
-    /// relay agent said (RFC 3046 §2.2).
+    /// relay agent sent (RFC 3046 §2.2).
     fn begin(&self, kind: MessageType) -> Message<'a> {
         let query = self.query;
         let mut message = Message::reply(kind, &query.message);
@@ -162,7 +162,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Octets that the client takes (option 57 counts the IP and UDP headers).
+    /// Octets that the client accepts (option 57 counts the IP and UDP headers).
     fn room(&self) -> usize {
         let asked = self.query.message.options.u16(code::MESSAGE_LEN_MAX);
         let datagram = asked

@@ -1,7 +1,7 @@
 //! The server's tests: a bench that plays the link and the disk, and the subjects.
 
 mod boot;
-mod calendar;
+mod clock_steps;
 mod durability;
 mod laws;
 mod naming;
@@ -58,12 +58,12 @@ struct Bench {
 
 /// What one call put out.
 #[derive(Debug, Default)]
-struct Said {
+struct Outputs {
     transmits: Vec<Transmit>,
     events: Vec<Event>,
 }
 
-impl Said {
+impl Outputs {
     fn reply(&self) -> Message<'_> {
         assert_eq!(self.transmits.len(), 1, "one reply in {self:?}");
         Message::decode(&self.transmits[0].payload).unwrap()
@@ -95,20 +95,20 @@ impl Bench {
     }
 
     /// Delivers a broadcast message (unicast when it has a `ciaddr`) and syncs what it writes.
-    fn say(&mut self, message: &Message<'_>) -> Said {
+    fn send(&mut self, message: &Message<'_>) -> Outputs {
         let unicast = message.ciaddr != Ipv4Addr::UNSPECIFIED;
-        self.say_to(if unicast { SERVER } else { BROADCAST }, message)
+        self.send_to(if unicast { SERVER } else { BROADCAST }, message)
     }
 
-    fn say_to(&mut self, destination: Ipv4Addr, message: &Message<'_>) -> Said {
-        let mut said = self.say_unsynced(destination, message);
+    fn send_to(&mut self, destination: Ipv4Addr, message: &Message<'_>) -> Outputs {
+        let mut outputs = self.send_unsynced(destination, message);
         let synced = self.sync();
-        said.transmits.extend(synced.transmits);
-        said.events.extend(synced.events);
-        said
+        outputs.transmits.extend(synced.transmits);
+        outputs.events.extend(synced.events);
+        outputs
     }
 
-    fn say_unsynced(&mut self, destination: Ipv4Addr, message: &Message<'_>) -> Said {
+    fn send_unsynced(&mut self, destination: Ipv4Addr, message: &Message<'_>) -> Outputs {
         let payload = message.encode();
         self.server.handle_datagram(
             Datagram {
@@ -122,44 +122,44 @@ impl Bench {
         self.drain()
     }
 
-    fn sync(&mut self) -> Said {
+    fn sync(&mut self) -> Outputs {
         if let Some(ticket) = self.unsynced.take() {
             self.server.handle_written(ticket, self.now);
         }
         self.drain()
     }
 
-    fn pass(&mut self, secs: u64) -> Said {
+    fn pass(&mut self, secs: u64) -> Outputs {
         let instant = self.now.instant + Duration::from_secs(secs);
         self.now = Now::new(instant, self.now.wall.plus_secs(secs));
         self.server.handle_timeout(self.now);
-        let mut said = self.drain();
+        let mut outputs = self.drain();
         let synced = self.sync();
-        said.events.extend(synced.events);
-        said
+        outputs.events.extend(synced.events);
+        outputs
     }
 
-    fn drain(&mut self) -> Said {
-        let mut said = Said::default();
+    fn drain(&mut self) -> Outputs {
+        let mut outputs = Outputs::default();
         while let Some(output) = self.server.poll() {
             match output {
-                Output::Transmit(transmit) => said.transmits.push(transmit),
-                Output::Event(event) => said.events.push(event),
+                Output::Transmit(transmit) => outputs.transmits.push(transmit),
+                Output::Event(event) => outputs.events.push(event),
                 Output::Write { ticket, write } => {
                     self.unsynced = Some(ticket);
                     self.disk.push(write);
                 }
             }
         }
-        said
+        outputs
     }
 
     /// DISCOVER to ACK; answers the lease.
     fn lease(&mut self, discover: &Message<'static>) -> Lease {
-        let offer = self.say(discover);
-        let said = self.say(&selecting(discover, offer.reply().yiaddr));
-        assert_eq!(said.reply().kind, MessageType::Ack);
-        match said.events.as_slice() {
+        let offer = self.send(discover);
+        let outputs = self.send(&selecting(discover, offer.reply().yiaddr));
+        assert_eq!(outputs.reply().kind, MessageType::Ack);
+        match outputs.events.as_slice() {
             [Event::Leased { lease, .. }] => lease.clone(),
             other => panic!("not one lease: {other:?}"),
         }

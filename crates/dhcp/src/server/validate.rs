@@ -8,8 +8,8 @@ use quorate_core::{MacAddr, Planted};
 
 use super::boot::Boot;
 use super::config::{Limits, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
+use super::free_set::FreeSet;
 use super::lease::{ClientKey, octets};
-use super::pool::FreeSet;
 use crate::name::{self, Template};
 use crate::net::{AddrRange, Ipv4Net};
 use crate::wire::code;
@@ -92,7 +92,7 @@ pub struct ServerConfig {
     pub(super) server_id: Ipv4Addr,
     pub(super) subnets: Vec<Subnet>,
     pub(super) hosts: BTreeMap<ClientKey, Host>,
-    /// Who a label is set aside for; `None`: nobody.
+    /// The client that a label is set aside for; `None`: no client may have it.
     pub(super) names: BTreeMap<String, Option<ClientKey>>,
     pub(super) classes: Vec<Class>,
     /// Positions in `classes`.

@@ -116,7 +116,7 @@ impl<'a> Options<'a> {
         self.set(code, number.to_be_bytes().to_vec());
     }
 
-    /// Takes `code` out.
+    /// Removes `code`.
     pub fn remove(&mut self, code: u8) -> Option<Cow<'a, [u8]>> {
         let at = self.position(code).ok()?;
         Some(self.entries.remove(at).1)

@@ -94,8 +94,8 @@ fn an_overloaded_field_must_end_and_cannot_overload_again() {
     assert_eq!(refused(&bytes), Malformed::NoEnd);
     bytes[108..112].copy_from_slice(&[52, 1, 2, 255]);
     assert_eq!(refused(&bytes), Malformed::Overload);
-    let twice = packet(&[53, 1, 1, 52, 1, 1, 52, 1, 2, 255]);
-    assert_eq!(refused(&twice), Malformed::Overload);
+    let repeated = packet(&[53, 1, 1, 52, 1, 1, 52, 1, 2, 255]);
+    assert_eq!(refused(&repeated), Malformed::Overload);
     // sname is not overloaded here: whatever it carries is a name.
     bytes[108] = 255;
     bytes[44..46].copy_from_slice(b"hi");

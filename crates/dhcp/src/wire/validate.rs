@@ -1,8 +1,8 @@
-//! What must hold before a single field is believed.
+//! What must hold before a single field is used.
 //!
 //! Strict where state depends on it (the type, addresses, times, the client identifier);
 //! lenient for what only decorates a lease: a broken option 12 or 81 costs the client its
-//! wish, not its address.
+//! hostname hint, not its address.
 
 use std::fmt;
 
@@ -114,7 +114,7 @@ pub(super) fn op(bytes: &[u8]) -> Result<Op, Malformed> {
     }
 }
 
-/// Takes option 53, and 52 which has done its work, out of `options`.
+/// Removes option 53, and 52 which has done its work, from `options`.
 pub(super) fn kind(options: &mut Options<'_>) -> Result<MessageType, Malformed> {
     options.remove(code::OVERLOAD);
     let value = options

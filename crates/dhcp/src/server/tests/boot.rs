@@ -62,15 +62,15 @@ fn raw_with_boot() -> RawServerConfig {
     raw
 }
 
-/// What a client that says this of itself is told: boot file, next server, options 43, 60, 175.
-fn told(options: &[(u8, &[u8])]) -> String {
+/// What a client with these options gets: boot file, next server, options 43, 60, 175.
+fn boot_options(options: &[(u8, &[u8])]) -> String {
     let mut bench = Bench::new(raw_with_boot());
     let mut message = with_option(discover(1), code::PARAMETERS, &[67]);
     for (code, value) in options {
         message = with_option(message, *code, value);
     }
-    let said = bench.say(&message);
-    let reply = said.reply();
+    let outputs = bench.send(&message);
+    let reply = outputs.reply();
     let text = |code| reply.options.text(code).unwrap_or_default().to_owned();
     assert_eq!(reply.options.text(67).unwrap().as_bytes(), &*reply.file);
     let (file, server) = (text(67), reply.siaddr);
@@ -86,34 +86,37 @@ fn told(options: &[(u8, &[u8])]) -> String {
 fn each_kind_of_firmware_gets_its_file() {
     let bios: &[(u8, &[u8])] = &[(93, &[0, 0]), (60, b"PXEClient:Arch:00000")];
     assert_eq!(
-        told(bios),
+        boot_options(bios),
         "undionly.kpxe from 10.77.0.1 43=boot 60= 175=[]"
     );
     let uefi: &[(u8, &[u8])] = &[(93, &[0, 7])];
-    assert_eq!(told(uefi), "snponly.efi from 10.77.0.1 43=class 60= 175=[]");
+    assert_eq!(
+        boot_options(uefi),
+        "snponly.efi from 10.77.0.1 43=class 60= 175=[]"
+    );
     let both: &[(u8, &[u8])] = &[(93, &[0, 6, 0, 9])];
-    assert_eq!(told(both), told(uefi));
+    assert_eq!(boot_options(both), boot_options(uefi));
     let http: &[(u8, &[u8])] = &[(93, &[0, 16]), (60, b"HTTPClient:Arch:00016")];
     let file = "http://10.0.0.1/boot/ipxe.efi from 0.0.0.0 43=class 60=HTTPClient 175=[]";
-    assert_eq!(told(http), file);
+    assert_eq!(boot_options(http), file);
 }
 
 #[test]
 fn a_boot_loader_is_told_apart_from_the_rom_that_it_replaces() {
     let ipxe: &[(u8, &[u8])] = &[(93, &[0, 0]), (60, b"PXEClient"), (77, b"iPXE")];
     let script = "http://10.0.0.1/ipxe/020000000001 from 0.0.0.0 43=class 60= 175=[b0, 01, 01]";
-    assert_eq!(told(ipxe), script);
+    assert_eq!(boot_options(ipxe), script);
 }
 
 #[test]
 fn a_system_gets_the_file_of_its_class() {
     let seed = "http://10.0.0.1/seed/020000000001/ from 0.0.0.0 43=class 60= 175=[]";
-    assert_eq!(told(&[]), seed);
-    // Half a number, and an architecture that nobody has a file for.
-    assert_eq!(told(&[(93, &[0])]), seed);
-    assert_eq!(told(&[(93, &[0, 99])]), seed);
-    // It boots by HTTP and does not say so as RFC and UEFI want it.
-    assert_eq!(told(&[(93, &[0, 16])]), seed);
+    assert_eq!(boot_options(&[]), seed);
+    // Half a number, and an architecture without a boot file.
+    assert_eq!(boot_options(&[(93, &[0])]), seed);
+    assert_eq!(boot_options(&[(93, &[0, 99])]), seed);
+    // It boots by HTTP and does not announce it as RFC and UEFI require.
+    assert_eq!(boot_options(&[(93, &[0, 16])]), seed);
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn firmware_loader_and_system_are_one_machine() {
     assert_eq!(lease(uefi.clone()), expected((false, false)));
     assert_eq!(lease(ipxe.clone()), expected((false, false)));
     assert_eq!(lease(discover(1)), expected((true, true)));
-    // A power cycle takes no name away.
+    // A power cycle removes no name.
     assert_eq!(lease(uefi), expected((true, true)));
     assert_eq!(lease(ipxe), expected((true, true)));
     assert_eq!(bench.server.leases().count(), 1);

@@ -5,50 +5,50 @@ use super::*;
 #[test]
 fn an_ack_waits_for_its_record_and_no_longer() {
     let mut bench = Bench::new(raw());
-    bench.say(&discover(1));
-    bench.say(&discover(2));
-    let one = bench.say_unsynced(BROADCAST, &selecting(&discover(1), addr(10)));
+    bench.send(&discover(1));
+    bench.send(&discover(2));
+    let one = bench.send_unsynced(BROADCAST, &selecting(&discover(1), addr(10)));
     let first = bench.unsynced.unwrap();
-    let two = bench.say_unsynced(BROADCAST, &selecting(&discover(2), addr(11)));
+    let two = bench.send_unsynced(BROADCAST, &selecting(&discover(2), addr(11)));
     assert!(one.transmits.is_empty() && one.events.is_empty());
     assert!(two.transmits.is_empty() && two.events.is_empty());
 
     bench.server.handle_written(first, bench.now);
-    let said = bench.drain();
-    assert_eq!(said.reply().yiaddr, addr(10));
-    assert!(matches!(&said.events[..], [Event::Leased { .. }]));
-    let said = bench.sync();
-    assert_eq!(said.reply().yiaddr, addr(11));
+    let outputs = bench.drain();
+    assert_eq!(outputs.reply().yiaddr, addr(10));
+    assert!(matches!(&outputs.events[..], [Event::Leased { .. }]));
+    let outputs = bench.sync();
+    assert_eq!(outputs.reply().yiaddr, addr(11));
 }
 
 #[test]
 fn one_sync_covers_every_earlier_record_in_order() {
     let mut bench = Bench::new(raw());
     for n in 1..=3 {
-        bench.say(&discover(n));
+        bench.send(&discover(n));
     }
     for n in 1..=3 {
-        bench.say_unsynced(BROADCAST, &selecting(&discover(n), addr(9 + n)));
+        bench.send_unsynced(BROADCAST, &selecting(&discover(n), addr(9 + n)));
     }
-    bench.say_unsynced(SERVER, &release(2, addr(11)));
-    let said = bench.sync();
-    let order: Vec<Ipv4Addr> = said
+    bench.send_unsynced(SERVER, &release(2, addr(11)));
+    let outputs = bench.sync();
+    let order: Vec<Ipv4Addr> = outputs
         .transmits
         .iter()
         .map(|t| Message::decode(&t.payload).unwrap().yiaddr)
         .collect();
     assert_eq!(order, [addr(10), addr(11), addr(12)]);
-    let last = said.events.last();
+    let last = outputs.events.last();
     assert!(matches!(last, Some(Event::Released { lease }) if lease.addr == addr(11)));
 }
 
 #[test]
 fn offers_and_refusals_need_no_disk() {
     let mut bench = Bench::new(raw());
-    let said = bench.say_unsynced(BROADCAST, &discover(1));
-    assert_eq!(said.reply().kind, MessageType::Offer);
-    let said = bench.say_unsynced(SERVER, &extending(2, addr(11)));
-    assert_eq!(said.reply().kind, MessageType::Nak);
+    let outputs = bench.send_unsynced(BROADCAST, &discover(1));
+    assert_eq!(outputs.reply().kind, MessageType::Offer);
+    let outputs = bench.send_unsynced(SERVER, &extending(2, addr(11)));
+    assert_eq!(outputs.reply().kind, MessageType::Nak);
     assert!(bench.disk.is_empty());
 }
 
@@ -57,14 +57,14 @@ fn requests_are_dropped_while_the_disk_is_too_far_behind() {
     let mut raw = raw();
     raw.limits.writes_max = 1;
     let mut bench = Bench::new(raw);
-    bench.say(&discover(1));
-    bench.say_unsynced(BROADCAST, &selecting(&discover(1), addr(10)));
-    let said = bench.say_unsynced(BROADCAST, &selecting(&discover(2), addr(11)));
+    bench.send(&discover(1));
+    bench.send_unsynced(BROADCAST, &selecting(&discover(1), addr(10)));
+    let outputs = bench.send_unsynced(BROADCAST, &selecting(&discover(2), addr(11)));
     let reason = DropReason::DiskBehind;
-    assert!(matches!(&said.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
+    assert!(matches!(&outputs.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
     bench.sync();
-    let said = bench.say(&selecting(&discover(2), addr(11)));
-    assert_eq!(said.reply().kind, MessageType::Ack);
+    let outputs = bench.send(&selecting(&discover(2), addr(11)));
+    assert_eq!(outputs.reply().kind, MessageType::Ack);
 }
 
 #[test]
@@ -72,9 +72,9 @@ fn a_restarted_server_keeps_every_promise() {
     let mut bench = Bench::new(raw());
     let one = bench.lease(&discover(1));
     bench.lease(&discover(2));
-    bench.say(&release(2, addr(11)));
+    bench.send(&release(2, addr(11)));
     bench.lease(&discover(3));
-    bench.say(&decline(3, addr(12)));
+    bench.send(&decline(3, addr(12)));
     bench.pass(60);
     bench.restart(raw());
 
@@ -83,7 +83,7 @@ fn a_restarted_server_keeps_every_promise() {
     assert_eq!(bench.pass(39).events, []);
     assert_eq!(bench.pass(1).events, [Event::Expired { lease: one }]);
     // And everyone returns to the address of before.
-    assert_eq!(bench.say(&discover(1)).reply().yiaddr, addr(10));
+    assert_eq!(bench.send(&discover(1)).reply().yiaddr, addr(10));
 }
 
 #[test]
@@ -91,14 +91,14 @@ fn a_restart_remembers_who_was_where_and_what_rests() {
     let mut bench = Bench::new(raw());
     bench.lease(&discover(1));
     bench.lease(&discover(2));
-    bench.say(&release(2, addr(11)));
-    bench.say(&decline(1, addr(10)));
+    bench.send(&release(2, addr(11)));
+    bench.send(&decline(1, addr(10)));
     bench.restart(raw());
-    assert_eq!(bench.say(&discover(3)).reply().yiaddr, addr(12));
-    assert_eq!(bench.say(&discover(2)).reply().yiaddr, addr(11));
-    assert_eq!(bench.say(&reboot(1, addr(10))).transmits, []);
+    assert_eq!(bench.send(&discover(3)).reply().yiaddr, addr(12));
+    assert_eq!(bench.send(&discover(2)).reply().yiaddr, addr(11));
+    assert_eq!(bench.send(&reboot(1, addr(10))).transmits, []);
     bench.pass(600);
-    assert_eq!(bench.say(&discover(4)).reply().yiaddr, addr(10));
+    assert_eq!(bench.send(&discover(4)).reply().yiaddr, addr(10));
 }
 
 #[test]
@@ -114,10 +114,10 @@ fn a_lease_that_ended_while_the_server_was_down_expires_at_once() {
 #[test]
 fn a_request_for_an_offer_that_a_restart_forgot_is_granted() {
     let mut bench = Bench::new(raw());
-    bench.say(&discover(1));
+    bench.send(&discover(1));
     bench.restart(raw());
-    let said = bench.say(&selecting(&discover(1), addr(10)));
-    assert_eq!(said.reply().kind, MessageType::Ack);
+    let outputs = bench.send(&selecting(&discover(1), addr(10)));
+    assert_eq!(outputs.reply().kind, MessageType::Ack);
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn no_record_can_keep_a_server_from_starting() {
     names.dedup();
     assert_eq!(names.len(), 3);
     let reason = DropReason::RecordOutside;
-    let said = bench.drain();
-    assert!(matches!(&said.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
+    let outputs = bench.drain();
+    assert!(matches!(&outputs.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
     assert!(bench.pass(100).events.len() == 3, "all three expire");
 }
 
@@ -154,9 +154,9 @@ fn compaction_keeps_what_a_restart_needs() {
     bench.lease(&discover(1));
     bench.lease(&discover(2));
     bench.lease(&discover(3));
-    bench.say(&release(3, addr(12)));
-    bench.say(&release(2, addr(11)));
-    bench.say(&discover(4));
+    bench.send(&release(3, addr(12)));
+    bench.send(&release(2, addr(11)));
+    bench.send(&discover(4));
     let compact = bench.server.records();
     assert_eq!(compact.len(), 3, "an offer is not recorded: {compact:?}");
     bench.restart(raw());

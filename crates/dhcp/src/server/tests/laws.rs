@@ -31,7 +31,7 @@ fn input() -> impl Strategy<Value = Input<Command>> {
 }
 
 fn message() -> impl Strategy<Value = Message<'static>> {
-    let wishes = prop_oneof![
+    let extras = prop_oneof![
         Just(None),
         Just(Some((code::HOSTNAME, b"web".to_vec()))),
         Just(Some((code::CLIENT_ID, vec![0xff, 1, 2]))),
@@ -39,7 +39,7 @@ fn message() -> impl Strategy<Value = Message<'static>> {
         (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..20))
             .prop_map(|(code, value)| Some((code.clamp(1, 254), value))),
     ];
-    (1u8..7, 8u8..15, 0..9, any::<bool>(), wishes).prop_map(|(n, host, kind, relay, wish)| {
+    (1u8..7, 8u8..15, 0..9, any::<bool>(), extras).prop_map(|(n, host, kind, relay, extra)| {
         let host = addr(host);
         let mut message = match kind {
             0 | 1 => discover(n),
@@ -53,7 +53,7 @@ fn message() -> impl Strategy<Value = Message<'static>> {
         if relay {
             message.giaddr = addr(2);
         }
-        if let Some((code, value)) = wish.filter(|(code, _)| *code != code::MESSAGE_TYPE) {
+        if let Some((code, value)) = extra.filter(|(code, _)| *code != code::MESSAGE_TYPE) {
             message.options.set(code, value);
         }
         message
@@ -137,7 +137,7 @@ proptest! {
                 }
             }
             bench.drain();
-            let mut names: Vec<&str> = bench.server.book.iter()
+            let mut names: Vec<&str> = bench.server.database.iter()
                 .filter(|binding| binding.phase.is_active())
                 .map(|binding| binding.lease.hostname.as_str())
                 .collect();
@@ -145,15 +145,15 @@ proptest! {
             names.sort_unstable();
             names.dedup();
             prop_assert_eq!(names.len(), count, "two clients share a name");
-            let mut ordinals: Vec<_> = bench.server.book.iter()
+            let mut ordinals: Vec<_> = bench.server.database.iter()
                 .filter_map(|b| Some((b.lease.class.clone()?, b.lease.index?)))
                 .collect();
             let count = ordinals.len();
             ordinals.sort();
             ordinals.dedup();
             prop_assert_eq!(ordinals.len(), count, "two clients share an ordinal");
-            prop_assert!(bench.server.book.offers() <= 3);
-            prop_assert!(bench.server.book.declined().0 <= 2);
+            prop_assert!(bench.server.database.offers() <= 3);
+            prop_assert!(bench.server.database.declined().0 <= 2);
         }
         let before: Vec<Lease> = bench.server.leases().cloned().collect();
         let restored = Server::restore(config(), Seed::new(9), bench.disk.clone(), bench.now);

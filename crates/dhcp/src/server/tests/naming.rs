@@ -79,7 +79,7 @@ fn a_name_in_use_gets_a_suffix_and_keeps_it() {
     let mut bench = Bench::new(friendly());
     assert_eq!(bench.lease(&named(1, "web")).hostname, "web");
     assert_eq!(bench.lease(&named(2, "web")).hostname, "web-2");
-    bench.say(&release(1, addr(10)));
+    bench.send(&release(1, addr(10)));
     assert_eq!(bench.lease(&named(2, "web")).hostname, "web-2");
     assert_eq!(bench.lease(&named(3, "web")).hostname, "web");
 }
@@ -106,13 +106,13 @@ fn ordinals_are_stable_and_the_lowest_is_reused() {
     let names = |bench: &mut Bench, n| bench.lease(&discover(n)).hostname;
     assert_eq!(names(&mut bench, 1), "etcd-1");
     assert_eq!(names(&mut bench, 2), "etcd-2");
-    bench.say(&release(1, addr(10)));
+    bench.send(&release(1, addr(10)));
     bench.restart(raw);
     // Client 1 is remembered, and so is its ordinal.
     assert_eq!(names(&mut bench, 3), "etcd-3");
     assert_eq!(names(&mut bench, 1), "etcd-1");
     // A declined address does not keep its client's ordinal.
-    bench.say(&decline(2, addr(11)));
+    bench.send(&decline(2, addr(11)));
     assert_eq!(names(&mut bench, 2), "etcd-2");
 }
 
@@ -175,17 +175,17 @@ fn a_reservation_is_its_hosts_alone() {
         },
     ];
     let mut bench = Bench::new(raw);
-    assert_eq!(bench.say(&discover(2)).reply().yiaddr, addr(11));
-    let said = bench.say(&selecting(&discover(3), addr(10)));
-    assert_eq!(said.reply().kind, MessageType::Nak);
+    assert_eq!(bench.send(&discover(2)).reply().yiaddr, addr(11));
+    let outputs = bench.send(&selecting(&discover(3), addr(10)));
+    assert_eq!(outputs.reply().kind, MessageType::Nak);
     assert_eq!(bench.lease(&discover(1)).addr, addr(10));
     let identified = with_option(discover(4), code::CLIENT_ID, &[0xff, 1, 2]);
     assert_eq!(bench.lease(&identified).addr, addr(99));
     // The system of a machine follows its firmware, whatever it calls itself.
     let system = with_option(discover(1), code::CLIENT_ID, &[0xff, 9]);
-    let said = bench.say(&system);
+    let outputs = bench.send(&system);
     let offered = |e: &Event| matches!(e, Event::Offered { client, .. } if *client == key(1));
-    assert!(said.events.iter().all(offered), "{said:?}");
+    assert!(outputs.events.iter().all(offered), "{outputs:?}");
     let lease = bench.lease(&system);
     assert_eq!((lease.addr, lease.client), (addr(10), key(1)));
 }
@@ -201,11 +201,11 @@ fn a_client_whose_address_was_set_aside_for_another_is_refused_its_renewal() {
         ..RawHost::default()
     }];
     bench.restart(changed);
-    let said = bench.say(&extending(1, addr(10)));
-    assert_eq!(said.reply().kind, MessageType::Nak);
+    let outputs = bench.send(&extending(1, addr(10)));
+    assert_eq!(outputs.reply().kind, MessageType::Nak);
     // It moves; then the owner can come.
-    let said = bench.say(&discover(1));
-    assert_eq!(said.reply().yiaddr, addr(11));
+    let outputs = bench.send(&discover(1));
+    assert_eq!(outputs.reply().yiaddr, addr(11));
     assert_eq!(bench.lease(&discover(9)).addr, addr(10));
 }
 
@@ -233,8 +233,8 @@ fn option_81_is_answered_as_rfc_4702_table_1_says() {
             let name = "web.evil.example".to_owned();
             let fqdn = ClientFqdn { flags, name }.encode_request();
             let mut bench = Bench::new(raw);
-            let said = bench.say(&with_option(discover(1), code::FQDN, &fqdn));
-            let answer = ClientFqdn::decode(said.reply().options.bytes(code::FQDN).unwrap());
+            let outputs = bench.send(&with_option(discover(1), code::FQDN, &fqdn));
+            let answer = ClientFqdn::decode(outputs.reply().options.bytes(code::FQDN).unwrap());
             let flags = FqdnFlags {
                 server_updates: rs,
                 overridden: ro,

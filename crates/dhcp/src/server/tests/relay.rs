@@ -25,58 +25,58 @@ fn replies_go_where_rfc_2131_section_4_1_says() {
     let relay = Destination::Udp(SocketAddr::from((RELAY, 67)));
     let mut bench = Bench::new(relayed_config());
 
-    let said = bench.say(&discover(1));
+    let outputs = bench.send(&discover(1));
     let link = Destination::Link {
         mac: mac(1),
         addr: addr(10),
         port: 68,
     };
-    assert_eq!(said.destination(), link);
+    assert_eq!(outputs.destination(), link);
     let mut flagged = discover(1);
     flagged.broadcast = true;
     assert_eq!(
-        bench.say(&flagged).destination(),
+        bench.send(&flagged).destination(),
         Destination::Broadcast { port: 68 }
     );
-    assert_eq!(bench.say(&relayed(flagged.clone())).destination(), relay);
+    assert_eq!(bench.send(&relayed(flagged.clone())).destination(), relay);
 
     bench.lease(&discover(1));
     let unicast = Destination::Udp(SocketAddr::from((addr(10), 68)));
-    assert_eq!(bench.say(&extending(1, addr(10))).destination(), unicast);
-    let rebinding = bench.say_to(BROADCAST, &extending(1, addr(10)));
+    assert_eq!(bench.send(&extending(1, addr(10))).destination(), unicast);
+    let rebinding = bench.send_to(BROADCAST, &extending(1, addr(10)));
     assert_eq!(rebinding.destination(), unicast);
 }
 
 #[test]
 fn a_nak_is_broadcast_even_to_a_client_with_an_address() {
     let mut bench = Bench::new(relayed_config());
-    let said = bench.say(&extending(1, addr(11)));
-    assert_eq!(said.destination(), Destination::Broadcast { port: 68 });
-    assert!(!said.reply().broadcast);
-    assert_eq!(said.reply().ciaddr, Ipv4Addr::UNSPECIFIED);
+    let outputs = bench.send(&extending(1, addr(11)));
+    assert_eq!(outputs.destination(), Destination::Broadcast { port: 68 });
+    assert!(!outputs.reply().broadcast);
+    assert_eq!(outputs.reply().ciaddr, Ipv4Addr::UNSPECIFIED);
     // Through a relay agent, with the flag that makes the agent broadcast it.
-    let said = bench.say(&relayed(reboot(1, addr(10))));
+    let outputs = bench.send(&relayed(reboot(1, addr(10))));
     assert_eq!(
-        said.destination(),
+        outputs.destination(),
         Destination::Udp(SocketAddr::from((RELAY, 67)))
     );
-    assert!(said.reply().broadcast);
-    assert_eq!(said.reply().options.bytes(code::LEASE_SECS), None);
+    assert!(outputs.reply().broadcast);
+    assert_eq!(outputs.reply().options.bytes(code::LEASE_SECS), None);
 }
 
 #[test]
 fn the_relay_agents_address_or_its_link_selection_chooses_the_subnet() {
     let mut bench = Bench::new(relayed_config());
-    let said = bench.say(&relayed(discover(1)));
-    assert_eq!(said.reply().yiaddr, Ipv4Addr::new(10, 88, 0, 10));
+    let outputs = bench.send(&relayed(discover(1)));
+    assert_eq!(outputs.reply().yiaddr, Ipv4Addr::new(10, 88, 0, 10));
     let selection = [5, 4, 10, 77, 0, 0];
     let message = with_option(relayed(discover(2)), code::RELAY_AGENT, &selection);
-    let said = bench.say(&message);
-    assert_eq!(said.reply().yiaddr, addr(10));
-    // Nobody but a relay agent can choose.
+    let outputs = bench.send(&message);
+    assert_eq!(outputs.reply().yiaddr, addr(10));
+    // Only a relay agent can choose.
     let selection = [5, 4, 10, 88, 0, 0];
-    let said = bench.say(&with_option(discover(3), code::RELAY_AGENT, &selection));
-    assert_eq!(said.reply().yiaddr, addr(11));
+    let outputs = bench.send(&with_option(discover(3), code::RELAY_AGENT, &selection));
+    assert_eq!(outputs.reply().yiaddr, addr(11));
 }
 
 #[test]
@@ -84,12 +84,12 @@ fn option_82_comes_back_unread_and_last() {
     let agent = [&[1, 3, b'p', b'0', b'1', 99, 200][..], &[7; 200]].concat();
     let message = with_option(relayed(discover(1)), code::RELAY_AGENT, &agent);
     let mut bench = Bench::new(relayed_config());
-    let said = bench.say(&message);
+    let outputs = bench.send(&message);
     assert_eq!(
-        said.reply().options.bytes(code::RELAY_AGENT),
+        outputs.reply().options.bytes(code::RELAY_AGENT),
         Some(&agent[..])
     );
-    let payload = &said.transmits[0].payload;
+    let payload = &outputs.transmits[0].payload;
     let end = payload.len() - agent.len() - 1;
     assert_eq!(payload[end..payload.len() - 1], agent, "82, then END");
     assert_eq!(
@@ -108,11 +108,11 @@ fn the_server_identifier_is_the_one_the_relay_agent_gives() {
     let agent = [11, 4, 10, 88, 0, 1];
     let message = with_option(relayed(discover(1)), code::RELAY_AGENT, &agent);
     let mut bench = Bench::new(relayed_config());
-    let said = bench.say(&message);
-    assert_eq!(said.reply().options.addr(code::SERVER_ID), Some(RELAY));
-    let mut request = selecting(&message, said.reply().yiaddr);
+    let outputs = bench.send(&message);
+    assert_eq!(outputs.reply().options.addr(code::SERVER_ID), Some(RELAY));
+    let mut request = selecting(&message, outputs.reply().yiaddr);
     request.options.set_addrs(code::SERVER_ID, &[RELAY]);
-    assert_eq!(bench.say(&request).reply().kind, MessageType::Ack);
+    assert_eq!(bench.send(&request).reply().kind, MessageType::Ack);
 }
 
 #[test]
@@ -129,14 +129,17 @@ fn the_client_identifier_comes_back_in_every_reply() {
         ),
         (identified(reboot(1, addr(12))), MessageType::Nak),
     ] {
-        let said = bench.say(&message);
-        assert_eq!(said.reply().kind, kind);
-        assert_eq!(said.reply().options.bytes(code::CLIENT_ID), Some(&id[..]));
+        let outputs = bench.send(&message);
+        assert_eq!(outputs.reply().kind, kind);
+        assert_eq!(
+            outputs.reply().options.bytes(code::CLIENT_ID),
+            Some(&id[..])
+        );
     }
     // And it is the identity: another machine with it is the same client.
     let moved = identified(discover(2));
-    assert_eq!(bench.say(&moved).reply().yiaddr, addr(10));
-    assert_eq!(bench.say(&discover(1)).reply().yiaddr, addr(11));
+    assert_eq!(bench.send(&moved).reply().yiaddr, addr(10));
+    assert_eq!(bench.send(&discover(1)).reply().yiaddr, addr(11));
 }
 
 fn codes(message: &Message<'_>) -> Vec<u8> {
@@ -146,23 +149,23 @@ fn codes(message: &Message<'_>) -> Vec<u8> {
 #[test]
 fn a_reply_carries_what_was_asked_for_and_what_must_be() {
     let mut bench = Bench::new(raw());
-    let said = bench.say(&discover(1));
-    assert_eq!(codes(&said.reply()), [1, 3, 6, 12, 15, 51, 54, 58, 59]);
-    let options = said.reply().options.clone();
+    let outputs = bench.send(&discover(1));
+    assert_eq!(codes(&outputs.reply()), [1, 3, 6, 12, 15, 51, 54, 58, 59]);
+    let options = outputs.reply().options.clone();
     assert_eq!(options.u32(51), Some(100));
     assert_eq!((options.u32(58), options.u32(59)), (Some(50), Some(87)));
     assert_eq!(options.text(15), Some("lab.example"));
-    let said = bench.say(&with_option(
+    let outputs = bench.send(&with_option(
         discover(1),
         code::PARAMETERS,
         &[6, 6, 52, 255, 0, 51],
     ));
-    assert_eq!(codes(&said.reply()), [6, 51, 54, 58, 59]);
+    assert_eq!(codes(&outputs.reply()), [6, 51, 54, 58, 59]);
     let mut inform = extending(1, addr(200));
     inform.kind = MessageType::Inform;
-    let said = bench.say(&inform);
-    assert_eq!(codes(&said.reply()), [1, 3, 6, 15, 54]);
-    assert_eq!(said.reply().yiaddr, Ipv4Addr::UNSPECIFIED);
+    let outputs = bench.send(&inform);
+    assert_eq!(codes(&outputs.reply()), [1, 3, 6, 15, 54]);
+    assert_eq!(outputs.reply().yiaddr, Ipv4Addr::UNSPECIFIED);
 }
 
 #[test]
@@ -188,15 +191,15 @@ fn a_class_gives_boot_file_next_server_and_options() {
         ..RawClass::default()
     }];
     let mut bench = Bench::new(raw);
-    let said = bench.say(&with_option(discover(1), code::PARAMETERS, &[67]));
-    let reply = said.reply();
+    let outputs = bench.send(&with_option(discover(1), code::PARAMETERS, &[67]));
+    let reply = outputs.reply();
     assert_eq!(codes(&reply), [43, 51, 54, 58, 59, 67]);
     assert_eq!(reply.options.text(67), Some("http://seed/020000000001/1"));
     assert_eq!(&*reply.file, b"http://seed/020000000001/1");
     assert_eq!(reply.siaddr, SERVER);
     assert_eq!(reply.options.bytes(43), Some(&[6, 1, 8][..]));
-    let said = bench.say(&with_option(discover(1), code::PARAMETERS, &[42]));
-    assert_eq!(said.reply().options.addr(42), Some(SERVER));
+    let outputs = bench.send(&with_option(discover(1), code::PARAMETERS, &[42]));
+    assert_eq!(outputs.reply().options.addr(42), Some(SERVER));
 }
 
 #[test]
@@ -214,11 +217,14 @@ fn a_reply_keeps_to_the_clients_size() {
         ..RawClass::default()
     }];
     let mut bench = Bench::new(raw);
-    let said = bench.say(&discover(1));
-    assert!(said.transmits[0].payload.len() <= 576 - 28);
-    assert_eq!(codes(&said.reply()), [1, 3, 6, 12, 15, 51, 54, 58, 59, 224]);
+    let outputs = bench.send(&discover(1));
+    assert!(outputs.transmits[0].payload.len() <= 576 - 28);
+    assert_eq!(
+        codes(&outputs.reply()),
+        [1, 3, 6, 12, 15, 51, 54, 58, 59, 224]
+    );
     let sized = with_option(discover(1), code::MESSAGE_LEN_MAX, &1_500u16.to_be_bytes());
-    let said = bench.say(&sized);
-    assert!(codes(&said.reply()).ends_with(&[224, 225, 226]));
-    assert!(said.transmits[0].payload.len() > 576);
+    let outputs = bench.send(&sized);
+    assert!(codes(&outputs.reply()).ends_with(&[224, 225, 226]));
+    assert!(outputs.transmits[0].payload.len() > 576);
 }

@@ -11,11 +11,11 @@ fn nth(n: u16) -> Message<'static> {
     let [hi, lo] = n.to_be_bytes();
     let mac = MacAddr([2, 0, 0, 0, hi, lo]);
     let message = Message::request(MessageType::Discover, u32::from(n), mac);
-    // The worst case for names: everybody asks for the same.
+    // The worst case for names: every client asks for the same one.
     with_option(message, code::HOSTNAME, b"localhost")
 }
 
-/// Book operations that `clients` cost from DISCOVER to ACK.
+/// Database operations that `clients` cost from DISCOVER to ACK.
 fn operations(clients: u16) -> u64 {
     let mut raw = wide("10.77.1.0-10.77.200.255");
     raw.classes = vec![RawClass {
@@ -25,16 +25,16 @@ fn operations(clients: u16) -> u64 {
     }];
     let mut bench = Bench::new(raw);
     for n in 0..clients {
-        bench.say(&nth(n));
+        bench.send(&nth(n));
     }
     for n in 0..clients {
         let addr = Ipv4Addr::from_bits(Ipv4Addr::new(10, 77, 1, 0).to_bits() + u32::from(n));
-        let said = bench.say(&selecting(&nth(n), addr));
-        assert_eq!(said.reply().yiaddr, addr);
+        let outputs = bench.send(&selecting(&nth(n), addr));
+        assert_eq!(outputs.reply().yiaddr, addr);
     }
     assert_eq!(bench.server.leases().count(), usize::from(clients));
     assert_eq!(bench.disk.len(), usize::from(clients));
-    bench.server.book.operations()
+    bench.server.database.operations()
 }
 
 #[test]
@@ -54,16 +54,16 @@ fn offers_are_bounded_and_run_out() {
     raw.limits.offers_max = 3;
     let mut bench = Bench::new(raw);
     for n in 0..3 {
-        assert_eq!(bench.say(&nth(n)).transmits.len(), 1);
+        assert_eq!(bench.send(&nth(n)).transmits.len(), 1);
     }
-    let said = bench.say(&nth(3));
+    let outputs = bench.send(&nth(3));
     let reason = DropReason::TooManyOffers;
-    assert!(matches!(&said.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
+    assert!(matches!(&outputs.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
     // Who has an offer may ask again.
-    assert_eq!(bench.say(&nth(2)).transmits.len(), 1);
+    assert_eq!(bench.send(&nth(2)).transmits.len(), 1);
     bench.pass(30);
     assert_eq!(
-        bench.say(&nth(3)).reply().yiaddr,
+        bench.send(&nth(3)).reply().yiaddr,
         Ipv4Addr::new(10, 77, 1, 0)
     );
 }
@@ -74,15 +74,15 @@ fn an_exhausted_pool_takes_back_what_lapsed_longest_ago() {
     for n in 1..=4 {
         bench.lease(&discover(n));
     }
-    let said = bench.say(&discover(5));
+    let outputs = bench.send(&discover(5));
     let reason = DropReason::PoolExhausted;
-    assert!(matches!(&said.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
-    bench.say(&release(3, addr(12)));
-    bench.say(&release(1, addr(10)));
+    assert!(matches!(&outputs.events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
+    bench.send(&release(3, addr(12)));
+    bench.send(&release(1, addr(10)));
     assert_eq!(bench.lease(&discover(5)).addr, addr(12));
     assert_eq!(bench.lease(&discover(1)).addr, addr(10));
     // Client 3 is forgotten: its address is another's.
-    assert_eq!(bench.say(&discover(3)).transmits, []);
+    assert_eq!(bench.send(&discover(3)).transmits, []);
 }
 
 #[test]
@@ -92,20 +92,21 @@ fn a_flood_of_declines_cannot_empty_the_pool() {
     let mut bench = Bench::new(raw);
     for n in 1..=20 {
         let lease = bench.lease(&discover(n));
-        bench.say(&decline(n, lease.addr));
+        bench.send(&decline(n, lease.addr));
     }
-    assert_eq!(bench.server.book.iter().count(), 2);
+    assert_eq!(bench.server.database.iter().count(), 2);
     bench.pass(600);
-    assert_eq!(bench.server.book.iter().count(), 0);
+    assert_eq!(bench.server.database.iter().count(), 0);
 }
 
 #[test]
 fn a_client_gets_the_address_it_asks_for_when_nobody_is_remembered_there() {
     let mut bench = Bench::new(raw());
-    let wish = |n, addr: Ipv4Addr| with_option(discover(n), code::REQUESTED_ADDR, &addr.octets());
-    assert_eq!(bench.say(&wish(1, addr(12))).reply().yiaddr, addr(12));
-    assert_eq!(bench.say(&wish(2, addr(12))).reply().yiaddr, addr(10));
-    assert_eq!(bench.say(&wish(3, addr(99))).reply().yiaddr, addr(11));
+    let requested =
+        |n, addr: Ipv4Addr| with_option(discover(n), code::REQUESTED_ADDR, &addr.octets());
+    assert_eq!(bench.send(&requested(1, addr(12))).reply().yiaddr, addr(12));
+    assert_eq!(bench.send(&requested(2, addr(12))).reply().yiaddr, addr(10));
+    assert_eq!(bench.send(&requested(3, addr(99))).reply().yiaddr, addr(11));
 }
 
 #[test]
@@ -113,10 +114,10 @@ fn an_offer_that_runs_out_leaves_the_client_its_former_address() {
     let mut bench = Bench::new(raw());
     bench.lease(&discover(1));
     bench.lease(&discover(2));
-    bench.say(&release(2, addr(11)));
-    bench.say(&release(1, addr(10)));
-    bench.say(&discover(1));
+    bench.send(&release(2, addr(11)));
+    bench.send(&release(1, addr(10)));
+    bench.send(&discover(1));
     bench.pass(30);
-    assert_eq!(bench.say(&discover(3)).reply().yiaddr, addr(12));
-    assert_eq!(bench.say(&discover(1)).reply().yiaddr, addr(10));
+    assert_eq!(bench.send(&discover(3)).reply().yiaddr, addr(12));
+    assert_eq!(bench.send(&discover(1)).reply().yiaddr, addr(10));
 }

@@ -3,21 +3,21 @@
 use super::*;
 
 type Prepare = fn(&mut Bench);
-type Say = fn(&mut Bench) -> Said;
+type Send = fn(&mut Bench) -> Outputs;
 type Change = fn(&mut Message<'_>);
 
 /// How things stand for client 1 and the address 10.77.0.10.
 const STATES: [(&str, Prepare); 8] = [
     ("unknown", |_| {}),
     ("offered", |bench| {
-        bench.say(&discover(1));
+        bench.send(&discover(1));
     }),
     ("bound", |bench| {
         bench.lease(&discover(1));
     }),
     ("released", |bench| {
         bench.lease(&discover(1));
-        bench.say(&release(1, addr(10)));
+        bench.send(&release(1, addr(10)));
     }),
     ("expired", |bench| {
         bench.lease(&discover(1));
@@ -32,7 +32,7 @@ const STATES: [(&str, Prepare); 8] = [
     }),
     ("declined", |bench| {
         bench.lease(&discover(1));
-        bench.say(&decline(1, addr(10)));
+        bench.send(&decline(1, addr(10)));
     }),
     ("other's", |bench| {
         bench.lease(&discover(2));
@@ -41,47 +41,47 @@ const STATES: [(&str, Prepare); 8] = [
 
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
-/// What client 1 may say.
-const MESSAGES: [(&str, Say); 14] = [
-    ("DISCOVER", |b| b.say(&discover(1))),
-    ("SELECTING", |b| b.say(&selecting(&discover(1), addr(10)))),
+/// What client 1 may send.
+const MESSAGES: [(&str, Send); 14] = [
+    ("DISCOVER", |b| b.send(&discover(1))),
+    ("SELECTING", |b| b.send(&selecting(&discover(1), addr(10)))),
     ("SELECTING .12", |b| {
-        b.say(&selecting(&discover(1), addr(12)))
+        b.send(&selecting(&discover(1), addr(12)))
     }),
     ("SELECTING .99", |b| {
-        b.say(&selecting(&discover(1), addr(99)))
+        b.send(&selecting(&discover(1), addr(99)))
     }),
     ("SELECTING else", |b| {
         let mut message = selecting(&discover(1), addr(10));
         message.options.set_addrs(code::SERVER_ID, &[OTHER_SERVER]);
-        b.say(&message)
+        b.send(&message)
     }),
-    ("REBOOTING", |b| b.say(&reboot(1, addr(10)))),
-    ("REBOOTING .12", |b| b.say(&reboot(1, addr(12)))),
+    ("REBOOTING", |b| b.send(&reboot(1, addr(10)))),
+    ("REBOOTING .12", |b| b.send(&reboot(1, addr(12)))),
     ("REBOOTING alien", |b| {
-        b.say(&reboot(1, [192, 0, 2, 7].into()))
+        b.send(&reboot(1, [192, 0, 2, 7].into()))
     }),
-    ("RENEWING", |b| b.say(&extending(1, addr(10)))),
+    ("RENEWING", |b| b.send(&extending(1, addr(10)))),
     ("REBINDING", |b| {
-        b.say_to(BROADCAST, &extending(1, addr(10)))
+        b.send_to(BROADCAST, &extending(1, addr(10)))
     }),
-    ("DECLINE", |b| b.say(&decline(1, addr(10)))),
-    ("RELEASE", |b| b.say(&release(1, addr(10)))),
+    ("DECLINE", |b| b.send(&decline(1, addr(10)))),
+    ("RELEASE", |b| b.send(&release(1, addr(10)))),
     ("INFORM", |b| {
         let mut message = extending(1, addr(10));
         message.kind = MessageType::Inform;
-        b.say(&message)
+        b.send(&message)
     }),
     ("stateless", |b| {
         // Both the fields of RENEWING and of INIT-REBOOT.
         let mut message = extending(1, addr(10));
         message.options.set_addrs(code::REQUESTED_ADDR, &[addr(10)]);
-        b.say(&message)
+        b.send(&message)
     }),
 ];
 
-fn short(said: &Said) -> String {
-    let events: Vec<String> = said
+fn short(outputs: &Outputs) -> String {
+    let events: Vec<String> = outputs
         .events
         .iter()
         .map(|event| match event {
@@ -106,14 +106,14 @@ fn each_message_in_each_state() {
     for (state, _) in STATES {
         table += &format!(" {state:17}");
     }
-    for (name, say) in MESSAGES {
+    for (name, send) in MESSAGES {
         table += &format!("\n{name:15}");
         for (_, prepare) in STATES {
             let mut bench = Bench::new(raw());
             prepare(&mut bench);
-            let said = say(&mut bench);
-            assert_consistent(&said);
-            table += &format!(" {:17}", short(&said));
+            let outputs = send(&mut bench);
+            assert_consistent(&outputs);
+            table += &format!(" {:17}", short(&outputs));
         }
     }
     let table: Vec<&str> = table.lines().map(str::trim_end).collect();
@@ -136,14 +136,14 @@ stateless       - NoSuchState     - NoSuchState     - NoSuchState     - NoSuchSt
 ");
 }
 
-/// The event and the message on the wire say the same.
-fn assert_consistent(said: &Said) {
-    let kinds: Vec<MessageType> = said
+/// The event and the message on the wire agree.
+fn assert_consistent(outputs: &Outputs) {
+    let kinds: Vec<MessageType> = outputs
         .transmits
         .iter()
         .map(|transmit| Message::decode(&transmit.payload).unwrap().kind)
         .collect();
-    let expected: Vec<MessageType> = said
+    let expected: Vec<MessageType> = outputs
         .events
         .iter()
         .filter_map(|event| match event {
@@ -158,7 +158,7 @@ fn assert_consistent(said: &Said) {
             | Event::Dropped { .. } => None,
         })
         .collect();
-    assert_eq!(kinds, expected, "{said:?}");
+    assert_eq!(kinds, expected, "{outputs:?}");
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn what_no_client_may_say_is_dropped_with_its_reason() {
     for (change, reason) in cases {
         let mut message = discover(1);
         change(&mut message);
-        let said = Bench::new(raw()).say(&message);
-        assert!(said.transmits.is_empty());
+        let outputs = Bench::new(raw()).send(&message);
+        assert!(outputs.transmits.is_empty());
         let dropped =
-            matches!(&said.events[..], [Event::Dropped { reason: r, .. }] if *r == reason);
-        assert!(dropped, "{reason:?}: {said:?}");
+            matches!(&outputs.events[..], [Event::Dropped { reason: r, .. }] if *r == reason);
+        assert!(dropped, "{reason:?}: {outputs:?}");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// Numbers that nobody holds: addresses as bits, or ordinals.
+/// Numbers that are not in use: addresses as bits, or ordinals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FreeSet {
     /// First → last of each interval; no two touch.
@@ -29,7 +29,7 @@ impl FreeSet {
         self.interval_of(number).is_some()
     }
 
-    /// Takes `number` out; false when it was not in.
+    /// Removes `number`; false when it was not in the set.
     pub(super) fn remove(&mut self, number: u32) -> bool {
         let Some((first, last)) = self.interval_of(number) else {
             return false;
@@ -44,7 +44,7 @@ impl FreeSet {
         true
     }
 
-    /// Takes every number of `range` out.
+    /// Removes every number of `range`.
     pub(super) fn remove_range(&mut self, range: RangeInclusive<u32>) {
         let (from, to) = (*range.start(), *range.end());
         while let Some((&first, &last)) = self.intervals.range(..=to).next_back() {
@@ -61,7 +61,7 @@ impl FreeSet {
         }
     }
 
-    /// Puts `number` in.
+    /// Inserts `number`.
     pub(super) fn insert(&mut self, number: u32) {
         if !self.contains(number) {
             self.insert_range(number, number);

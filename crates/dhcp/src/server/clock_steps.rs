@@ -1,22 +1,22 @@
-//! How far dates are believed.
+//! Steps of the wall clock, and how far its dates can be trusted.
 //!
-//! A running server counts leases on its monotonic clock, which nobody sets. Dates are for the
+//! A running server counts leases on its monotonic clock, which cannot be set. Dates are for the
 //! records, and so for a server that starts later; and dates lie. A host without a battery begins
 //! in 1970, a clock that runs on local time is hours away, and then NTP sets it. A lease that seems
-//! to have ended because of that would be given to somebody else while its client uses it.
+//! to have ended because of that would be given to another client while its own still uses it.
 
 use std::time::Duration;
 
 use quorate_core::{Instant, Now, Wall};
 
 use super::Server;
-use super::book::Phase;
+use super::database::Phase;
 use super::event::Event;
 use super::lease::{LeaseRecord, LeaseState};
 
 impl Server {
     /// When the wall clock was set, writes every promise again with its end on the new one.
-    pub(super) fn heed_clock(&mut self, now: Now) {
+    pub(super) fn handle_clock_step(&mut self, now: Now) {
         let offset = offset_secs(now);
         let before = *self.offset_secs.get_or_insert(offset);
         if offset.abs_diff(before) < STEP_SECS_MIN {
@@ -26,7 +26,7 @@ impl Server {
         self.queue.event(Event::ClockSet {
             secs: offset - before,
         });
-        for (phase, lease) in self.book.promises_mut() {
+        for (phase, lease) in self.database.promises_mut() {
             let (state, until) = match phase {
                 Phase::Bound { until } => (LeaseState::Bound, until),
                 Phase::Declined { until } => (LeaseState::Declined, until),

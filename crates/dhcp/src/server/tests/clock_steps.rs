@@ -12,7 +12,7 @@ fn leased_at(wall: Wall) -> Bench {
     bench
 }
 
-fn set(bench: &mut Bench, wall: Wall) -> Said {
+fn set(bench: &mut Bench, wall: Wall) -> Outputs {
     bench.now.wall = wall;
     bench.pass(0)
 }
@@ -26,8 +26,8 @@ fn a_clock_that_is_set_ends_no_lease_now_or_after_a_restart() {
     let five_hours_early = Wall::from_unix_secs(WALL_EPOCH.as_unix_secs() - 18_000);
     let mut bench = leased_at(five_hours_early);
     bench.pass(40);
-    let said = set(&mut bench, WALL_EPOCH);
-    assert_eq!(said.events, [Event::ClockSet { secs: 17_960 }]);
+    let outputs = set(&mut bench, WALL_EPOCH);
+    assert_eq!(outputs.events, [Event::ClockSet { secs: 17_960 }]);
     bench.restart(raw());
     bench.pass(59);
     assert!(holds(&bench));
@@ -73,6 +73,6 @@ fn a_restart_in_1970_holds_leases_for_the_time_of_a_new_one() {
 fn a_clock_that_drifts_is_let_be() {
     let mut bench = leased_at(WALL_EPOCH);
     let records = bench.disk.len();
-    let said = set(&mut bench, WALL_EPOCH.plus_secs(59));
-    assert_eq!((said.events.len(), bench.disk.len()), (0, records));
+    let outputs = set(&mut bench, WALL_EPOCH.plus_secs(59));
+    assert_eq!((outputs.events.len(), bench.disk.len()), (0, records));
 }

@@ -1,7 +1,7 @@
-//! The lease book: every address that somebody holds or is remembered at, with its indexes.
+//! The lease database: every address that has a client or a former one, with its indexes.
 //!
 //! One entry an address, so its size is bounded by the pools and reservations whatever clients
-//! do. [`Book::put`] and [`Book::take`] are the only two operations that touch the indexes,
+//! do. [`LeaseDatabase::insert`] and [`LeaseDatabase::remove`] are the only two operations that touch the indexes,
 //! and they are each other's inverse; everything else is built from them.
 //!
 //! ```text
@@ -17,8 +17,8 @@ use std::net::Ipv4Addr;
 
 use quorate_core::Instant;
 
+use super::free_set::FreeSet;
 use super::lease::{ClientKey, Lease};
-use super::pool::FreeSet;
 use super::validate::Subnet;
 
 /// Where an address stands.
@@ -33,7 +33,8 @@ pub(super) enum Phase {
     Bound {
         until: Instant,
     },
-    /// Nobody's, but kept for its last client while others are free; lowest `order` goes first.
+    /// Without a client, but kept for its last one while others are free; lowest `order` goes
+    /// first.
     Lapsed {
         order: u64,
     },
@@ -41,7 +42,7 @@ pub(super) enum Phase {
     Revoked {
         order: u64,
     },
-    /// Somebody unknown uses it.
+    /// An unknown host uses it.
     Declined {
         until: Instant,
     },
@@ -75,7 +76,7 @@ impl Phase {
     }
 }
 
-/// One entry of the book.
+/// One entry of the database.
 #[derive(Clone, Debug)]
 pub(super) struct Binding {
     pub(super) subnet: usize,
@@ -83,17 +84,17 @@ pub(super) struct Binding {
     pub(super) phase: Phase,
 }
 
-/// Every address that somebody holds or is remembered at.
+/// The bindings of all addresses, with their indexes.
 #[derive(Clone, Debug)]
-pub(super) struct Book {
+pub(super) struct LeaseDatabase {
     bindings: BTreeMap<Ipv4Addr, Binding>,
     clients: BTreeMap<(usize, ClientKey), Ipv4Addr>,
     names: BTreeMap<String, Ipv4Addr>,
     timers: BTreeSet<(Instant, Ipv4Addr)>,
     declined: BTreeSet<(Instant, Ipv4Addr)>,
-    /// Class → ordinals that nobody has.
+    /// Class → ordinals that are not in use.
     ordinals: BTreeMap<String, FreeSet>,
-    subnets: Vec<Shelf>,
+    pools: Vec<SubnetPool>,
     offers: usize,
     order_next: u64,
     /// Calls so far, so that a test can see that their number is linear.
@@ -103,17 +104,17 @@ pub(super) struct Book {
 
 /// One subnet's addresses to give out.
 #[derive(Clone, Debug)]
-struct Shelf {
+struct SubnetPool {
     dynamic: FreeSet,
-    /// `dynamic` without those in the book.
+    /// `dynamic` without those that have a binding.
     free: FreeSet,
-    /// Dynamic ones in the book that may be given to another client.
+    /// Dynamic ones with a binding that may be given to another client.
     lapsed: BTreeSet<(u64, Ipv4Addr)>,
 }
 
-impl Book {
+impl LeaseDatabase {
     pub(super) fn new(subnets: &[Subnet]) -> Self {
-        let shelf = |subnet: &Subnet| Shelf {
+        let pool = |subnet: &Subnet| SubnetPool {
             dynamic: subnet.dynamic.clone(),
             free: subnet.dynamic.clone(),
             lapsed: BTreeSet::new(),
@@ -125,7 +126,7 @@ impl Book {
             timers: BTreeSet::new(),
             declined: BTreeSet::new(),
             ordinals: BTreeMap::new(),
-            subnets: subnets.iter().map(shelf).collect(),
+            pools: subnets.iter().map(pool).collect(),
             offers: 0,
             order_next: 0,
             #[cfg(test)]
@@ -133,17 +134,17 @@ impl Book {
         }
     }
 
-    /// Enters `binding` at its address, which must not be in the book.
-    pub(super) fn put(&mut self, binding: Binding) {
+    /// Enters `binding` at its address, which must have none.
+    pub(super) fn insert(&mut self, binding: Binding) {
         self.count();
         let (addr, phase) = (binding.lease.addr, binding.phase);
-        let shelf = &mut self.subnets[binding.subnet];
-        shelf.free.remove(addr.to_bits());
+        let pool = &mut self.pools[binding.subnet];
+        pool.free.remove(addr.to_bits());
         if let Some(order) = phase
             .order()
-            .filter(|_| shelf.dynamic.contains(addr.to_bits()))
+            .filter(|_| pool.dynamic.contains(addr.to_bits()))
         {
-            shelf.lapsed.insert((order, addr));
+            pool.lapsed.insert((order, addr));
         }
         if phase.has_client() {
             let client = (binding.subnet, binding.lease.client.clone());
@@ -167,20 +168,20 @@ impl Book {
             self.ordinals_of(class).remove(index);
         }
         let before = self.bindings.insert(addr, binding);
-        assert!(before.is_none(), "{addr} was entered twice");
+        assert!(before.is_none(), "{addr} has a binding already");
     }
 
-    /// Takes the entry of `addr` out, and with it its client, name, ordinal and timer.
-    pub(super) fn take(&mut self, addr: Ipv4Addr) -> Option<Binding> {
+    /// Removes the binding of `addr`, and with it its client, name, ordinal and timer.
+    pub(super) fn remove(&mut self, addr: Ipv4Addr) -> Option<Binding> {
         self.count();
         let binding = self.bindings.remove(&addr)?;
         let phase = binding.phase;
-        let shelf = &mut self.subnets[binding.subnet];
-        if shelf.dynamic.contains(addr.to_bits()) {
-            shelf.free.insert(addr.to_bits());
+        let pool = &mut self.pools[binding.subnet];
+        if pool.dynamic.contains(addr.to_bits()) {
+            pool.free.insert(addr.to_bits());
         }
         if let Some(order) = phase.order() {
-            shelf.lapsed.remove(&(order, addr));
+            pool.lapsed.remove(&(order, addr));
         }
         if phase.has_client() {
             let client = (binding.subnet, binding.lease.client.clone());
@@ -207,8 +208,8 @@ impl Book {
         Some(binding)
     }
 
-    /// Enters `lease` as lapsed, at place `order` of those that others may take, else last.
-    pub(super) fn put_lapsed(
+    /// Enters `lease` as lapsed, at place `order` of those that other clients may get, else last.
+    pub(super) fn insert_lapsed(
         &mut self,
         subnet: usize,
         lease: Lease,
@@ -222,7 +223,7 @@ impl Book {
         } else {
             Phase::Lapsed { order }
         };
-        self.put(Binding {
+        self.insert(Binding {
             subnet,
             lease,
             phase,
@@ -247,26 +248,26 @@ impl Book {
         self.names.get(name).copied()
     }
 
-    /// True when the address is in a pool and nobody is remembered at it.
+    /// True when the address is in a pool and has no binding.
     pub(super) fn is_free(&self, subnet: usize, addr: Ipv4Addr) -> bool {
-        self.subnets[subnet].free.contains(addr.to_bits())
+        self.pools[subnet].free.contains(addr.to_bits())
     }
 
     /// True when the address is in a pool, not excluded, not reserved.
     pub(super) fn is_dynamic(&self, subnet: usize, addr: Ipv4Addr) -> bool {
-        self.subnets[subnet].dynamic.contains(addr.to_bits())
+        self.pools[subnet].dynamic.contains(addr.to_bits())
     }
 
     /// The address for a client without a claim: the lowest that is free, else the one that
     /// lapsed longest ago.
     pub(super) fn spare(&self, subnet: usize) -> Option<Ipv4Addr> {
         self.count();
-        let shelf = &self.subnets[subnet];
-        let lapsed = || shelf.lapsed.first().map(|(_, addr)| *addr);
-        shelf.free.first().map(Ipv4Addr::from_bits).or_else(lapsed)
+        let pool = &self.pools[subnet];
+        let lapsed = || pool.lapsed.first().map(|(_, addr)| *addr);
+        pool.free.first().map(Ipv4Addr::from_bits).or_else(lapsed)
     }
 
-    /// The lowest ordinal of `class` that nobody has.
+    /// The lowest ordinal of `class` that is not in use.
     pub(super) fn ordinal(&mut self, class: &str) -> Option<u32> {
         self.ordinals_of(class).first()
     }
@@ -290,7 +291,7 @@ impl Book {
         (self.declined.len(), oldest)
     }
 
-    /// Everything in the book, by address.
+    /// Every binding, by address.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.values()
     }
