@@ -25,7 +25,7 @@ struct Link {
     server: Server,
     instant: Instant,
     /// To the client or (false) to the server.
-    flying: Vec<(Instant, bool, Transmit)>,
+    in_flight: Vec<(Instant, bool, Transmit)>,
     syncs: Vec<(Instant, quorate_core::Ticket)>,
     /// The server hears unicast, broadcast.
     server_hears: (bool, bool),
@@ -46,7 +46,7 @@ impl Link {
             client: Client::new(client, Seed::new(1)),
             server: Server::new(config, Seed::new(1)),
             instant: Instant::ZERO,
-            flying: Vec::new(),
+            in_flight: Vec::new(),
             syncs: Vec::new(),
             server_hears: (true, true),
             transcript: String::new(),
@@ -75,9 +75,9 @@ impl Link {
 
     fn next(&self) -> Option<Instant> {
         let deadlines = Deadline::earliest(self.client.poll_timeout(), self.server.poll_timeout());
-        let flying = self.flying.iter().map(|(at, _, _)| *at);
+        let in_flight = self.in_flight.iter().map(|(at, _, _)| *at);
         let syncs = self.syncs.iter().map(|(at, _)| *at);
-        flying
+        in_flight
             .chain(syncs)
             .chain(deadlines.map(|deadline| deadline.at))
             .min()
@@ -90,7 +90,7 @@ impl Link {
             self.server.handle_written(ticket, now);
         }
         let arrived: Vec<_> = self
-            .flying
+            .in_flight
             .extract_if(.., |(at, _, _)| is_due(at))
             .collect();
         for (_, to_client, transmit) in arrived {
@@ -126,7 +126,7 @@ impl Link {
     fn drain(&mut self) {
         while let Some(output) = self.client.poll() {
             match output {
-                Output::Transmit(transmit) => self.deliver(false, transmit),
+                Output::Transmit(transmit) => self.put_on_wire(false, transmit),
                 Output::Event(client::Event::Sent { .. }) => {}
                 Output::Event(event) => self.note("client", &client_event(&event)),
                 Output::Write { .. } => unreachable!("a client writes nothing"),
@@ -134,7 +134,7 @@ impl Link {
         }
         while let Some(output) = self.server.poll() {
             match output {
-                Output::Transmit(transmit) => self.deliver(true, transmit),
+                Output::Transmit(transmit) => self.put_on_wire(true, transmit),
                 Output::Event(server::Event::Offered { .. }) => {}
                 Output::Event(event) => self.note("server", &server_event(&event)),
                 Output::Write { ticket, write } => {
@@ -145,7 +145,7 @@ impl Link {
         }
     }
 
-    fn deliver(&mut self, to_client: bool, transmit: Transmit) {
+    fn put_on_wire(&mut self, to_client: bool, transmit: Transmit) {
         let message = Message::decode(&transmit.payload).unwrap();
         let to = match transmit.destination {
             Destination::Udp(to) => to.ip().to_string(),
@@ -156,7 +156,7 @@ impl Link {
         let arrow = if to_client { "◄──" } else { "──►" };
         let line = format!("{arrow} {:8} to {to}", message.kind);
         self.note("wire", &line);
-        self.flying
+        self.in_flight
             .push((self.instant + LINK_DELAY, to_client, transmit));
     }
 

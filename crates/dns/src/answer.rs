@@ -133,7 +133,7 @@ fn pick(node: &Node, kind: RecordType) -> Option<(Picked, &Rrset)> {
     asked.or_else(alias)
 }
 
-/// RFC 2308 §3: the SOA tells how long the absence may be believed.
+/// RFC 2308 §3: the SOA limits how long the absence may be cached.
 fn negative(zone: &Zone, rcode: ResponseCode, body: &mut Body) {
     let (soa, ttl_secs) = zone.soa();
     let mut ttl_secs = soa.minimum.min(ttl_secs);
@@ -186,7 +186,7 @@ fn addresses(zones: &Zones, body: &Body) -> Vec<Record> {
 }
 
 /// RFC 5936, in one message. An IXFR gets the whole zone (RFC 1995 §4), or by UDP the SOA,
-/// which tells the client to come back by TCP (§2).
+/// on which the client comes back by TCP (§2).
 fn transfer(zones: &Zones, name: &Name, kind: RecordType, asker: Asker) -> Body {
     let Some(zone) = zones.get(name) else {
         return Body::error(ResponseCode::NotAuth);

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A reply that depends on a head which is not on disk yet, be it NOERROR without a change or
-//! an unmet prerequisite, waits for that write too: whoever hears it hears nothing that a
-//! crash could undo.
+//! an unmet prerequisite, waits for that write too: no client may learn what a crash could
+//! undo.
 
 #[cfg(test)]
 mod tests;
@@ -98,7 +98,7 @@ struct Pending {
     ticket: Ticket,
     change: Option<Change>,
     reply: Reply,
-    way: Way,
+    path: ReturnPath,
 }
 
 #[derive(Debug)]
@@ -110,9 +110,9 @@ struct Change {
     key: Option<Name>,
 }
 
-/// The way back to whoever asked.
+/// Where the reply to a request goes.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+struct ReturnPath {
     source: SocketAddr,
     destination: SocketAddr,
     channel: Channel,
@@ -167,53 +167,53 @@ impl Authority {
         self.published.find(name)?.rrset(name, kind)
     }
 
-    fn handle_message(&mut self, message: &Message, payload: &[u8], way: Way, now: Now) {
+    fn handle_message(&mut self, message: &Message, payload: &[u8], path: ReturnPath, now: Now) {
         let security = match message.signature() {
             None => Security::Unsigned,
             Some(record) => {
                 match tsig::verify_request(payload, record, &self.config.keys, now.wall) {
                     Ok(signer) => Security::Signed(signer),
-                    Err(refusal) => return self.refuse_signature(message, refusal, way, now.wall),
+                    Err(refusal) => return self.refuse_signature(message, refusal, path, now.wall),
                 }
             }
         };
         // RFC 6891 §6.1.3.
         if message.version() > 0 {
             let body = Body::error(ResponseCode::BADVERS);
-            let reply = self.reply(message, body, security, way);
-            self.reject(reply, ResponseCode::BADVERS, "EDNS version", way, now.wall);
+            let reply = self.reply(message, body, security, path);
+            self.reject(reply, ResponseCode::BADVERS, "EDNS version", path, now.wall);
         } else if message.metadata.op_code == OpCode::Update {
-            self.update(message, security, way, now);
+            self.update(message, security, path, now);
         } else {
-            self.query(message, security, way, now.wall);
+            self.query(message, security, path, now.wall);
         }
     }
 
-    fn query(&mut self, message: &Message, security: Security, way: Way, now: Wall) {
+    fn query(&mut self, message: &Message, security: Security, path: ReturnPath, now: Wall) {
         let Some(question) = message.queries.first() else {
             return;
         };
         let asker = Asker {
-            is_stream: way.is_stream(),
-            may_transfer: self.config.transfer.permits(requester(&security, way)),
+            is_stream: path.is_stream(),
+            may_transfer: self.config.transfer.permits(requester(&security, path)),
         };
         let body = answer::answer(&self.published, question, asker);
         let event = Event::Queried {
             name: question.name.clone(),
             kind: question.query_type,
             rcode: body.rcode,
-            source: way.source,
+            source: path.source,
         };
-        let reply = self.reply(message, body, security, way);
-        self.send(reply.into_bytes(now), way);
+        let reply = self.reply(message, body, security, path);
+        self.send(reply.into_bytes(now), path);
         self.queue.event(event);
     }
 
-    fn update(&mut self, message: &Message, security: Security, way: Way, now: Now) {
+    fn update(&mut self, message: &Message, security: Security, path: ReturnPath, now: Now) {
         if self.config.planted.is(Bug::UpdateNotAtomic) {
             self.published = self.head.clone();
         }
-        let key = requester(&security, way).key.cloned();
+        let key = requester(&security, path).key.cloned();
         let is_overloaded = self.pending.len() >= PENDING_MAX;
         let outcome = if is_overloaded {
             Err(Rejection {
@@ -221,7 +221,7 @@ impl Authority {
                 reason: "too many updates wait for the disk",
             })
         } else {
-            self.evaluate(message, &security, way)
+            self.evaluate(message, &security, path)
         };
         let rcode = match &outcome {
             Ok(_) => ResponseCode::NoError,
@@ -229,12 +229,12 @@ impl Authority {
                 self.queue.event(Event::UpdateRefused {
                     rcode: rejection.rcode,
                     reason: rejection.reason,
-                    source: way.source,
+                    source: path.source,
                 });
                 rejection.rcode
             }
         };
-        let reply = self.reply(message, Body::error(rcode), security, way);
+        let reply = self.reply(message, Body::error(rcode), security, path);
         let change = outcome.ok().filter(|(_, diff)| !diff.is_empty());
         let (ticket, change) = match change {
             Some((origin, diff)) => {
@@ -255,9 +255,9 @@ impl Authority {
                 ticket,
                 change,
                 reply,
-                way,
+                path,
             }),
-            None => self.send(reply.into_bytes(now.wall), way),
+            None => self.send(reply.into_bytes(now.wall), path),
         }
     }
 
@@ -266,14 +266,14 @@ impl Authority {
         &self,
         message: &Message,
         security: &Security,
-        way: Way,
+        path: ReturnPath,
     ) -> Result<(Name, Diff), Rejection> {
         let origin = update::zone_section(message)?;
         let zone = self.head.get(origin).ok_or(Rejection {
             rcode: ResponseCode::NotAuth,
             reason: "not our zone",
         })?;
-        let requester = requester(security, way);
+        let requester = requester(security, path);
         let config = &self.config;
         let diff = update::evaluate(zone, message, requester, &config.policy, config.limits)?;
         Ok((zone.origin().clone(), diff))
@@ -302,7 +302,7 @@ impl Authority {
             first.added.pop_if(|last| !is_soa(last));
             zone.apply(&first);
         } else {
-            zone.follow(change.touched);
+            zone.adopt(change.touched);
         }
         self.queue.event(Event::UpdateApplied {
             serial: zone.serial(),
@@ -313,15 +313,21 @@ impl Authority {
         });
     }
 
-    fn refuse_signature(&mut self, message: &Message, refusal: Refusal, way: Way, now: Wall) {
+    fn refuse_signature(
+        &mut self,
+        message: &Message,
+        refusal: Refusal,
+        path: ReturnPath,
+        now: Wall,
+    ) {
         let rcode = match &refusal {
             Refusal::Malformed(_) => ResponseCode::FormErr,
             Refusal::Untrusted { .. } | Refusal::Unacceptable { .. } => ResponseCode::NotAuth,
         };
         let reason = refusal.name();
         let body = Body::error(rcode);
-        let reply = self.reply(message, body, Security::Refused(refusal), way);
-        self.reject(reply, rcode, reason, way, now);
+        let reply = self.reply(message, body, Security::Refused(refusal), path);
+        self.reject(reply, rcode, reason, path, now);
     }
 
     fn reject(
@@ -329,29 +335,35 @@ impl Authority {
         reply: Reply,
         rcode: ResponseCode,
         reason: &'static str,
-        way: Way,
+        path: ReturnPath,
         now: Wall,
     ) {
-        self.send(reply.into_bytes(now), way);
+        self.send(reply.into_bytes(now), path);
         self.queue.event(Event::Rejected {
             rcode,
             reason,
-            source: way.source,
+            source: path.source,
         });
     }
 
-    fn reply(&self, request: &Message, body: Body, security: Security, way: Way) -> Reply {
+    fn reply(&self, request: &Message, body: Body, security: Security, path: ReturnPath) -> Reply {
         let udp_payload_octets = self.config.udp_payload_octets;
-        Reply::new(request, body, security, way.is_stream(), udp_payload_octets)
+        Reply::new(
+            request,
+            body,
+            security,
+            path.is_stream(),
+            udp_payload_octets,
+        )
     }
 
-    fn send(&mut self, payload: Vec<u8>, way: Way) {
-        let destination = match way.channel {
-            Channel::Udp => Destination::Udp(way.source),
+    fn send(&mut self, payload: Vec<u8>, path: ReturnPath) {
+        let destination = match path.channel {
+            Channel::Udp => Destination::Udp(path.source),
             Channel::Stream(stream) => Destination::Stream(stream),
         };
         self.queue.transmit(Transmit {
-            source: way.destination,
+            source: path.destination,
             destination,
             payload,
         });
@@ -368,21 +380,21 @@ impl Engine for Authority {
     }
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
-        let way = Way {
+        let path = ReturnPath {
             source: datagram.source,
             destination: datagram.destination,
             channel: datagram.channel,
         };
-        let source = way.source;
+        let source = path.source;
         match request::read(datagram.payload) {
-            Ok(message) => self.handle_message(&message, datagram.payload, way, now),
+            Ok(message) => self.handle_message(&message, datagram.payload, path, now),
             Err(Fault::Silent(reason)) => self.queue.event(Event::Dropped { reason, source }),
             Err(Fault::Error {
                 header,
                 rcode,
                 reason,
             }) => {
-                self.send(reply::bare(header, rcode), way);
+                self.send(reply::bare(header, rcode), path);
                 self.queue.event(Event::Rejected {
                     rcode,
                     reason,
@@ -401,7 +413,7 @@ impl Engine for Authority {
             if let Some(change) = done.change {
                 self.publish(change);
             }
-            self.send(done.reply.into_bytes(now.wall), done.way);
+            self.send(done.reply.into_bytes(now.wall), done.path);
         }
     }
 
@@ -416,15 +428,15 @@ impl Engine for Authority {
     }
 }
 
-impl Way {
+impl ReturnPath {
     fn is_stream(self) -> bool {
         matches!(self.channel, Channel::Stream(_))
     }
 }
 
-fn requester(security: &Security, way: Way) -> Requester<'_> {
+fn requester(security: &Security, path: ReturnPath) -> Requester<'_> {
     Requester {
-        source: way.source.ip(),
+        source: path.source.ip(),
         key: match security {
             Security::Signed(signer) => Some(signer.key.name()),
             Security::Unsigned | Security::Refused(_) => None,

@@ -1,4 +1,4 @@
-//! What an operator says: zones, who may change and copy them, how large they may grow.
+//! What an operator configures: zones, who may change and copy them, how large they may grow.
 
 use hickory_proto::rr::rdata::{NS, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -40,7 +40,7 @@ pub struct RawConfig {
     /// Who may transfer zones.
     #[serde(default)]
     pub transfer: Vec<RawPeer>,
-    /// BIND key files; whoever embeds this configuration reads them.
+    /// BIND key files; the program that embeds this configuration reads them.
     #[serde(default)]
     pub key_files: Vec<std::path::PathBuf>,
     pub rrset_len_max: Option<usize>,
@@ -270,7 +270,10 @@ mod tests {
             assert_eq!(error, ConfigError::UdpPayload(octets));
         }
         let raw = crate::fixture::raw_config(&[]);
-        let twice = Config::new(&raw, vec![crate::fixture::key(), crate::fixture::key()]);
-        assert!(matches!(twice, Err(ConfigError::Keys(KeyError::Twice(_)))));
+        let duplicate = Config::new(&raw, vec![crate::fixture::key(), crate::fixture::key()]);
+        assert!(matches!(
+            duplicate,
+            Err(ConfigError::Keys(KeyError::Duplicate(_)))
+        ));
     }
 }

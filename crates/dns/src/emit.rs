@@ -30,7 +30,7 @@ pub(crate) fn message(message: &Message, question: Question) -> Option<Vec<u8>> 
         writer.word(query.query_class.into());
     }
     if question == Question::Apart && !message.queries.is_empty() {
-        // As `wire::Opaque` does it: nothing is ever found there, but it takes one of the places.
+        // As `wire::Opaque` does it: nothing is ever found there, but it occupies one of the places.
         writer.note(NOWHERE);
     }
     let sections = [&message.answers, &message.authorities, &message.additionals];

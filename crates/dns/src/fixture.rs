@@ -41,7 +41,7 @@ fn raw_zone(name: &str, bootstrap: bool, records: &[&str]) -> RawZone {
     }
 }
 
-/// Two zones; everybody on loopback and whoever holds [`key`] may change them, the key may
+/// Two zones; all of loopback and the holder of [`key`] may change them, the key may
 /// transfer them.
 pub(crate) fn raw_config(records: &[&str]) -> RawConfig {
     let grant = |key: Option<&str>, sources: &[&str], top: &str| RawGrant {
@@ -190,11 +190,11 @@ impl Bench {
         data.map(text::data).collect()
     }
 
-    fn drain(&mut self, way: Option<(&str, Channel)>) -> Vec<Vec<u8>> {
+    fn drain(&mut self, path: Option<(&str, Channel)>) -> Vec<Vec<u8>> {
         while let Some(output) = self.authority.poll() {
             match output {
                 Output::Transmit(transmit) => {
-                    if let Some((source, channel)) = way {
+                    if let Some((source, channel)) = path {
                         let expected = match channel {
                             Channel::Udp => Destination::Udp(source.parse().unwrap()),
                             Channel::Stream(stream) => Destination::Stream(stream),

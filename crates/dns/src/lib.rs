@@ -1,15 +1,15 @@
 //! Authoritative DNS as a pure engine: zones, RFC 2136 UPDATE, TSIG, the answer path.
 //!
-//! hickory-proto parses and emits; this crate is the only door to it. Zones, prerequisites,
+//! hickory-proto parses and emits; no other crate uses it. Zones, prerequisites,
 //! update semantics, signatures' verdicts and policy are ours, because the ready-made ones
-//! break RFC 2136 in seven ways (`update/tests.rs` lists them). No recursion, no DNSSEC
+//! break seven rules of RFC 2136 (`update/tests.rs` lists them). No recursion, no DNSSEC
 //! signing, no NOTIFY; a zone transfer is one message, and REFUSED beyond 64 KiB.
 //!
 //! - [`authority`]: the engine, which puts the rest together
 //! - `zone`, `rrset`: what is served; `answer`: what it answers; `request`, `reply`: the bytes
 //! - [`update`]: what an UPDATE changes; [`policy`]: whether it may; `journal`: what is written
 //! - [`client`]: what those who *send* UPDATEs and queries need
-//! - [`tsig`]: keys, signatures and what the server says about bad ones (RFC 8945)
+//! - [`tsig`]: keys, signatures and the errors for bad ones (RFC 8945)
 
 mod answer;
 pub mod authority;

@@ -78,7 +78,7 @@ impl Reply {
         }
     }
 
-    /// The bytes, within the limit of the way they go. Additional records may silently go
+    /// The bytes, within the limit of their transport. Additional records may silently go
     /// missing; when answers or authorities must, all do and TC says so (RFC 2181 §9). A zone
     /// transfer that does not fit is REFUSED.
     pub(crate) fn into_bytes(mut self, now: Wall) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! From bytes to a message that is worth an answer, or what to say instead.
+//! From bytes to a message that is worth an answer, or the error.
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -9,7 +9,7 @@ use crate::wire::Header;
 /// Why bytes are not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Answering would serve nobody, or feed a loop.
+    /// An answer would help no client, or feed a loop.
     Silent(&'static str),
     /// The sender learns that it made a mistake, from a bare header.
     Error {
@@ -49,7 +49,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, Fault> {
     if !decoder.is_empty() {
         return Err(error(ResponseCode::FormErr, "octets behind the message"));
     }
-    // hickory takes a TSIG without data for an ordinary record of an UPDATE.
+    // hickory mistakes a TSIG without data for an ordinary record of an UPDATE.
     let is_tsig = |kind| kind == RecordType::TSIG;
     if message
         .all_sections()

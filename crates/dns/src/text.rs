@@ -29,7 +29,7 @@ pub enum TextError {
         text: String,
         expected: &'static str,
     },
-    #[error("{0:?} is more than the type takes")]
+    #[error("{0:?} is more than the type allows")]
     TooMuch(String),
     #[error("a quote is not closed")]
     Quote,
@@ -174,7 +174,7 @@ pub fn parse_name(text: &str, origin: &Name) -> Result<Name, TextError> {
     }
     let rest = origin.iter().filter(|_| !is_absolute);
     let name = Name::from_labels(own.chain(rest)).map_err(|_| wrong())?;
-    // hickory's decoder takes no name of 255 octets, so none may get into a zone.
+    // hickory's decoder refuses a name of 255 octets, so none may get into a zone.
     if name.len() > NAME_LEN_MAX {
         return Err(wrong());
     }
@@ -377,7 +377,7 @@ fn escape(octet: u8, special: &[u8], text: &mut String) {
     } else if octet.is_ascii_graphic() {
         text.push(char::from(octet));
     } else {
-        write!(text, "\\{octet:03}").expect("a String takes everything");
+        write!(text, "\\{octet:03}").expect("writing to a String does not fail");
     }
 }
 

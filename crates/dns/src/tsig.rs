@@ -4,7 +4,7 @@
 //! [`verify_reply`] the client's. MACs are computed and compared (in constant time) by ring.
 //!
 //! There is no replay protection beyond the fudge window, as in the RFC: within `fudge`
-//! seconds a signed UPDATE can be sent again by whoever saw it. Updates that must not apply
+//! seconds a signed UPDATE can be sent again by an eavesdropper. Updates that must not apply
 //! twice carry a prerequisite.
 
 mod key;
@@ -140,7 +140,7 @@ pub(crate) fn sign_reply(reply: &mut Message, signer: &Signer, now: Wall) {
     sign(reply, Question::Apart, &signer.key, tsig, request_mac);
 }
 
-/// Puts into the reply the TSIG that tells why the request was refused.
+/// Adds the TSIG with the reason for the refusal to the reply.
 pub(crate) fn sign_refusal(reply: &mut Message, refusal: &Refusal, now: Wall) {
     match refusal {
         Refusal::Malformed(_) => {}
@@ -183,7 +183,7 @@ pub enum BadReply {
     Forged,
     #[error("the reply was signed at {signed_at:?}, outside the fudge window")]
     Stale { signed_at: Wall },
-    /// Not proven by a signature, so anybody can say it; never a reason to give up for good.
+    /// Not proven by a signature, so anyone can forge it; never a reason to give up for good.
     #[error("the server refuses the request's signature: {0}")]
     Refused(&'static str),
     #[error("the server's clock reads {server_time:?}: BADTIME")]

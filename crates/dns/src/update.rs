@@ -116,7 +116,7 @@ pub(crate) fn evaluate(
     Ok(changeset.into_diff())
 }
 
-/// RFC 2136 §3.3. Deleting a whole name takes permission for every type that it owns.
+/// RFC 2136 §3.3. Deleting a whole name needs permission for every type that it owns.
 fn is_permitted(
     change: &Change<'_>,
     zone: &Zone,

@@ -134,7 +134,7 @@ impl EmitAndCount for Opaque<'_> {
         encoder.emit_vec(&octets)?;
         if !self.0.is_empty() {
             // As hickory-server does. It matches no name, type and class being part of it, but
-            // takes one of the encoder's places for candidates.
+            // occupies one of the encoder's places for candidates.
             encoder.store_label_pointer(start, start + octets.len());
         }
         Ok(self.0.len())

@@ -200,8 +200,8 @@ impl Zone {
         Touched(touched.into_iter().map(now).collect())
     }
 
-    /// Goes to the version that another copy of the zone is at already, by what it changed there.
-    pub(crate) fn follow(&mut self, touched: Touched) {
+    /// Moves to the version that another copy of the zone has already, by what changed there.
+    pub(crate) fn adopt(&mut self, touched: Touched) {
         for (key, owner) in touched.0 {
             let node = owner.as_ref().map(|owner| &owner.node);
             self.note_cut(&key, node.is_some_and(has_servers));
@@ -296,7 +296,7 @@ pub(crate) fn diff_node(name: &Name, old: &Node, new: &Node, diff: &mut Diff) {
     let record = |ttl_secs, data: &RData| Record::from_rdata(name.clone(), ttl_secs, data.clone());
     for (kind, old_set) in old {
         let new_set = new.get(kind).unwrap_or(&empty);
-        // A new TTL replaces the whole set, so that the diff alone tells the new version.
+        // A new TTL replaces the whole set, so that the diff alone determines the new version.
         let kept = if new_set.ttl_secs() == old_set.ttl_secs() {
             new_set
         } else {

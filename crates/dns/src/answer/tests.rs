@@ -292,12 +292,12 @@ fn what_is_no_request_gets_a_bare_header_or_silence() {
             ResponseCode::from_low(reply[3] & 0x0f)
         });
         assert_eq!(rcode, expected, "{what}");
-        let is_told = match &bench.events[..] {
+        let is_reported = match &bench.events[..] {
             [Event::Dropped { .. }] => expected.is_none(),
             [Event::Rejected { rcode, .. }] => Some(*rcode) == expected,
             _ => false,
         };
-        assert!(is_told, "{what}: {:?}", bench.events);
+        assert!(is_reported, "{what}: {:?}", bench.events);
     }
 }
 
@@ -404,7 +404,7 @@ fn the_nearest_zone_answers() {
     assert_eq!(answer.data(&owner, RecordType::A).count(), 1);
 }
 
-/// Whoever may update a bootstrap zone's SOA cannot make absence last.
+/// A client that may update the SOA of a bootstrap zone cannot make absence last.
 #[test]
 fn a_bootstrap_zone_caps_negative_answers_whatever_its_soa_says() {
     let mut bench = Bench::new(&[]);

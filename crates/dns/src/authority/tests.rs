@@ -120,7 +120,7 @@ fn a_signed_update_gets_a_reply_signed_when_it_leaves() {
     let mut bench = Bench::new(&[]);
     let request = script(&["add x A 10.0.0.1"]).encode(Some((&key(), NOW)));
     bench.udp(&request.bytes);
-    // The disk took its time, and the reply's TSIG tells the later one.
+    // The disk took its time, and the TSIG of the reply has the later time.
     bench.now.wall = NOW.plus_secs(1_000);
     let reply = bench.sync().remove(0);
     let now = bench.now.wall;

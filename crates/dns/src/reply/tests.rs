@@ -1,4 +1,4 @@
-//! What fits, what is left out, and what EDNS says about it.
+//! What fits, what is left out, and what EDNS adds.
 
 use hickory_proto::op::{Edns, Message};
 use hickory_proto::rr::RecordType;

@@ -1,4 +1,4 @@
-//! Shared secrets, and the two ways people write them down.
+//! Shared secrets, and the two forms in which people write them down.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -82,7 +82,7 @@ pub enum KeyError {
     #[error("line {line}: expected {expected}")]
     Syntax { line: usize, expected: &'static str },
     #[error("key {0} is defined twice")]
-    Twice(Name),
+    Duplicate(Name),
 }
 
 /// A secret that two hosts share, under a name. Debug and Display never print the secret.
@@ -95,7 +95,7 @@ pub struct Key {
 
 impl Key {
     /// # Errors
-    /// When the secret is empty: HMAC would accept it, and everybody knows it.
+    /// When the secret is empty: HMAC would accept it, and it is no secret.
     pub fn new(name: &Name, algorithm: Algorithm, secret: Vec<u8>) -> Result<Self, KeyError> {
         if secret.is_empty() {
             return Err(KeyError::Empty);
@@ -166,7 +166,7 @@ impl Keyring {
         for key in keys {
             let name = key.name.clone();
             if ring.insert(name.clone(), key).is_some() {
-                return Err(KeyError::Twice(name));
+                return Err(KeyError::Duplicate(name));
             }
         }
         Ok(Self(ring))

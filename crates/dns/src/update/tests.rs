@@ -141,7 +141,7 @@ fn changes_section_3_4_2() {
         ),
         // RFC 2181 §8.
         (&["add n2 4294967295 A 10.0.0.2"], &["+ n2 0 IN A 10.0.0.2"]),
-        // An alias and other data exclude each other, both ways round, silently.
+        // An alias and other data exclude each other, in either order, silently.
         (&["add n1 CNAME ns"], &[]),
         (&["add alias A 10.0.0.1"], &[]),
         (&["add @ CNAME ns"], &[]),
@@ -410,7 +410,7 @@ fn permission_section_3_3() {
         (&["add x A 10.0.0.1", "add x TXT no"], Refused),
         (&["delete n1 DHCID"], Refused),
         (&["delete n1 DHCID AAIBY2/A"], Refused),
-        // A name is deleted by whoever may delete all that it owns.
+        // A client that may delete all that a name owns may delete the name.
         (&["delete n1"], Refused),
         (&["delete *.wild"], NoError),
     ] {
@@ -418,7 +418,7 @@ fn permission_section_3_3() {
         assert_eq!(bench.update(lines), expected, "{lines:?}");
         assert_eq!(bench.writes.is_empty(), expected != NoError);
     }
-    // Strangers are not told even whether a prerequisite holds.
+    // Strangers do not learn even whether a prerequisite holds.
     let mut bench = Bench::new(ZONE);
     let probe = script(&["yxdomain nothing"]).encode(None).bytes;
     let reply = bench.send("192.0.2.1:53", quorate_core::Channel::Udp, &probe);

@@ -1,4 +1,4 @@
-//! Bytes that nobody sane would send, and bytes that hickory will send again for us.
+//! Bytes that no sane client sends, and bytes that hickory will send again for us.
 
 use hickory_proto::op::{Edns, Message};
 use hickory_proto::rr::{Name, RecordType};
