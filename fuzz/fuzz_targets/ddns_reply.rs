@@ -1,4 +1,4 @@
-//! Replies to a registrar's UPDATEs from somebody who saw them but has no key.
+//! Replies to a registrar's UPDATEs from an eavesdropper without the key.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +13,7 @@ fuzz_target!(|input: (bool, Vec<Vec<u8>>)| {
     let mut now = Now::new(Instant::ZERO, laws::WALL_EPOCH);
     registrar.command(Command::Bound(zone::binding()), now);
     let mut id = [0; 2];
-    // The last, empty one is there for what came of those before it.
+    // The last, empty one is there to see the outputs of those before it.
     for mut payload in replies.into_iter().chain([Vec::new()]) {
         while let Some(output) = registrar.poll() {
             match output {

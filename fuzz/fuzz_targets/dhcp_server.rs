@@ -1,5 +1,5 @@
 //! Clients, relays and strangers talk to the DHCP server: its laws hold, and no two clients
-//! are told that the same address is theirs.
+//! get the same address.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -19,12 +19,12 @@ fuzz_target!(|steps: Vec<Step<Sent>>| {
     let config = config.expect("a valid configuration");
     let make = || Server::new(config.clone(), Seed::new(1));
     let source = ([10, 77, 0, 10], 68).into();
-    let told = laws::obey(
+    let transcript = laws::obey(
         make,
         &inputs(steps, source, (SERVER, 67).into(), Sent::encode),
     );
     let mut holders = std::collections::BTreeMap::new();
-    for (_, output) in told.outputs {
+    for (_, output) in transcript.outputs {
         if let Output::Write { write, .. } = output {
             let (addr, client) = (write.lease.addr, write.lease.client);
             let is_bound = write.state == LeaseState::Bound;

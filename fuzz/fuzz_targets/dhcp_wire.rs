@@ -9,7 +9,7 @@ use quorate_dhcp::wire::code;
 use quorate_fuzz::dhcp::framed;
 
 fuzz_target!(|bytes: &[u8]| {
-    // The options that have insides are doors of their own.
+    // The options that have a structure have decoders of their own.
     let _ = ClientFqdn::decode(bytes);
     let _ = RelayAgent::decode(bytes);
     for bytes in [bytes.to_vec(), framed(bytes.to_vec())] {

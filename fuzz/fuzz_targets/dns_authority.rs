@@ -16,10 +16,10 @@ fuzz_target!(|steps: Vec<Step<Vec<u8>>>| {
     let messages = steps.iter();
     let messages = messages.filter(|step| matches!(step, Step::Message { .. }));
     let messages = messages.count();
-    let told = laws::obey(make, &inputs(steps, source, server, |bytes| bytes));
+    let transcript = laws::obey(make, &inputs(steps, source, server, |bytes| bytes));
     // A forged source must not make us send more messages than it did.
-    let replies = told.transmits().count();
-    let dropped = told.outputs.iter();
+    let replies = transcript.transmits().count();
+    let dropped = transcript.outputs.iter();
     let dropped = dropped
         .filter(|(_, output)| matches!(output, Output::Event(Event::Dropped { .. })))
         .count();

@@ -1,6 +1,6 @@
-//! What the targets share: a story of datagrams and time, told to an engine under its laws.
+//! What the targets share: datagrams and time as inputs of an engine under its laws.
 //!
-//! `quorate_core::laws::obey` runs every story twice and checks more than that nothing panics:
+//! `quorate_core::laws::obey` runs all inputs twice and checks more than that nothing panics:
 //! drains end, spurious timeouts do nothing, deadlines move on, equal runs are equal.
 
 pub mod dhcp;
@@ -27,7 +27,7 @@ pub enum Step<M> {
     SleepSecs(u16),
 }
 
-/// The story as `laws::obey` takes it: from `source` to `server`, then everything is synced.
+/// The inputs for `laws::obey`: from `source` to `server`, then everything is synced.
 pub fn inputs<M, C>(
     steps: Vec<Step<M>>,
     source: SocketAddr,
@@ -58,6 +58,6 @@ pub fn inputs<M, C>(
         Step::PassSecs(n) => Input::Pass(secs(n)),
         Step::SleepSecs(n) => Input::Sleep(secs(n)),
     };
-    let told = steps.into_iter().map(input);
-    told.chain([Input::Sync]).collect()
+    let inputs = steps.into_iter().map(input);
+    inputs.chain([Input::Sync]).collect()
 }

@@ -20,7 +20,7 @@ pub struct EtcdUnit {
     /// Every member as `name=peer URL`: the set is known before anything has power.
     pub initial_cluster: Vec<String>,
     /// The cluster's directory at etcd's discovery service, `http://…/v2/keys/discovery/TOKEN`.
-    /// The URL takes the place of the token.
+    /// The URL replaces the token.
     pub discovery_url: Option<String>,
     /// Goes into the cluster ID: two clusters of one domain need two tokens.
     pub token: String,
@@ -73,7 +73,7 @@ pub enum PeerScheme {
     #[default]
     Http,
     /// With certificates that each member makes for itself (`--peer-auto-tls`). etcd 3.4 finds
-    /// its peers in no other way: it ignores `_etcd-server._tcp` (etcd issue 11321).
+    /// its peers by no other method: it ignores `_etcd-server._tcp` (etcd issue 11321).
     Https,
 }
 
@@ -105,8 +105,8 @@ pub enum UnitError {
     NoPeers,
     /// etcd itself refuses more than one.
     #[error("discovery_srv, initial_cluster and discovery_url exclude each other: write one")]
-    SeveralWays,
-    /// systemd takes neither quotes nor variables in the path of the program.
+    SeveralMethods,
+    /// systemd accepts neither quotes nor variables in the path of the program.
     #[error(
         "etcd's program {binary:?} must be an absolute path of letters, digits and any of -_./:=,@+"
     )]
@@ -144,14 +144,14 @@ impl EtcdUnit {
         if name.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(UnitError::NumericName { name: name.into() });
         }
-        let way = self.way()?;
+        let discovery = self.discovery_flags()?;
         let (host, scheme) = (facts.fqdn(), self.peer_scheme.as_str());
         let (client_port, peer_port) = (self.client_port, self.peer_port);
 
         let mut argv = vec![self.binary.clone()];
         let mut flag = |flag: &str, value: String| argv.extend([flag.to_owned(), value]);
         flag("--name", name.into());
-        for (name, value) in way {
+        for (name, value) in discovery {
             flag(name, value);
         }
         flag(
@@ -186,9 +186,9 @@ impl EtcdUnit {
         Ok(argv)
     }
 
-    /// What runs before etcd: the wait for its peers, told with etcd's own flags.
+    /// What runs before etcd: the wait for its peers, with the flags of etcd itself.
     fn await_argv(&self, facts: &Facts) -> Option<Vec<String>> {
-        // Whoever is told its peers otherwise has nothing to look up.
+        // A member that gets its peers otherwise has nothing to look up.
         let by_srv = !self.discovery_srv.is_empty();
         let program = self.await_peers.clone().filter(|_| by_srv)?;
         let scheme = self.peer_scheme.as_str();
@@ -212,8 +212,8 @@ impl EtcdUnit {
         !self.extra_args.iter().any(says)
     }
 
-    /// The flags that lead to the peers.
-    fn way(&self) -> Result<Vec<(&'static str, String)>, UnitError> {
+    /// The flags of the discovery method.
+    fn discovery_flags(&self) -> Result<Vec<(&'static str, String)>, UnitError> {
         let domain = Some(&self.discovery_srv).filter(|domain| !domain.is_empty());
         let set = Some(&self.initial_cluster).filter(|set| !set.is_empty());
         match (domain, set, &self.discovery_url) {
@@ -226,12 +226,12 @@ impl EtcdUnit {
             (None, Some(set), None) => Ok(vec![("--initial-cluster", set.join(","))]),
             (None, None, Some(url)) => Ok(vec![
                 ("--discovery", url.clone()),
-                // By default a machine too many becomes a proxy, which looks like a member to
-                // whoever asks it for its health.
+                // By default a machine too many becomes a proxy, which answers a health check
+                // like a member.
                 ("--discovery-fallback", "exit".into()),
             ]),
             (None, None, None) => Err(UnitError::NoPeers),
-            (_, _, _) => Err(UnitError::SeveralWays),
+            (_, _, _) => Err(UnitError::SeveralMethods),
         }
     }
 

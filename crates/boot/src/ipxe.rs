@@ -2,8 +2,8 @@
 //! kernel's command line.
 //!
 //! iPXE reads a line as words: white space parts them, `${…}` stands for a setting, `&&` and `||`
-//! join commands, `#` at the start of a line begins a comment. There is no way to quote `${`, so
-//! values that hold what iPXE would not take literally are refused instead of bent.
+//! join commands, `#` at the start of a line begins a comment. Nothing quotes `${`, so
+//! values that hold what iPXE would not read literally are refused.
 
 use serde::Deserialize;
 use thiserror::Error;

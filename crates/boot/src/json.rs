@@ -1,4 +1,4 @@
-//! JSON that YAML 1.1 and YAML 1.2 readers take as the same text.
+//! JSON that YAML 1.1 and YAML 1.2 readers read as the same text.
 //!
 //! JSON is YAML but for a few characters: YAML forbids DEL, the C1 controls and the byte order
 //! mark in a stream, and YAML 1.1 folds U+0085, U+2028 and U+2029 as line breaks. Those are
@@ -92,7 +92,7 @@ impl Formatter for YamlSafe {
     }
 }
 
-/// YAML 1.2 §5.1 (c-printable), less what YAML 1.1 §4.2 takes for a line break.
+/// YAML 1.2 §5.1 (c-printable), less what YAML 1.1 §4.2 treats as a line break.
 fn is_yaml_text(char: char) -> bool {
     !matches!(
         char,

@@ -5,7 +5,7 @@
 //! datasource. This crate renders them; it opens no socket and reads no file.
 //!
 //! Everything in a seed that came from a machine or an operator stays data: the files are JSON,
-//! which every YAML reader takes, written so that YAML 1.1 and 1.2 readers agree on each
+//! which every YAML reader accepts, written so that YAML 1.1 and 1.2 readers agree on each
 //! character; and the etcd unit quotes each word as systemd unquotes it.
 //!
 //! - [`facts`]: what is known of one machine

@@ -10,8 +10,8 @@ pub enum QuoteError {
     /// systemd refuses `\x00`, and no process could receive it.
     #[error("a command-line word of a unit cannot hold a NUL character")]
     Nul,
-    /// systemd would take `\n`, but nothing that etcd is told ever needs one, so a line break
-    /// here is somebody's attempt to write another line.
+    /// systemd would accept `\n`, but no flag of etcd needs one, so a line break
+    /// here is an attempt to inject another line.
     #[error("a command-line word of a unit cannot hold a line break")]
     LineBreak,
 }

@@ -1,9 +1,9 @@
 //! The four files of a NoCloud seed.
 //!
-//! The machine takes its address by DHCP and keeps taking it: `network-config` names the
+//! The machine gets its address by DHCP and keeps renewing it: `network-config` names the
 //! interface by its MAC address and says `dhcp4`, since an address written there would outlive
 //! the lease it came from. cloud-init asks a URL for that file since 24.3; an older one lets the
-//! system take an address by DHCP in its own way.
+//! system ask for an address by DHCP with its own client.
 //!
 //! The facts of the lease stand in `meta-data`, where cloud-init offers them to templates
 //! (`{{ ds.meta_data.… }}`).

@@ -8,12 +8,12 @@
 //!              Sending ◄────────── ACK 0 ────────── Offering
 //!                 │  ACK: the next window; silence: the same window again
 //!                 ▼
-//!               Ended    last block acknowledged, ERROR, or nobody answers
+//!               Ended    last block acknowledged, ERROR, or no answer
 //! ```
 //!
-//! Firmware reads its boot loader this way; everything larger goes over HTTP. Each transfer has a
+//! Firmware reads its boot loader by TFTP; everything larger goes over HTTP. Each transfer has a
 //! port of its own, its *transfer identifier*: the driver binds one and gives its datagrams to one
-//! [`Transfer`]. Nobody can write.
+//! [`Transfer`]. Clients cannot write.
 //!
 //! - [`wire`]: octets ↔ packets
 //! - [`transfer`]: the machine

@@ -1,4 +1,4 @@
-//! The two clocks that engines are told.
+//! The two clocks of engines, read from the kernel.
 
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,12 +24,12 @@ pub(crate) fn now() -> Now {
     )
 }
 
-/// Rings when somebody sets the wall clock: a server that has nothing else to do must hear of it,
-/// since what it has written down has dates.
+/// Notices when the wall clock is set: a server that has nothing else to do must learn of it,
+/// since its records have dates.
 #[derive(Debug)]
-pub(crate) struct Bell(pipe::Receiver);
+pub(crate) struct ChangeNotifier(pipe::Receiver);
 
-impl Bell {
+impl ChangeNotifier {
     /// # Errors
     /// When the kernel gives no such timer.
     pub(crate) fn new() -> io::Result<Self> {
@@ -49,8 +49,8 @@ impl Bell {
         pipe::Receiver::from_owned_fd_unchecked(timer).map(Self)
     }
 
-    /// Waits for the next time.
-    pub(crate) async fn rings(&self) {
+    /// Waits until the clock is set.
+    pub(crate) async fn changed(&self) {
         loop {
             if self.0.readable().await.is_err() {
                 return std::future::pending().await;
@@ -72,12 +72,12 @@ mod tests {
 
     use super::*;
 
-    /// Nobody sets the clock of the host that tests run on; what can be seen is that the kernel
-    /// takes the timer and that it is silent.
+    /// A test cannot set the clock of its host. It can see that the kernel accepts the timer and
+    /// that the timer is silent.
     #[tokio::test]
-    async fn a_bell_does_not_ring_by_itself() {
-        let bell = Bell::new().unwrap();
+    async fn no_change_is_notified_by_itself() {
+        let notifier = ChangeNotifier::new().unwrap();
         let mut context = Context::from_waker(Waker::noop());
-        assert_eq!(pin!(bell.rings()).poll(&mut context), Poll::Pending);
+        assert_eq!(pin!(notifier.changed()).poll(&mut context), Poll::Pending);
     }
 }

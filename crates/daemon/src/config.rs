@@ -57,7 +57,7 @@ pub struct NoSuchKey {
     known: String,
     #[source_code]
     source_code: NamedSource<String>,
-    #[label("nobody can sign with it")]
+    #[label("no client can sign with it")]
     span: Option<SourceSpan>,
 }
 
@@ -101,7 +101,7 @@ impl Config {
     }
 
     /// Every key that `[dns]` lets change or copy zones is one that the server knows: a permission
-    /// for a name that is spelt wrong would refuse its owner without a word. Nothing is said where
+    /// for a name that is spelt wrong would refuse its owner without a word. Nothing is checked where
     /// the key files cannot be read.
     pub(crate) fn permits_known_keys(&self) -> Result<(), ConfigError> {
         let (Some(dns), Some(keys)) = (self.services.dns(), keys::readable(&self.services)?) else {
@@ -111,7 +111,7 @@ impl Config {
         let transfer = dns.transfer.iter().filter_map(|peer| peer.key.as_ref());
         let update = update.map(|key| ("update", key));
         let known = |key: &str| {
-            // What is no name is told as such later.
+            // An invalid name is reported as such later.
             quorate_dns::text::parse_name(key, &Name::root())
                 .map_or(true, |name| keys.iter().any(|key| *key.name() == name))
         };

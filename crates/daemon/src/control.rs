@@ -1,4 +1,4 @@
-//! What runs, for whoever may enter its directory: HTTP on a Unix socket.
+//! Leases and zones for those who may enter the directory: HTTP on a Unix socket.
 //!
 //! `GET /leases` and `GET /zones` answer JSON. The directory is the log's and 0700, which is
 //! the access control.

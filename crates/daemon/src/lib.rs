@@ -1,28 +1,28 @@
 //! The daemons: engines on real sockets and disks.
 //!
 //! One process serves DHCP, DNS with UPDATE, and seeds; each can be switched off, and the
-//! registrar can update somebody else's DNS server. The harness starts exactly this.
+//! registrar can update a foreign DNS server. The harness starts exactly this.
 //!
-//! What lies between the doors is [`quorate_server`]: the engines and what they tell.
+//! The engines between the sockets and their events are in [`quorate_server`].
 //!
 //! - [`config`]: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
 //! - `run`: the main loop; `disk`: the log
-//! - `dhcp_port`, `dns_port`, `seed_port`, `tftp_port`, `stream`, `control`: the doors
-//! - `advert_port`: why a machine that boots waits for no IPv6 router
+//! - `dhcp_socket`, `dns_listener`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
+//! - `advert_socket`: why a machine that boots does not wait for an IPv6 router
 
-mod advert_port;
+mod advert_socket;
 mod check;
 mod clock;
 pub mod config;
 mod control;
-mod dhcp_port;
+mod dhcp_socket;
 mod disk;
-mod dns_port;
+mod dns_listener;
 mod keys;
 mod run;
-mod seed_port;
+mod seed_listener;
 mod stream;
-mod tftp_port;
+mod tftp_socket;
 
 pub use check::check;
 pub use config::Config;

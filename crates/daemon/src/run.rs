@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use hickory_server::Server;
 use quorate_core::{Channel, Datagram, Destination, Instant, Seed, StreamId, Transmit};
-use quorate_server::{Directory, Engines, Event, Line, SeedBook, Service, Setup, SetupError};
+use quorate_server::{Directory, Engines, Event, Line, Seeds, Service, Setup, SetupError};
 use quorate_store::StoreError;
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::advert_port::AdvertPort;
+use crate::advert_socket::AdvertSocket;
 use crate::check::check;
 use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::control::{self, Ask};
-use crate::dhcp_port::DhcpPort;
+use crate::dhcp_socket::DhcpSocket;
 use crate::disk::Disk;
-use crate::dns_port::{self, DnsRequest, Door};
+use crate::dns_listener::{self, DnsListener, DnsRequest};
 use crate::keys;
-use crate::seed_port::{self, SeedServer};
+use crate::seed_listener::{self, SeedServer};
 use crate::stream::exchange;
-use crate::tftp_port::TftpServer;
+use crate::tftp_socket::TftpServer;
 
 /// The daemons cannot start, or cannot go on.
 #[derive(Debug, Error)]
@@ -52,7 +52,7 @@ impl From<SetupError> for ServeError {
     }
 }
 
-/// Serves until `stop` completes. Every event goes to `tell`, the first being
+/// Serves until `stop` completes. Every event goes to `emit`, the first being
 /// [`Event::Ready`] when all services answer.
 ///
 /// Must run on a multi-threaded tokio runtime: the disk is waited for in place.
@@ -62,11 +62,11 @@ impl From<SetupError> for ServeError {
 pub async fn run(
     config: Config,
     stop: impl Future<Output = ()>,
-    mut tell: impl FnMut(&Line),
+    mut emit: impl FnMut(&Line),
 ) -> Result<(), ServeError> {
     let mut daemon = Daemon::start(config).await?;
-    daemon.events_now(
-        &mut tell,
+    daemon.emit_all(
+        &mut emit,
         vec![Event::Ready {
             leases: daemon.engines.leases().count(),
         }],
@@ -76,11 +76,11 @@ pub async fn run(
         daemon.commit()?;
         daemon.send();
         let events = std::mem::take(&mut daemon.engines.events);
-        daemon.events_now(&mut tell, events);
+        daemon.emit_all(&mut emit, events);
         let wake = daemon.wait(&mut stop).await;
         match wake {
             Wake::Stop => return Ok(()),
-            Wake::Told(event) => daemon.events_now(&mut tell, vec![event]),
+            Wake::Event(event) => daemon.emit_all(&mut emit, vec![event]),
             Wake::Ask(ask) => control::answer(ask, &daemon.engines),
             Wake::Dns(request) => daemon.dns(request)?,
             Wake::Stream(id, payload) => daemon.ddns_stream(id, &payload)?,
@@ -93,7 +93,7 @@ pub async fn run(
 /// Why the loop woke up.
 enum Wake {
     Stop,
-    Told(Event),
+    Event(Event),
     Ask(Ask),
     Dns(DnsRequest),
     /// A reply on a stream that a large UPDATE went out on.
@@ -104,17 +104,17 @@ enum Wake {
 
 struct Daemon {
     engines: Engines<Disk>,
-    dhcp: Option<DhcpPort>,
-    dns: Option<(Server<Door>, mpsc::Receiver<DnsRequest>)>,
+    dhcp: Option<DhcpSocket>,
+    dns: Option<(Server<DnsListener>, mpsc::Receiver<DnsRequest>)>,
     ddns: Option<(UdpSocket, SocketAddr)>,
     /// Answers that hickory's tasks wait for, and since when.
     waiting: BTreeMap<Waiter, (Instant, oneshot::Sender<Vec<u8>>)>,
     swept: Instant,
-    told: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<Event>,
     asks: mpsc::Receiver<Ask>,
     streams: Replies,
     /// `None` where the kernel has none; deadlines and messages show the clock, too, if later.
-    clock_set: Option<clock::Bell>,
+    clock_set: Option<clock::ChangeNotifier>,
     buffer: Vec<u8>,
 }
 
@@ -133,7 +133,7 @@ impl Daemon {
         let socket = |what: String| move |source| ServeError::Socket { what, source };
         let dns = match config.dns() {
             Some(dns) => Some(
-                dns_port::listen(&dns.listen)
+                dns_listener::listen(&dns.listen)
                     .await
                     .map_err(socket("[dns]".into()))?,
             ),
@@ -153,13 +153,13 @@ impl Daemon {
             }
             None => None,
         };
-        let (events, told) = mpsc::unbounded_channel();
+        let (events, received) = mpsc::unbounded_channel();
         if let Some(seed) = config.seed() {
             let what = format!("[seed] {}", seed.listen);
             let listener = TcpListener::bind(seed.listen).await.map_err(socket(what))?;
             let boot = config.boot();
             let files = boot.map_or_else(Vec::new, |boot| boot.files.clone());
-            let seeds = SeedBook::new(&config, directory);
+            let seeds = Seeds::new(&config, directory);
             if let Some(listen) = boot.and_then(|boot| boot.tftp) {
                 let what = format!("[boot] tftp {listen}");
                 let bound = UdpSocket::bind(listen).await.map_err(socket(what))?;
@@ -171,20 +171,20 @@ impl Daemon {
                 events,
                 files,
             };
-            tokio::spawn(seed_port::serve(listener, server));
+            tokio::spawn(seed_listener::serve(listener, server));
         }
         if let (Some(boot), Some(dhcp)) = (config.boot(), config.dhcp())
             && boot.no_ipv6_router
         {
             let what = format!("[boot] no_ipv6_router on {}", dhcp.interface);
-            let port = AdvertPort::open(&dhcp.interface).map_err(socket(what))?;
-            tokio::spawn(port.serve());
+            let adverts = AdvertSocket::open(&dhcp.interface).map_err(socket(what))?;
+            tokio::spawn(adverts.serve());
         }
         // DHCP last: what it hands out leads to the others.
         let dhcp = match config.dhcp() {
             Some(dhcp) => {
                 let what = format!("[dhcp] {}", dhcp.interface);
-                Some(DhcpPort::open(&dhcp.interface, dhcp.server_id).map_err(socket(what))?)
+                Some(DhcpSocket::open(&dhcp.interface, dhcp.server_id).map_err(socket(what))?)
             }
             None => None,
         };
@@ -197,10 +197,10 @@ impl Daemon {
             ddns,
             waiting: BTreeMap::new(),
             swept: now.instant,
-            told,
+            events: received,
             asks,
             streams: Replies::new(),
-            clock_set: clock::Bell::new().ok(),
+            clock_set: clock::ChangeNotifier::new().ok(),
             buffer: vec![0; MESSAGE_OCTETS_MAX],
         })
     }
@@ -220,7 +220,7 @@ impl Daemon {
         };
         let dhcp = async {
             match &self.dhcp {
-                Some(port) => drop(port.readable().await),
+                Some(socket) => drop(socket.readable().await),
                 None => std::future::pending().await,
             }
         };
@@ -232,7 +232,7 @@ impl Daemon {
         };
         let clock_set = async {
             match &self.clock_set {
-                Some(bell) => bell.rings().await,
+                Some(notifier) => notifier.changed().await,
                 None => std::future::pending().await,
             }
         };
@@ -248,21 +248,21 @@ impl Daemon {
             () = ddns => Wake::Work,
             Some(request) = dns => Wake::Dns(request),
             Some((id, payload)) = self.streams.receiver.recv() => Wake::Stream(id, payload),
-            Some(event) = self.told.recv() => Wake::Told(event),
+            Some(event) = self.events.recv() => Wake::Event(event),
             Some(ask) = self.asks.recv() => Wake::Ask(ask),
             () = clock_set => Wake::Work,
             () = timer => Wake::Work,
         }
     }
 
-    /// Takes what has arrived by now, up to a batch, and meets deadlines.
+    /// Handles what has arrived by now, up to a batch, and meets deadlines.
     fn read_sockets(&mut self) -> Result<(), ServeError> {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..BATCH_MAX {
             let Some(received) = self
                 .dhcp
                 .as_ref()
-                .and_then(|port| port.try_recv(&mut buffer).ok())
+                .and_then(|socket| socket.try_recv(&mut buffer).ok())
             else {
                 break;
             };
@@ -272,7 +272,8 @@ impl Daemon {
                 channel: Channel::Udp,
                 payload: &buffer[..received.len],
             };
-            self.engines.take(Service::Dhcp, datagram, clock::now())?;
+            self.engines
+                .handle_datagram(Service::Dhcp, datagram, clock::now())?;
         }
         for _ in 0..BATCH_MAX {
             let Some((socket, _)) = &self.ddns else { break };
@@ -287,7 +288,8 @@ impl Daemon {
                 channel: Channel::Udp,
                 payload,
             };
-            self.engines.take(Service::Ddns, datagram, clock::now())?;
+            self.engines
+                .handle_datagram(Service::Ddns, datagram, clock::now())?;
         }
         self.buffer = buffer;
         for _ in 0..BATCH_MAX {
@@ -318,7 +320,9 @@ impl Daemon {
             channel: request.channel,
             payload: &request.payload,
         };
-        Ok(self.engines.take(Service::Dns, datagram, clock::now())?)
+        Ok(self
+            .engines
+            .handle_datagram(Service::Dns, datagram, clock::now())?)
     }
 
     fn ddns_stream(&mut self, id: StreamId, payload: &[u8]) -> Result<(), ServeError> {
@@ -331,7 +335,9 @@ impl Daemon {
             channel: Channel::Stream(id),
             payload,
         };
-        Ok(self.engines.take(Service::Ddns, datagram, clock::now())?)
+        Ok(self
+            .engines
+            .handle_datagram(Service::Ddns, datagram, clock::now())?)
     }
 
     fn commit(&mut self) -> Result<(), ServeError> {
@@ -346,8 +352,8 @@ impl Daemon {
         for (service, transmit) in std::mem::take(&mut self.engines.transmits) {
             match service {
                 Service::Dhcp => {
-                    if let Some(port) = &self.dhcp
-                        && let Err(error) = port.send(&transmit)
+                    if let Some(socket) = &self.dhcp
+                        && let Err(error) = socket.send(&transmit)
                     {
                         tracing::warn!(%error, to = ?transmit.destination, "DHCP reply not sent");
                     }
@@ -390,10 +396,10 @@ impl Daemon {
         }
     }
 
-    fn events_now(&self, tell: &mut impl FnMut(&Line), events: Vec<Event>) {
+    fn emit_all(&self, emit: &mut impl FnMut(&Line), events: Vec<Event>) {
         let mono_ns = clock::now().instant.as_nanos();
         for event in events {
-            tell(&Line { mono_ns, event });
+            emit(&Line { mono_ns, event });
         }
     }
 }
@@ -412,7 +418,7 @@ impl Replies {
     }
 }
 
-/// What tells the requests that wait for answers apart.
+/// Identifies a request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Waiter {
     /// Source and message ID.
@@ -449,7 +455,7 @@ pub fn control_path(state_dir: &Path) -> PathBuf {
 
 /// The log, its lock and the control socket; 0700.
 const STATE: &str = "state";
-/// Messages of one socket taken before the disk is waited for.
+/// Messages of one socket that are handled before the disk is waited for.
 const BATCH_MAX: usize = 256;
 const MESSAGE_OCTETS_MAX: usize = 65_535;
 /// How long a request may wait for the disk, and how often those that waited longer go.

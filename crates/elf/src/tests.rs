@@ -19,7 +19,7 @@ fn this_program_needs_what_it_runs_with() {
 }
 
 #[test]
-fn what_is_no_program_is_told() {
+fn what_is_no_program_is_refused() {
     let error = Program::read(Path::new("/proc/self/status")).unwrap_err();
     assert!(
         error.to_string().starts_with("/proc/self/status: "),

@@ -251,7 +251,7 @@ fn fatal(error: &str) -> Diagnosis {
             Verdict::NoDns,
             "the DNS did not answer for a name that etcd needs at its start, and etcd asks once",
             "publish the address and SRV records before etcd starts (3.4 reads only the -ssl \
-             set); the DNS server's own log tells NXDOMAIN from SERVFAIL, etcd's does not",
+             set); the log of the DNS server tells NXDOMAIN from SERVFAIL, that of etcd does not",
         )
     } else if error.contains("x509") || error.contains("tls") {
         (

@@ -2,7 +2,7 @@
 //! service (`--discovery`) hands out.
 //!
 //! Neither resolves a name before it starts: peers are dialled, again and again, once the
-//! member runs. With `--discovery` the URL takes the place of `--initial-cluster-token`, so
+//! member runs. With `--discovery` the URL replaces `--initial-cluster-token`, so
 //! that the ID of the cluster is known as soon as the URL and the set are.
 
 use std::collections::BTreeMap;

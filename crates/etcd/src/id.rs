@@ -2,7 +2,7 @@
 //!
 //! A member is the SHA-1 of its peer URLs and the cluster token, a cluster the SHA-1 of its
 //! members' IDs (etcd `membership.computeMemberID`, `RaftCluster.genID`). Neither the member's
-//! name nor the time takes part when a cluster is bootstrapped.
+//! name nor the time matters when a cluster is bootstrapped.
 
 use std::fmt;
 use std::str::FromStr;

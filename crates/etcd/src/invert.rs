@@ -1,7 +1,7 @@
 //! A cluster ID back to the peers it was made from.
 //!
 //! The hash cannot be inverted, but the peers that can have been seen are few: trying all
-//! subsets of twenty takes well under a second, and tells which records a node missed.
+//! subsets of twenty takes well under a second, and shows which records a node missed.
 
 use sha1::{Digest, Sha1};
 

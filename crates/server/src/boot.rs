@@ -1,4 +1,4 @@
-//! Network boot: what firmware of each kind is sent to, and the script at the end of that way.
+//! Network boot: what each kind of firmware loads, and the script that it runs at the end.
 //!
 //! ```text
 //!  BIOS, UEFI ── TFTP ──► iPXE ─┐
@@ -146,7 +146,7 @@ fn no_proxy_dhcp() -> RawOption {
     }
 }
 
-/// UEFI takes no offer for HTTP boot without it (UEFI 2.10 §24.7.3).
+/// UEFI accepts no offer for HTTP boot without it (UEFI 2.10 §24.7.3).
 fn http_client() -> RawOption {
     RawOption {
         code: 60,
@@ -187,7 +187,7 @@ mod tests {
         r#"{ "files": ["/srv/boot"], "tftp": "10.20.0.2:69", "script": { "kernel": "vmlinuz" } }"#;
 
     #[test]
-    fn each_kind_of_firmware_has_a_way_to_the_script() {
+    fn each_kind_of_firmware_gets_to_the_script() {
         let rules: Vec<_> = rules(&config(BOOT))
             .into_iter()
             .map(|rule| {

@@ -57,18 +57,18 @@ pub trait Journal {
     fn rewrite(&mut self, records: &[Vec<u8>]) -> Result<(), Self::Error>;
 }
 
-/// The engines, their log, and what they want done.
+/// The engines, their log, and their outputs.
 #[derive(Debug)]
 pub struct Engines<J> {
     dhcp: Option<Server>,
     dns: Option<Authority>,
     ddns: Option<Registrar>,
-    /// In the order of addresses.
+    /// Sorted by address.
     subnets: Vec<SubnetFacts>,
     directory: Directory,
     log: J,
-    /// Appended to the log and not synced: what to tell which engine then.
-    promises: Vec<(Service, Ticket)>,
+    /// Appended to the log and not synced: the engines that wait, with their tickets.
+    unsynced: Vec<(Service, Ticket)>,
     compacted_bytes: u64,
     /// Messages that may leave now.
     pub transmits: Vec<(Service, Transmit)>,
@@ -77,7 +77,7 @@ pub struct Engines<J> {
 }
 
 impl<J: Journal> Engines<J> {
-    /// Engines that take up where those that wrote `records` to `log` were.
+    /// Engines that continue where those that wrote `records` to `log` stopped.
     pub fn restore(
         setup: Setup,
         (log, records): (J, Vec<Vec<u8>>),
@@ -105,7 +105,7 @@ impl<J: Journal> Engines<J> {
             directory,
             compacted_bytes: log.len_bytes(),
             log,
-            promises: Vec::new(),
+            unsynced: Vec::new(),
             transmits: Vec::new(),
             events: Vec::new(),
         };
@@ -113,8 +113,8 @@ impl<J: Journal> Engines<J> {
         Ok(engines)
     }
 
-    /// What the leases say is published, whatever the outbox remembers: a crash may have lost
-    /// an intention, never a lease.
+    /// Brings the registrar into agreement with the leases, whatever its outbox holds: a crash may
+    /// have lost an intention, never a lease.
     fn reconcile(&mut self, now: Now) {
         let leases: Vec<Lease> = self
             .dhcp
@@ -125,7 +125,7 @@ impl<J: Journal> Engines<J> {
             self.directory.insert(self.facts(lease));
         }
         let Some(ddns) = &mut self.ddns else { return };
-        // With no DHCP server here nobody says which leases are gone.
+        // Without a DHCP server here it is not known which leases are gone.
         if self.dhcp.is_some() {
             let leased: BTreeSet<_> = leases.iter().map(|lease| lease.addr).collect();
             let registered = ddns.bindings().map(|binding| binding.addr);
@@ -139,8 +139,8 @@ impl<J: Journal> Engines<J> {
         }
     }
 
-    /// Gives a message to the engine it came for.
-    pub fn take(
+    /// Hands a message to the engine that it is for.
+    pub fn handle_datagram(
         &mut self,
         service: Service,
         datagram: Datagram<'_>,
@@ -177,11 +177,11 @@ impl<J: Journal> Engines<J> {
         self.drain(now)
     }
 
-    /// Syncs what was written and releases what waited for it.
+    /// Syncs what was written and releases the outputs that waited for it.
     pub fn commit(&mut self, now: Now) -> Result<(), J::Error> {
-        while !self.promises.is_empty() {
+        while !self.unsynced.is_empty() {
             self.log.sync()?;
-            for (service, ticket) in std::mem::take(&mut self.promises) {
+            for (service, ticket) in std::mem::take(&mut self.unsynced) {
                 match service {
                     Service::Dhcp => self
                         .dhcp
@@ -209,7 +209,7 @@ impl<J: Journal> Engines<J> {
     /// True while something that was promised is not durable: [`commit`](Self::commit) has
     /// to wait for the disk.
     pub fn awaits_disk(&self) -> bool {
-        !self.promises.is_empty()
+        !self.unsynced.is_empty()
     }
 
     /// The log, for a world that has power over its disk.
@@ -261,7 +261,7 @@ impl<J: Journal> Engines<J> {
     fn drain(&mut self, now: Now) -> Result<(), J::Error> {
         loop {
             if let Some(output) = self.dhcp.as_mut().and_then(Engine::poll) {
-                self.take_dhcp(output, now)?;
+                self.handle_dhcp_output(output, now)?;
             } else if let Some(output) = self.ddns.as_mut().and_then(Engine::poll) {
                 match output {
                     Output::Transmit(transmit) => self.transmits.push((Service::Ddns, transmit)),
@@ -284,7 +284,7 @@ impl<J: Journal> Engines<J> {
         }
     }
 
-    fn take_dhcp(
+    fn handle_dhcp_output(
         &mut self,
         output: Output<quorate_dhcp::server::Event, LeaseRecord>,
         now: Now,
@@ -292,7 +292,7 @@ impl<J: Journal> Engines<J> {
         match output {
             Output::Transmit(transmit) => self.transmits.push((Service::Dhcp, transmit)),
             Output::Write { ticket, write } => {
-                // Told before the sync, so that its intention is in the same batch.
+                // Before the sync, so that the registrar's intention is in the same batch.
                 if let Some(ddns) = &mut self.ddns {
                     ddns.command(intention(&write), now);
                 }
@@ -319,7 +319,7 @@ impl<J: Journal> Engines<J> {
         record: &Record,
     ) -> Result<(), J::Error> {
         self.log.append(&encode(record))?;
-        self.promises.push((service, ticket));
+        self.unsynced.push((service, ticket));
         Ok(())
     }
 
@@ -351,7 +351,7 @@ impl<J: Journal> Engines<J> {
     }
 
     fn facts(&self, lease: &Lease) -> Facts {
-        // They do not overlap, or the DHCP server would not have taken them.
+        // They do not overlap: the DHCP server would have refused them.
         let begun = self
             .subnets
             .partition_point(|subnet| subnet.net.network() <= lease.addr);

@@ -1,4 +1,4 @@
-//! What the services tell; daemons write it as one JSON line each.
+//! What happened in the services; daemons write each event as one JSON line.
 
 use std::net::{IpAddr, Ipv4Addr};
 

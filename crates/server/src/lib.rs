@@ -1,14 +1,14 @@
 //! The services of one server: DHCP, DDNS, DNS, seeds and network boot, behind one log.
 //!
-//! `quorate serve` puts them on sockets and a disk, the simulator on virtual ones; what lies
-//! between the doors is this, so that both show the same. Nothing here opens a socket or a file.
+//! `quorate serve` gives them sockets and a disk, the simulator virtual ones; everything else is
+//! this crate, so that both behave the same. Nothing here opens a socket or a file.
 //!
 //! - [`config`]: the sections of `quorate.toml`; [`setup`]: validated, with what they need of
 //!   each other
 //! - [`engines`]: the engines, and the [`Journal`] that makes their promises durable
 //! - [`seeds`]: what an HTTP request for a seed is answered
-//! - `boot`: what firmware is sent to
-//! - [`event`]: what the services tell
+//! - `boot`: what each kind of firmware loads
+//! - [`event`]: what happened
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
@@ -26,5 +26,5 @@ mod translate;
 pub use config::Config;
 pub use engines::{Engines, Journal, Service};
 pub use event::{Event, Line};
-pub use seeds::{Directory, SeedAnswer, SeedBook};
+pub use seeds::{Directory, SeedAnswer, Seeds};
 pub use setup::{Keys, Setup, SetupError};

@@ -11,8 +11,8 @@ use crate::boot::Scripts;
 use crate::config::Config;
 use crate::event::Event;
 
-/// What is known of every machine that holds a lease. The engines keep it; whoever answers
-/// requests reads it.
+/// What is known of every machine that holds a lease. The engines update it; the servers of
+/// seeds and boot files read it.
 #[derive(Clone, Debug, Default)]
 pub struct Directory(Arc<RwLock<BTreeMap<MacAddr, Facts>>>);
 
@@ -29,7 +29,7 @@ impl Directory {
         machines.remove(&mac);
     }
 
-    /// Who holds the address.
+    /// The machine that holds the address.
     fn mac(&self, addr: IpAddr) -> Option<MacAddr> {
         let machines = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut machines = machines.values();
@@ -43,26 +43,26 @@ impl Directory {
     }
 }
 
-/// Every machine's seed, ready to be asked for.
+/// Answers requests for seeds and scripts, each rendered from its machine's lease.
 #[derive(Clone, Debug)]
-pub struct SeedBook {
+pub struct Seeds {
     directory: Directory,
     /// What the machines of each class run.
     etcd: BTreeMap<String, EtcdUnit>,
     scripts: Option<Scripts>,
 }
 
-/// What a GET is answered.
+/// The answer to a GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedAnswer {
     /// The HTTP status code.
     pub status: u16,
     pub body: String,
-    /// To be told, when something was served.
+    /// The event to report, when something was served.
     pub event: Option<Event>,
 }
 
-impl SeedBook {
+impl Seeds {
     /// The seeds and scripts of the machines in `directory`, as the configuration describes them.
     pub fn new(config: &Config, directory: Directory) -> Self {
         let etcd = config
@@ -78,7 +78,7 @@ impl SeedBook {
         }
     }
 
-    /// Tells that whoever is at `addr` fetched the boot file.
+    /// The event that the machine at `addr` fetched the boot file.
     pub fn boot_served(&self, addr: IpAddr, file: &str) -> Event {
         Event::BootServed {
             addr,

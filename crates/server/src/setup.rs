@@ -19,11 +19,11 @@ pub struct Setup {
     pub(crate) dhcp: Option<quorate_dhcp::ServerConfig>,
     pub(crate) dns: Option<quorate_dns::Config>,
     pub(crate) ddns: Option<quorate_ddns::Config>,
-    /// In the order of addresses.
+    /// Sorted by address.
     pub(crate) subnets: Vec<SubnetFacts>,
 }
 
-/// What every machine of a subnet is told, for its seed.
+/// What the seed of every machine of a subnet contains about its network.
 #[derive(Clone, Debug)]
 pub(crate) struct SubnetFacts {
     pub(crate) net: quorate_dhcp::net::Ipv4Net,
@@ -109,7 +109,7 @@ impl Keys {
 }
 
 /// The key between our registrar and our DNS server, when the configuration names none. `secret`
-/// must have [`OWN_KEY_LEN`] octets that nobody can guess.
+/// must have [`OWN_KEY_LEN`] octets that cannot be guessed.
 ///
 /// # Errors
 /// When the secret is too short.
@@ -151,7 +151,7 @@ fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
     }
 }
 
-/// What the seeds of each subnet's machines say about their network, in the order of addresses.
+/// What the seeds of each subnet's machines contain about their network, sorted by address.
 fn subnets(dhcp: &Dhcp) -> Vec<SubnetFacts> {
     let facts = |subnet: &RawSubnet| SubnetFacts {
         net: subnet.net,

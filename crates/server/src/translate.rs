@@ -1,4 +1,4 @@
-//! From what engines say to what daemons tell: strings instead of protocol types.
+//! From the events of engines to those that daemons write: strings instead of protocol types.
 
 use quorate_dhcp::server::LeaseKind;
 use quorate_dns::text;

@@ -8,8 +8,8 @@
 //!
 //! A batch is what one `sync` makes durable. The next batch is written only when that returned,
 //! so bytes of a later batch prove that every earlier one was whole on disk. That is how a
-//! damaged record is judged: with a later batch behind it, acknowledged data was lost and
-//! opening fails; with none, it is the torn end of a batch that nobody was told of.
+//! damaged record is classified: with a later batch behind it, acknowledged data was lost and
+//! opening fails; with none, it is the torn end of a batch that was never acknowledged.
 
 /// The most bytes that one record may have.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub fn encode(payload: &[u8], starts_batch: bool, out: &mut Vec<u8>) {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Body {
     pub records: Vec<Vec<u8>>,
-    /// How many bytes those records take.
+    /// How many bytes those records occupy.
     pub whole_bytes: usize,
 }
 

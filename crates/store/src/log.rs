@@ -26,8 +26,8 @@ pub struct Log {
     poisoned: bool,
 }
 
-/// A batch that a crash cut short, and that was cut off when the log was opened. Nobody was
-/// told that it was durable.
+/// A batch that a crash cut short, and that was cut off when the log was opened. It was
+/// never reported as durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Torn {
     /// Where in the file it began.
@@ -158,9 +158,9 @@ impl Log {
 
     /// Replaces the whole log by `records`, durably and atomically: after a crash there is
     /// either the old log or the new one. Records that were appended and not yet synced are
-    /// dropped, so `records` must say what they said.
+    /// dropped, so `records` must include them.
     ///
-    /// An error before the new file takes the old one's place leaves the log as it was.
+    /// An error before the new file replaces the old one leaves the log as it was.
     pub fn rewrite<R: AsRef<[u8]>>(
         &mut self,
         records: impl IntoIterator<Item = R>,
@@ -229,7 +229,7 @@ fn create_dir(dir: &Path) -> Result<(), StoreError> {
         .mode(0o700)
         .create(dir)
         .map_err(io_error("create directory", dir))?;
-    // Leases tell who is where: an existing directory is closed to others as well.
+    // Leases show which client is where: an existing directory is closed to others as well.
     fs::set_permissions(dir, Permissions::from_mode(0o700))
         .map_err(io_error("set permissions of", dir))
 }

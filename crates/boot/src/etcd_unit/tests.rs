@@ -242,5 +242,5 @@ fn each_way_to_the_peers_has_its_flags() {
         discovery_url: Some(url.into()),
         ..unit()
     };
-    assert_eq!(flags_of_peers(&both), Err(UnitError::SeveralWays));
+    assert_eq!(flags_of_peers(&both), Err(UnitError::SeveralMethods));
 }

@@ -1,4 +1,4 @@
-//! One file on its way to one client.
+//! The transfer of one file to one client.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -55,7 +55,7 @@ pub enum Event {
     Refused { code: u16, message: String },
     /// The client has said nothing for too long.
     Unanswered { tries: u32 },
-    /// Somebody else sent to this transfer's port, and was told that it is not theirs.
+    /// Another host sent to the port of this transfer, and got an error.
     Stranger(SocketAddr),
     /// The client sent what makes no sense here.
     Dropped,
@@ -123,7 +123,7 @@ impl Transfer {
         matches!(self.state, State::Ended)
     }
 
-    /// Sends what the state says is on its way.
+    /// Sends what the state has outstanding.
     fn send(&mut self) {
         match &self.state {
             State::Offering { oack, .. } => self.transmit(self.client, oack.clone()),
@@ -161,8 +161,8 @@ impl Transfer {
                 self.send();
             }
             State::Sending { acked, .. } => {
-                // One that repeats `acked` is not heeded: each window that it calls for would
-                // call for another one, and double what is on its way (RFC 1123 §4.2.3.1).
+                // One that repeats `acked` is ignored: each window that it calls for would
+                // call for another one, and double what is in flight (RFC 1123 §4.2.3.1).
                 let (before, ahead) = (*acked, number.wrapping_sub(*acked as u16));
                 if ahead > 0 && before + u64::from(ahead) <= self.window_end(before) {
                     self.advance(before + u64::from(ahead), waiting);
@@ -234,7 +234,7 @@ impl Engine for Transfer {
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
         if datagram.source != self.client {
-            // RFC 1350 §4: whoever it is learns of the mistake, and the transfer goes on.
+            // RFC 1350 §4: the stranger gets an error, and the transfer goes on.
             let words = "this transfer is somebody else's";
             self.transmit(
                 datagram.source,

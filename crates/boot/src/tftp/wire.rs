@@ -52,11 +52,14 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// What the client is told, or nothing when it did not ask anything.
+    /// The reply to the client, if it asked for anything.
     pub fn answer(self) -> Option<Vec<u8>> {
         match self {
             Self::NotARequest => None,
-            Self::Write => Some(error(ErrorCode::AccessViolation, "nobody writes here")),
+            Self::Write => Some(error(
+                ErrorCode::AccessViolation,
+                "this server is read-only",
+            )),
             Self::TooLong | Self::Truncated | Self::NotText | Self::Mode => {
                 Some(error(ErrorCode::IllegalOperation, &self.to_string()))
             }

@@ -27,7 +27,7 @@ fn fatal_event(error: &str) -> LogEvent {
     }
 }
 
-fn judge(events: &[LogEvent]) -> Diagnosis {
+fn diagnose_n2(events: &[LogEvent]) -> Diagnosis {
     diagnose(&Evidence {
         members: &urls(&ALL),
         token: "tok",
@@ -38,18 +38,21 @@ fn judge(events: &[LogEvent]) -> Diagnosis {
 #[test]
 fn a_serving_member_of_the_predicted_cluster_is_ok() {
     let events = [started(id(&ALL)), LogEvent::Ready];
-    assert_eq!(judge(&events).verdict, Verdict::Ok);
+    assert_eq!(diagnose_n2(&events).verdict, Verdict::Ok);
 }
 
 #[test]
 fn without_ready_it_waits_for_a_quorum_and_without_an_id_it_is_starting() {
-    assert_eq!(judge(&[started(id(&ALL))]).verdict, Verdict::WaitingQuorum);
-    assert_eq!(judge(&[]).verdict, Verdict::Starting);
+    assert_eq!(
+        diagnose_n2(&[started(id(&ALL))]).verdict,
+        Verdict::WaitingQuorum
+    );
+    assert_eq!(diagnose_n2(&[]).verdict, Verdict::Starting);
 }
 
 #[test]
-fn a_split_member_is_told_what_it_saw() {
-    let verdict = judge(&[started(id(&["n1", "n2"])), LogEvent::Ready]);
+fn the_diagnosis_of_a_split_member_says_what_it_saw() {
+    let verdict = diagnose_n2(&[started(id(&["n1", "n2"])), LogEvent::Ready]);
     assert_eq!(
         verdict.verdict,
         Verdict::Split {
@@ -71,7 +74,7 @@ fn a_split_member_is_told_what_it_saw() {
 #[test]
 fn an_id_that_nothing_explains_is_a_split_with_another_token_perhaps() {
     let foreign = expected_cluster_id(&["http://n1.lab:2380"], "another");
-    let diagnosis = judge(&[started(foreign)]);
+    let diagnosis = diagnose_n2(&[started(foreign)]);
     assert!(matches!(
         diagnosis.verdict,
         Verdict::Split { saw: None, .. }
@@ -84,7 +87,7 @@ fn colliding_temporary_names_are_blamed_on_the_two_sets() {
     let node = |node: &str| LogEvent::Bootstrap {
         node: node.to_owned(),
     };
-    let diagnosis = judge(&[
+    let diagnosis = diagnose_n2(&[
         node("0=https://n1.lab:2380"),
         node("0=http://n3.lab:2380"),
         node("n2=http://n2.lab:2380"),
@@ -109,7 +112,7 @@ fn a_peer_that_is_no_member_is_a_phantom() {
         .collect();
     events.push(started(ClusterId(7)));
     assert_eq!(
-        judge(&events).verdict,
+        diagnose_n2(&events).verdict,
         Verdict::Phantom {
             urls: vec!["http://alias.lab:2380".to_owned()]
         }
@@ -149,7 +152,11 @@ fn fatal_errors_name_the_broken_link() {
             Verdict::Refused,
         ),
     ] {
-        assert_eq!(judge(&[fatal_event(error)]).verdict, verdict, "{error}");
+        assert_eq!(
+            diagnose_n2(&[fatal_event(error)]).verdict,
+            verdict,
+            "{error}"
+        );
     }
 }
 
@@ -157,9 +164,9 @@ fn fatal_errors_name_the_broken_link() {
 fn a_start_after_an_exit_counts() {
     let exit = fatal_event("error setting up initial cluster: lookup n1.lab: no such host");
     let events = [exit.clone(), started(id(&ALL)), LogEvent::Ready];
-    assert_eq!(judge(&events).verdict, Verdict::Ok);
+    assert_eq!(diagnose_n2(&events).verdict, Verdict::Ok);
     let events = [started(id(&ALL)), LogEvent::Ready, exit];
-    assert_eq!(judge(&events).verdict, Verdict::NoDns);
+    assert_eq!(diagnose_n2(&events).verdict, Verdict::NoDns);
 }
 
 #[test]
@@ -167,5 +174,8 @@ fn refused_certificates_explain_a_missing_quorum() {
     let refused = LogEvent::TlsRefused {
         error: "tls: \"10.9.0.12\" does not match any of DNSNames [\"*.lab\"]".to_owned(),
     };
-    assert_eq!(judge(&[started(id(&ALL)), refused]).verdict, Verdict::Tls);
+    assert_eq!(
+        diagnose_n2(&[started(id(&ALL)), refused]).verdict,
+        Verdict::Tls
+    );
 }

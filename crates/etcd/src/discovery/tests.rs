@@ -197,7 +197,7 @@ fn an_http_member_in_the_ssl_set_does_not_find_itself() {
 
 /// Alone in the wrong set there is no survivor to hide the error.
 #[test]
-fn a_scheme_mismatch_is_only_told_when_nothing_else_was_found() {
+fn a_scheme_mismatch_is_only_reported_when_nothing_else_was_found() {
     let result = node(Release::V3_4, Scheme::Http, "n1").run(&ssl(&["n1"]));
     assert_eq!(
         error_of(result),
@@ -336,7 +336,7 @@ fn another_token_is_another_cluster() {
 
 /// Row 20; the text is that of a real 3.5.16.
 #[test]
-fn with_no_records_at_all_both_errors_are_told() {
+fn with_no_records_at_all_both_errors_are_reported() {
     let result = node(Release::V3_5, Scheme::Https, "n1").run(&hosts());
     assert_eq!(
         error_of(result),

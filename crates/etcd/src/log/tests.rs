@@ -108,7 +108,7 @@ fn a_zap_start_is_read() {
     );
 }
 
-/// All forms in which the two releases tell of a foreign cluster, from the same member n2.
+/// All forms in which the two releases log a foreign cluster, from the same member n2.
 #[test]
 fn a_cluster_id_mismatch_is_read_in_every_form() {
     let log = r#"
@@ -118,10 +118,10 @@ fn a_cluster_id_mismatch_is_read_in_every_form() {
 {"level":"warn","ts":"2026-11-22T23:55:13.273347Z","caller":"rafthttp/stream.go:653","msg":"request sent was ignored by remote peer due to cluster ID mismatch","remote-peer-id":"66a98f186bafad29","remote-peer-cluster-id":"6e61fffa623a4cae","local-member-id":"7e590e23775c24c6","local-member-cluster-id":"a80c9b7dd88e5e83","error":"cluster ID mismatch"}
 {"level":"warn","ts":"2026-11-22T23:55:15.774787Z","caller":"rafthttp/http.go:500","msg":"request cluster ID mismatch","local-member-id":"7e590e23775c24c6","local-member-cluster-id":"a80c9b7dd88e5e83","local-member-server-version":"3.5.16","local-member-server-minimum-cluster-version":"3.0.0","remote-peer-server-name":"7b28576429dce7db","remote-peer-server-version":"3.5.16","remote-peer-server-minimum-cluster-version":"3.0.0","remote-peer-cluster-id":"f0d706bb520b1c8e"}
 "#;
-    let told = brief(log);
+    let events = brief(log);
     let from_n1 = "mismatch local a80c9b7dd88e5e83 remote 6e61fffa623a4cae";
     let from_n3 = "mismatch local a80c9b7dd88e5e83 remote f0d706bb520b1c8e";
-    assert_eq!(told, [from_n1, from_n1, from_n3, from_n1, from_n3]);
+    assert_eq!(events, [from_n1, from_n1, from_n3, from_n1, from_n3]);
 }
 
 #[test]
@@ -141,14 +141,14 @@ fn a_restart_and_a_refused_handshake_are_read() {
 2026-11-22 23:55:02.294029 I | embed: rejected connection from "10.9.0.12:41000" (error "tls: \"10.9.0.12\" does not match any of DNSNames [\"*.lab\"]", ServerName "")
 2026-11-22 23:55:03.294029 I | embed: rejected connection from "10.9.0.12:41000" (error "EOF", ServerName "")
 "#;
-    let told = brief(log);
+    let events = brief(log);
     assert_eq!(
-        told.len(),
+        events.len(),
         2,
-        "a closed connection is no TLS failure: {told:?}"
+        "a closed connection is no TLS failure: {events:?}"
     );
-    assert_eq!(told[0], "started 7e590e23775c24c6 f0d706bb520b1c8e true");
-    assert!(told[1].starts_with("tls "));
+    assert_eq!(events[0], "started 7e590e23775c24c6 f0d706bb520b1c8e true");
+    assert!(events[1].starts_with("tls "));
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn a_refusal_of_the_discovery_service_is_read_in_both_formats() {
 2026-11-23 03:12:03.343147 E | etcdmain: failed to join discovery cluster (discovery: cluster is full)
 {"level":"warn","ts":"2026-11-23T03:11:41.331966Z","caller":"etcdmain/etcd.go:181","msg":"failed to bootstrap; discovery token was already used","discovery-token":"http://127.0.0.1:4001/v2/keys/discovery/tok","error":"failed to join discovery cluster (discovery: cluster is full)"}
 "#;
-    let twice = "fatal discovery: found duplicate id";
+    let duplicate = "fatal discovery: found duplicate id";
     let full = "fatal failed to join discovery cluster (discovery: cluster is full)";
-    assert_eq!(brief(log), [twice, twice, full, full]);
+    assert_eq!(brief(log), [duplicate, duplicate, full, full]);
 }
 
 #[test]

@@ -75,9 +75,9 @@ fn a_name_whose_lease_is_gone_is_taken_back_after_a_restart() {
     engines.commit(now).unwrap();
 
     let written = engines.into_journal().0;
-    let taken_back = written.iter().any(|record| {
+    let withdrawn = written.iter().any(|record| {
         let record: Record = serde_json::from_slice(record).unwrap();
         matches!(record, Record::Outbox(OutboxRecord::Unwanted { .. }))
     });
-    assert!(taken_back, "nobody says that {addr} is no longer leased");
+    assert!(withdrawn, "no record says that {addr} is no longer leased");
 }

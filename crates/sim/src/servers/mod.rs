@@ -14,7 +14,7 @@ use quorate_core::{
 use quorate_fabric::Chance;
 use quorate_scenario::decision::SERVERS;
 use quorate_server::{
-    Config, Directory, Engines, Event, Keys, SeedAnswer, SeedBook, Service, Setup, setup,
+    Config, Directory, Engines, Event, Keys, SeedAnswer, Seeds, Service, Setup, setup,
 };
 
 use crate::chance::choice_log::ChoiceLog;
@@ -47,7 +47,7 @@ enum State {
 #[derive(Debug)]
 struct Daemon {
     engines: Engines<Disk>,
-    seeds: Option<SeedBook>,
+    seeds: Option<Seeds>,
     /// What arrived while the disk was waited for.
     inbox: VecDeque<Message>,
     syncing: bool,
@@ -135,7 +135,7 @@ impl Servers {
             engines.follow(tape.prompter(SERVERS));
         }
         let serves = self.config.seed().is_some();
-        let seeds = serves.then(|| SeedBook::new(&self.config, directory));
+        let seeds = serves.then(|| Seeds::new(&self.config, directory));
         let leases = engines.leases().count();
         self.state = State::Up(Box::new(Daemon {
             engines,
@@ -315,7 +315,8 @@ impl Daemon {
             channel: message.channel,
             payload: &message.payload,
         };
-        let taken: Result<(), Infallible> = self.engines.take(message.service, datagram, now);
+        let taken: Result<(), Infallible> =
+            self.engines.handle_datagram(message.service, datagram, now);
         let Ok(()) = taken;
     }
 }

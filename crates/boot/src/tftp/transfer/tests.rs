@@ -49,7 +49,7 @@ fn ack(transfer: &mut Transfer, number: u16, now: Now) {
 }
 
 /// One line an output.
-fn told(transfer: &mut Transfer) -> Vec<String> {
+fn outputs(transfer: &mut Transfer) -> Vec<String> {
     std::iter::from_fn(|| transfer.poll())
         .map(|output| match output {
             Output::Transmit(transmit) => packet(&transmit.payload),
@@ -75,14 +75,14 @@ fn packet(payload: &[u8]) -> String {
 #[test]
 fn without_options_each_block_waits_for_its_acknowledgement() {
     let mut transfer = start("", 1024);
-    assert_eq!(told(&mut transfer), ["DATA 1, 512 octets"]);
+    assert_eq!(outputs(&mut transfer), ["DATA 1, 512 octets"]);
     ack(&mut transfer, 1, at(1));
-    assert_eq!(told(&mut transfer), ["DATA 2, 512 octets"]);
+    assert_eq!(outputs(&mut transfer), ["DATA 2, 512 octets"]);
     ack(&mut transfer, 2, at(2));
     // The file fills its blocks, so an empty one says that it ends.
-    assert_eq!(told(&mut transfer), ["DATA 3, 0 octets"]);
+    assert_eq!(outputs(&mut transfer), ["DATA 3, 0 octets"]);
     ack(&mut transfer, 3, at(3));
-    assert_eq!(told(&mut transfer), ["Sent { octets: 1024 }"]);
+    assert_eq!(outputs(&mut transfer), ["Sent { octets: 1024 }"]);
     assert!(transfer.has_ended());
 }
 
@@ -93,7 +93,7 @@ fn what_is_agreed_is_offered_first() {
         5000,
     );
     let oack = ["OACK blksize 1468 timeout 3 tsize 5000 windowsize 4 "];
-    assert_eq!(told(&mut transfer), oack);
+    assert_eq!(outputs(&mut transfer), oack);
     assert_eq!(transfer.poll_timeout().unwrap().at, at(3000).instant);
     ack(&mut transfer, 0, at(1));
     let window = [
@@ -102,20 +102,20 @@ fn what_is_agreed_is_offered_first() {
         "DATA 3, 1468 octets",
         "DATA 4, 596 octets",
     ];
-    assert_eq!(told(&mut transfer), window);
+    assert_eq!(outputs(&mut transfer), window);
     ack(&mut transfer, 4, at(2));
-    assert_eq!(told(&mut transfer), ["Sent { octets: 5000 }"]);
+    assert_eq!(outputs(&mut transfer), ["Sent { octets: 5000 }"]);
 }
 
 #[test]
 fn a_gap_in_the_window_is_sent_again_from_there() {
     let mut transfer = start("windowsize 3", 10_000);
-    told(&mut transfer);
+    outputs(&mut transfer);
     ack(&mut transfer, 0, at(1));
-    told(&mut transfer);
+    outputs(&mut transfer);
     ack(&mut transfer, 1, at(2));
     assert_eq!(
-        told(&mut transfer),
+        outputs(&mut transfer),
         [
             "DATA 2, 512 octets",
             "DATA 3, 512 octets",
@@ -128,30 +128,30 @@ fn a_gap_in_the_window_is_sent_again_from_there() {
 fn a_repeated_acknowledgement_repeats_nothing() {
     let mut transfer = start("", 2000);
     ack(&mut transfer, 1, at(1));
-    told(&mut transfer);
+    outputs(&mut transfer);
     for number in [1, 0, 5, 65_535] {
         ack(&mut transfer, number, at(2));
-        assert_eq!(told(&mut transfer), ["Dropped"], "ACK {number}");
+        assert_eq!(outputs(&mut transfer), ["Dropped"], "ACK {number}");
     }
 }
 
 #[test]
 fn silence_is_answered_by_the_same_again_and_then_by_giving_up() {
     let mut transfer = start("", 100);
-    told(&mut transfer);
+    outputs(&mut transfer);
     for second in 1..6 {
         transfer.handle_timeout(at(second * 1000));
-        assert_eq!(told(&mut transfer), ["DATA 1, 100 octets"]);
+        assert_eq!(outputs(&mut transfer), ["DATA 1, 100 octets"]);
     }
     transfer.handle_timeout(at(6000));
-    assert_eq!(told(&mut transfer), ["Unanswered { tries: 6 }"]);
+    assert_eq!(outputs(&mut transfer), ["Unanswered { tries: 6 }"]);
     assert_eq!(transfer.poll_timeout(), None);
 }
 
 #[test]
 fn a_client_that_only_asks_for_the_size_is_no_trouble() {
     let mut transfer = start("tsize 0", 100);
-    told(&mut transfer);
+    outputs(&mut transfer);
     say(
         &mut transfer,
         b"\0\x05\0\x08User aborted the transfer\0",
@@ -159,13 +159,13 @@ fn a_client_that_only_asks_for_the_size_is_no_trouble() {
     );
     let message = "User aborted the transfer".to_owned();
     let refused = format!("{:?}", Event::Refused { code: 8, message });
-    assert_eq!(told(&mut transfer), [refused]);
+    assert_eq!(outputs(&mut transfer), [refused]);
 }
 
 #[test]
-fn a_stranger_is_told_and_the_transfer_goes_on() {
+fn a_stranger_gets_an_error_and_the_transfer_goes_on() {
     let mut transfer = start("", 100);
-    told(&mut transfer);
+    outputs(&mut transfer);
     let source = SocketAddr::from(([10, 0, 0, 66], 1));
     transfer.handle_datagram(
         Datagram {
@@ -176,24 +176,24 @@ fn a_stranger_is_told_and_the_transfer_goes_on() {
         },
         at(1),
     );
-    assert_eq!(told(&mut transfer), ["ERROR 5", "Stranger(10.0.0.66:1)"]);
+    assert_eq!(outputs(&mut transfer), ["ERROR 5", "Stranger(10.0.0.66:1)"]);
     ack(&mut transfer, 1, at(2));
-    assert_eq!(told(&mut transfer), ["Sent { octets: 100 }"]);
+    assert_eq!(outputs(&mut transfer), ["Sent { octets: 100 }"]);
 }
 
 #[test]
 fn block_numbers_begin_again_where_sixteen_bits_end() {
     let mut transfer = start("blksize 8 windowsize 64", 70_000 * 8);
-    told(&mut transfer);
+    outputs(&mut transfer);
     let mut acked = 0u64;
     while acked < 70_000 {
         ack(&mut transfer, acked as u16, at(1));
-        let sent = told(&mut transfer).len() as u64;
+        let sent = outputs(&mut transfer).len() as u64;
         assert!(sent > 0, "after block {acked}");
         acked += sent;
     }
     ack(&mut transfer, acked as u16, at(2));
-    assert_eq!(told(&mut transfer), ["Sent { octets: 560000 }"]);
+    assert_eq!(outputs(&mut transfer), ["Sent { octets: 560000 }"]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, payload: &[u8]) -> Option<u16> {
+    fn receive(&mut self, payload: &[u8]) -> Option<u16> {
         if payload[1] == 6 {
             return Some(0);
         }
@@ -268,7 +268,7 @@ proptest! {
                 if let Output::Transmit(transmit) = output {
                     sent += 1;
                     if random.below(200) != 0 {
-                        acks.extend(reader.take(&transmit.payload));
+                        acks.extend(reader.receive(&transmit.payload));
                     }
                 }
             }

@@ -10,15 +10,15 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
-use quorate_server::{Event, SeedBook};
+use quorate_server::{Event, Seeds};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tower_http::services::ServeDir;
 
-/// What requests are answered from, and who hears of it.
+/// What requests are answered from, and where events go.
 #[derive(Clone, Debug)]
 pub(crate) struct SeedServer {
-    pub(crate) seeds: SeedBook,
+    pub(crate) seeds: Seeds,
     pub(crate) events: UnboundedSender<Event>,
     /// Directories of boot files, the first one first; none: nothing is booted from here.
     pub(crate) files: Vec<PathBuf>,
@@ -29,8 +29,8 @@ pub(crate) async fn serve(listener: TcpListener, server: SeedServer) -> std::io:
     let server = Arc::new(server);
     let mut router = Router::new().fallback(answer);
     if let Some(files) = files(&server.files) {
-        let told = from_fn_with_state(Arc::clone(&server), tell_file);
-        router = router.nest_service("/boot", files.layer(told));
+        let reporting = from_fn_with_state(Arc::clone(&server), report_file);
+        router = router.nest_service("/boot", files.layer(reporting));
     }
     let router = router.with_state(server);
     axum::serve(
@@ -50,8 +50,8 @@ fn files(dirs: &[PathBuf]) -> Option<MethodRouter> {
     Some(files)
 }
 
-/// Tells of each file that was found. Within `/boot`, the path is relative to it.
-async fn tell_file(
+/// Reports each file that was found. Within `/boot`, the path is relative to it.
+async fn report_file(
     State(server): State<Arc<SeedServer>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,

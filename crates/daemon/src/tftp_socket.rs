@@ -9,7 +9,7 @@ use quorate_boot::ipxe::is_file;
 use quorate_boot::tftp::wire::error;
 use quorate_boot::tftp::{ErrorCode, Request, Transfer};
 use quorate_core::{Channel, Datagram, Destination, Engine, Output};
-use quorate_server::{Event, SeedBook};
+use quorate_server::{Event, Seeds};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,13 +21,13 @@ use crate::clock;
 #[derive(Debug)]
 pub(crate) struct TftpServer {
     dirs: Vec<PathBuf>,
-    seeds: SeedBook,
+    seeds: Seeds,
     events: UnboundedSender<Event>,
     transfers: Arc<Semaphore>,
 }
 
 impl TftpServer {
-    pub(crate) fn new(dirs: Vec<PathBuf>, seeds: SeedBook, events: UnboundedSender<Event>) -> Self {
+    pub(crate) fn new(dirs: Vec<PathBuf>, seeds: Seeds, events: UnboundedSender<Event>) -> Self {
         Self {
             dirs,
             seeds,
@@ -107,7 +107,7 @@ impl TftpServer {
                             socket.send_to(&transmit.payload, to).await?;
                         }
                     }
-                    Output::Event(event) => self.told(client, file, &event),
+                    Output::Event(event) => self.report(client, file, &event),
                     Output::Write { write, .. } => match write {},
                 }
             }
@@ -125,14 +125,14 @@ impl TftpServer {
                     };
                     transfer.handle_datagram(datagram, clock::now());
                 }
-                // The client's port is closed: it will not answer, and time will tell.
+                // The client's port is closed: it will not answer, and the transfer times out.
                 Ok(Err(_)) => sleep(left).await,
                 Err(_) => transfer.handle_timeout(clock::now()),
             }
         }
     }
 
-    fn told(&self, client: SocketAddr, file: &str, event: &quorate_boot::tftp::Event) {
+    fn report(&self, client: SocketAddr, file: &str, event: &quorate_boot::tftp::Event) {
         use quorate_boot::tftp::Event as Transfer;
         match event {
             Transfer::Sent { .. } => {

@@ -1,9 +1,9 @@
-//! Tells machines that boot that there is no IPv6 router here.
+//! Answers the router solicitations of machines that boot: there is no IPv6 router here.
 //!
 //! iPXE configures IPv4 and IPv6 side by side, and goes on when both have come to an end: without
 //! a router that is after four solicitations, 13 s later. A router advertisement with a lifetime
-//! of zero is from somebody who is no default router (RFC 4861 §4.2); without a prefix in it, a
-//! host is done with what there is to configure. Other hosts take nothing from it either.
+//! of zero is from a host that is no default router (RFC 4861 §4.2); without a prefix in it, a
+//! host is done with what there is to configure. Other hosts learn nothing from it either.
 
 use std::io;
 use std::net::Ipv6Addr;
@@ -17,12 +17,12 @@ use tokio::io::unix::AsyncFd;
 
 /// Answers router solicitations on one interface.
 #[derive(Debug)]
-pub(crate) struct AdvertPort {
+pub(crate) struct AdvertSocket {
     socket: AsyncFd<PacketSocket>,
     mac: MacAddr,
 }
 
-impl AdvertPort {
+impl AdvertSocket {
     /// Opens the socket. Needs `CAP_NET_RAW`, and a runtime.
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
         let mut netlink = Netlink::open()?;
@@ -83,10 +83,10 @@ fn answer(frame: &[u8], mac: MacAddr) -> Option<Vec<u8>> {
     let Some(TransportSlice::Icmpv6(icmp)) = &packet.transport else {
         return None;
     };
-    // RFC 4861 §6.1.1: from nobody beyond a router, and whole.
+    // RFC 4861 §6.1.1: not from beyond a router, and whole.
     let valid = ip.header().hop_limit() == HOP_LIMIT && is_solicitation(icmp, ip.header());
     let asker = ip.header().source_addr();
-    // RFC 4861 §6.2.6. (iPXE takes no frame to a group whose Ethernet address is its own.)
+    // RFC 4861 §6.2.6. (iPXE drops a frame to a group whose Ethernet address is its own.)
     let to = if asker.is_unspecified() {
         (ALL_NODES_MAC, ALL_NODES)
     } else {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_solicitation_is_answered_by_somebody_who_routes_nothing() {
+    fn a_solicitation_is_answered_by_a_host_that_routes_nothing() {
         let answer = answer(&solicitation(ROUTER_SOLICITATION, 255), SERVER).unwrap();
         assert_eq!(answer[..6], ROM);
         let packet = SlicedPacket::from_ethernet(&answer).unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_address_yet_is_answered_with_everybody() {
+    fn a_solicitation_without_a_source_is_answered_to_all_nodes() {
         let asked = solicitation_from(Ipv6Addr::UNSPECIFIED, ROUTER_SOLICITATION, 255);
         let answer = answer(&asked, SERVER).unwrap();
         assert_eq!(answer[..6], ALL_NODES_MAC.0);

@@ -1,4 +1,4 @@
-//! The DHCP server's door: one interface, port 67.
+//! The DHCP server's sockets: one interface, port 67.
 //!
 //! Requests come in by an ordinary UDP socket. Replies go out by it too, except those to a
 //! client that has no address yet: it answers no ARP request, so its reply is framed straight
@@ -21,7 +21,7 @@ use tokio::net::UdpSocket;
 
 /// Sockets on the one interface that DHCP is served on.
 #[derive(Debug)]
-pub(crate) struct DhcpPort {
+pub(crate) struct DhcpSocket {
     udp: UdpSocket,
     link: PacketSocket,
     mac: MacAddr,
@@ -36,7 +36,7 @@ pub(crate) struct Received {
     pub(crate) destination: SocketAddr,
 }
 
-impl DhcpPort {
+impl DhcpSocket {
     /// Opens both sockets. Needs `CAP_NET_BIND_SERVICE` and `CAP_NET_RAW`, and a runtime.
     pub(crate) fn open(interface: &str, server: Ipv4Addr) -> io::Result<Self> {
         let mut netlink = Netlink::open()?;
@@ -66,7 +66,7 @@ impl DhcpPort {
         self.udp.readable().await
     }
 
-    /// Takes one request, if one is there: its length, its source and where it was sent. A
+    /// Receives one request, if one is there: its length, its source and where it was sent. A
     /// server treats broadcast and unicast REQUESTs differently (RFC 2131 §4.3.2).
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         self.udp.try_io(Interest::READABLE, || {
@@ -93,7 +93,7 @@ impl DhcpPort {
         })
     }
 
-    /// Sends a reply the way the engine meant it.
+    /// Sends a reply to the destination that the engine chose.
     pub(crate) fn send(&self, transmit: &Transmit) -> io::Result<()> {
         match transmit.destination {
             Destination::Udp(to) => self.udp.try_send_to(&transmit.payload, to).map(drop),

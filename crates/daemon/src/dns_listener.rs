@@ -1,8 +1,8 @@
-//! The DNS server's door: hickory's `Server` carries the messages, our engine answers them.
+//! The DNS server's sockets: hickory's `Server` carries the messages, our engine answers them.
 //!
-//! hickory-server accepts no encoded answer, only sections; so the engine's bytes are taken
-//! apart here and put together again by the same encoder. Whatever it cannot parse it answers
-//! itself (FORMERR), before our engine sees it.
+//! hickory-server accepts no encoded answer, only sections; so the engine's bytes are decoded
+//! here and encoded again by the same encoder. What it cannot parse it answers itself (FORMERR),
+//! before our engine sees it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,9 +33,9 @@ pub(crate) struct DnsRequest {
 /// Binds UDP and TCP on every address and starts serving; requests come out of the channel.
 pub(crate) async fn listen(
     addresses: &[SocketAddr],
-) -> io::Result<(Server<Door>, mpsc::Receiver<DnsRequest>)> {
+) -> io::Result<(Server<DnsListener>, mpsc::Receiver<DnsRequest>)> {
     let (requests, receiver) = mpsc::channel(REQUESTS_WAITING_MAX);
-    let mut server = Server::new(Door {
+    let mut server = Server::new(DnsListener {
         requests,
         next: AtomicU64::new(1),
     });
@@ -64,13 +64,13 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 
 /// Hands requests to the main loop and its answers back.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct DnsListener {
     requests: mpsc::Sender<DnsRequest>,
     next: AtomicU64,
 }
 
 #[async_trait::async_trait]
-impl RequestHandler for Door {
+impl RequestHandler for DnsListener {
     async fn handle_request<R: ResponseHandler, T: Time>(
         &self,
         request: &Request,
@@ -113,7 +113,7 @@ impl RequestHandler for Door {
     }
 }
 
-/// Takes `bytes` apart and sends its sections.
+/// Decodes `bytes` and sends its sections.
 async fn send<R: ResponseHandler>(mut response: R, bytes: &[u8]) -> Result<ResponseInfo, String> {
     let message = Message::from_vec(bytes).map_err(|error| error.to_string())?;
     let mut decoder = BinDecoder::new(bytes);
