@@ -7,8 +7,8 @@ use quorate_core::laws::{self, WALL_EPOCH};
 use quorate_core::{Instant, Now};
 use quorate_fuzz::{Step, inputs};
 
-fuzz_target!(|story: (Vec<u8>, u16, Vec<Step<Vec<u8>>>)| {
-    let (packet, octets, steps) = story;
+fuzz_target!(|input: (Vec<u8>, u16, Vec<Step<Vec<u8>>>)| {
+    let (packet, octets, steps) = input;
     let client = ([10, 77, 0, 10], 2070).into();
     let server = ([10, 77, 0, 2], 69).into();
     let Ok(request) = Request::parse(&packet) else {
