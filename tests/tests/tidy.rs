@@ -144,12 +144,12 @@ fn the_architecture_is_short_and_names_every_crate() {
 
 /// Only tests may ask for bugs.
 #[test]
-fn nobody_depends_on_planted_bugs() {
+fn no_shipped_crate_has_seeded_bugs() {
     for name in dependencies().keys() {
         let manifest = read(format!("crates/{name}/Cargo.toml"));
         let shipped = manifest.split("[dev-dependencies]").next();
-        let asks = shipped.is_some_and(|text| text.contains("\"planted\""));
-        assert!(!asks, "{name} is shipped with planted bugs");
+        let asks = shipped.is_some_and(|text| text.contains("\"mutants\""));
+        assert!(!asks, "{name} is shipped with seeded bugs");
     }
 }
 

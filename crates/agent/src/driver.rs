@@ -1,4 +1,4 @@
-//! The loop that drives one node, and what each of its orders means on a kernel.
+//! The loop that drives one node, and what each of its requests means on a kernel.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write};
@@ -48,7 +48,7 @@ pub fn run(config: Config, events: impl Write + Send) -> Result<(), AgentError> 
         is_off: false,
     };
     loop {
-        agent.settle()?;
+        agent.drain_node()?;
         if agent.is_off {
             return Ok(());
         }
@@ -59,7 +59,7 @@ pub fn run(config: Config, events: impl Write + Send) -> Result<(), AgentError> 
         if stop.drain() {
             agent.commands.push_back(Command::PowerOff);
         }
-        agent.take_in()?;
+        agent.receive()?;
     }
 }
 
@@ -89,15 +89,15 @@ struct Agent<W> {
     processes: Processes,
     fetches: Fetches,
     files: SystemFiles,
-    /// What the node has not been told yet.
+    /// What the node does not know yet.
     commands: VecDeque<Command>,
     events: W,
     is_off: bool,
 }
 
 impl<W: Write> Agent<W> {
-    /// Carries out what the node wants, and tells it what came of that, until both are quiet.
-    fn settle(&mut self) -> Result<(), AgentError> {
+    /// Carries out what the node wants, and reports how that ended, until both are quiet.
+    fn drain_node(&mut self) -> Result<(), AgentError> {
         loop {
             while let Some(output) = self.node.poll() {
                 match output {
@@ -148,7 +148,7 @@ impl<W: Write> Agent<W> {
             }
             Event::LeaseLost { .. } => {
                 let done = self.link.deconfigure();
-                self.note(done, "the address could not be taken off the interface");
+                self.note(done, "the address could not be removed from the interface");
             }
             Event::Configure {
                 addr,
@@ -216,7 +216,7 @@ impl<W: Write> Agent<W> {
             | Event::UnitExited { .. }
             | Event::UnitGaveUp { .. }
             | Event::Unsupported { .. }
-            | Event::Trouble { .. } => {}
+            | Event::Failure { .. } => {}
         }
     }
 
@@ -241,11 +241,11 @@ impl<W: Write> Agent<W> {
     fn note(&mut self, done: io::Result<()>, what: &str) {
         if let Err(error) = done {
             let what = format!("{what}: {error}");
-            self.commands.push_back(Command::Trouble { what });
+            self.commands.push_back(Command::ReportFailure { what });
         }
     }
 
-    /// Waits until something can be taken in, or the node's deadline has come.
+    /// Waits until something can be received, or the node's deadline has come.
     fn wait(&self, children: &Signals, stop: &Signals) -> Result<(), AgentError> {
         let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let mut fds = vec![
@@ -269,9 +269,9 @@ impl<W: Write> Agent<W> {
         }
     }
 
-    /// Tells the node all that has happened to it.
-    fn take_in(&mut self) -> Result<(), AgentError> {
-        self.settle()?;
+    /// Reports to the node all that has happened to it.
+    fn receive(&mut self) -> Result<(), AgentError> {
+        self.drain_node()?;
         self.link.discard_udp();
         match self.link.probe_conflicts() {
             Ok(true) => self.commands.push_back(Command::Conflict),
@@ -282,14 +282,14 @@ impl<W: Write> Agent<W> {
             self.commands
                 .push_back(Command::SeedFetched { url, outcome });
         }
-        self.settle()?;
+        self.drain_node()?;
         loop {
             let node = &mut self.node;
             match self
                 .link
                 .receive(|datagram| node.handle_datagram(datagram, now()))
             {
-                Ok(true) => self.settle()?,
+                Ok(true) => self.drain_node()?,
                 Ok(false) => break,
                 Err(error) => {
                     self.note(Err(error), "DHCP messages could not be received");
@@ -298,7 +298,7 @@ impl<W: Write> Agent<W> {
             }
         }
         self.node.handle_timeout(now());
-        self.settle()
+        self.drain_node()
     }
 
     fn reap(&mut self) {

@@ -53,7 +53,7 @@ impl Fetches {
             .name("fetch".into())
             .spawn(move || {
                 let outcome = get(&agent, &url);
-                // Both fail only when the loop has ended, and then nobody asks any more.
+                // Both fail only when the loop has ended, and then the outcome is of no use.
                 let _ = sender.send((url, outcome));
                 let _ = waker.write_all(&[0]);
             })?;

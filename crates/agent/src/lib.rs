@@ -4,7 +4,7 @@
 //! machine or as an ordinary process. One thread waits in `poll(2)` for frames, signals, ended
 //! fetches and the engine's deadline; HTTP alone happens on helper threads.
 //!
-//! - `driver`: the loop, and what each of the engine's orders means
+//! - `driver`: the loop, and what each of the engine's requests means
 //! - `link`: the interface: frames in and out, address, routes
 //! - `frame`: DHCP and ARP frames, and the filter that lets DHCP in
 //! - `fetch`: HTTP
@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 pub use driver::run;
 pub use peers::{AwaitPeers, Awaited, await_peers};
 
-/// One machine, as its agent is told it.
+/// One machine, as its agent is configured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -134,7 +134,7 @@ fn log_dir() -> PathBuf {
 pub struct Line {
     /// `CLOCK_MONOTONIC`, which every process of a host reads alike.
     pub mono_ns: u64,
-    /// What the machine takes for the time: seconds since 1970.
+    /// The wall clock of the machine: seconds since 1970.
     pub wall_secs: u64,
     pub event: Event,
 }

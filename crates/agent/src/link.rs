@@ -15,9 +15,9 @@ pub(crate) struct Link {
     netlink: Netlink,
     index: u32,
     mac: MacAddr,
-    /// Takes in every DHCP message, to whatever address; sends what has no route yet.
+    /// Receives every DHCP message, to whatever address; sends what has no route yet.
     pub(crate) dhcp: PacketSocket,
-    /// Sends what has one. What it takes in, `dhcp` has taken in too; it is here so that the
+    /// Sends what has one. What it receives, `dhcp` has received too; it is here so that the
     /// kernel does not answer the server's unicast with "port unreachable".
     pub(crate) udp: Option<UdpSocket>,
     /// Listens while an address is probed. Afterwards it stays open and deaf, because closing a
@@ -59,8 +59,8 @@ impl Link {
         self.mac
     }
 
-    /// Hands the next DHCP message to `take`; false when there is none.
-    pub(crate) fn receive(&mut self, take: impl FnOnce(Datagram<'_>)) -> io::Result<bool> {
+    /// Hands the next DHCP message to `handle`; false when there is none.
+    pub(crate) fn receive(&mut self, handle: impl FnOnce(Datagram<'_>)) -> io::Result<bool> {
         let mut buffer = [0; FRAME_BYTES_MAX];
         let Some(frame) = received(&self.dhcp, &mut buffer)? else {
             return Ok(false);
@@ -70,7 +70,7 @@ impl Link {
         if let (Some(udp), Some(sender)) = (udp, frame::sender(frame)) {
             self.server = Some((udp.source.0, sender));
             let (source, destination) = udp.ends();
-            take(Datagram {
+            handle(Datagram {
                 source,
                 destination,
                 channel: Channel::Udp,
@@ -176,7 +176,7 @@ impl Link {
         self.dhcp.send(&frame::arp_announcement(self.mac, addr))
     }
 
-    /// Takes every address off the interface.
+    /// Removes every address from the interface.
     pub(crate) fn deconfigure(&mut self) -> io::Result<()> {
         self.udp = None;
         self.end_probe()?;
@@ -214,7 +214,7 @@ impl Link {
 /// The next frame of a socket, when there is one.
 fn received<'a>(socket: &PacketSocket, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
     match socket.recv(buffer) {
-        Ok(taken) => Ok(Some(&buffer[..taken])),
+        Ok(length) => Ok(Some(&buffer[..length])),
         // A link that goes down says so once; its frames come again when it is up.
         Err(error)
             if matches!(

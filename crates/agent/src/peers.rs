@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use quorate_await_peers::{Awaiting, Command, Config, Event, Probe, Ready, Reason, Verdict, hosts};
+use quorate_await_peers::{Command, Config, Event, PeerWait, Probe, Ready, Reason, Verdict, hosts};
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Seed, StreamId};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -44,11 +44,11 @@ pub enum Awaited {
     },
 }
 
-/// Waits until the member may start; `waiting` hears what for.
+/// Waits until the member may start; `on_wait` hears what for.
 ///
 /// # Errors
 /// When there is no socket to ask with.
-pub fn await_peers(member: AwaitPeers, mut waiting: impl FnMut(&Reason)) -> io::Result<Awaited> {
+pub fn await_peers(member: AwaitPeers, mut on_wait: impl FnMut(&Reason)) -> io::Result<Awaited> {
     let hosts = member.etc_dir.join("hosts");
     let environment = member.environment_file.as_deref();
     if has_bootstrapped(&member.data_dir) {
@@ -63,23 +63,23 @@ pub fn await_peers(member: AwaitPeers, mut waiting: impl FnMut(&Reason)) -> io::
         config.servers = name_servers(&text);
     }
     let scheme = config.own.scheme;
-    let mut errands = Errands::new(scheme)?;
+    let mut exchanges = Exchanges::new(scheme)?;
     let seed = Seed::new(monotonic().as_nanos()).child(&config.own.to_string());
-    let mut engine = Awaiting::new(config, seed);
+    let mut engine = PeerWait::new(config, seed);
     engine.command(Command::Begin, now());
     loop {
         while let Some(output) = engine.poll() {
             match output {
                 Output::Transmit(transmit) => {
-                    errands.send(&transmit.destination, &transmit.payload)
+                    exchanges.send(&transmit.destination, &transmit.payload)
                 }
                 Output::Event(Event::AskByStream {
                     id,
                     server,
                     payload,
-                }) => errands.ask_by_stream(id, server, payload)?,
-                Output::Event(Event::Probe { peer }) => errands.probe(peer)?,
-                Output::Event(Event::Waiting(reason)) => waiting(&reason),
+                }) => exchanges.ask_by_stream(id, server, payload)?,
+                Output::Event(Event::Probe { peer }) => exchanges.probe(peer)?,
+                Output::Event(Event::Waiting(reason)) => on_wait(&reason),
                 Output::Event(Event::Ended(verdict)) => {
                     let (pinned, set) = match &verdict {
                         Verdict::Ready(ready) => (
@@ -98,8 +98,8 @@ pub fn await_peers(member: AwaitPeers, mut waiting: impl FnMut(&Reason)) -> io::
                 Output::Write { write, .. } => match write {},
             }
         }
-        errands.wait(&engine)?;
-        errands.take_in(&mut engine);
+        exchanges.wait(&engine)?;
+        exchanges.receive(&mut engine);
         engine.handle_timeout(now());
     }
 }
@@ -107,7 +107,7 @@ pub fn await_peers(member: AwaitPeers, mut waiting: impl FnMut(&Reason)) -> io::
 /// What is under way: datagrams on one socket, TCP on threads, since few members have more than
 /// two peers before them.
 #[derive(Debug)]
-struct Errands {
+struct Exchanges {
     scheme: quorate_etcd::Scheme,
     udp: UdpSocket,
     wake: UnixStream,
@@ -130,7 +130,7 @@ enum Done {
     },
 }
 
-impl Errands {
+impl Exchanges {
     fn new(scheme: quorate_etcd::Scheme) -> io::Result<Self> {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
@@ -173,14 +173,14 @@ impl Errands {
         })
     }
 
-    fn spawn(&self, errand: impl FnOnce() -> Option<Done> + Send + 'static) -> io::Result<()> {
+    fn spawn(&self, exchange: impl FnOnce() -> Option<Done> + Send + 'static) -> io::Result<()> {
         let mut waker = self.waker.try_clone()?;
         let sender = self.sender.clone();
         std::thread::Builder::new()
-            .name("errand".into())
+            .name("exchange".into())
             .spawn(move || {
-                if let Some(done) = errand() {
-                    // Both fail only when nobody waits any more.
+                if let Some(done) = exchange() {
+                    // Both fail only when the wait is over.
                     let _ = sender.send(done);
                     let _ = waker.write_all(&[0]);
                 }
@@ -188,7 +188,7 @@ impl Errands {
         Ok(())
     }
 
-    fn wait(&self, engine: &Awaiting) -> io::Result<()> {
+    fn wait(&self, engine: &PeerWait) -> io::Result<()> {
         let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let mut fds = [readable(self.udp.as_fd()), readable(self.wake.as_fd())];
         let timeout = engine.poll_timeout().map(|deadline| {
@@ -204,10 +204,10 @@ impl Errands {
         }
     }
 
-    fn take_in(&mut self, engine: &mut Awaiting) {
+    fn receive(&mut self, engine: &mut PeerWait) {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let here = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        // An error tells that an earlier datagram was refused; the next call goes on.
+        // An error means that an earlier datagram was refused; the next call goes on.
         while let Ok((length, source)) = self.udp.recv_from(&mut buffer) {
             let datagram = Datagram {
                 source,
@@ -315,7 +315,7 @@ fn variables(ready: &Ready) -> &'static str {
     }
 }
 
-/// Leaves variables, or takes away what is left of an earlier start.
+/// Leaves variables, or removes what is left of an earlier start.
 fn set(path: &Path, variables: &str) -> io::Result<()> {
     if !variables.is_empty() {
         return fs::write(path, variables);

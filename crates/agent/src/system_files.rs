@@ -17,7 +17,7 @@ pub(crate) struct SystemFiles {
 }
 
 impl SystemFiles {
-    /// Tells the resolver of the C library, and Go's, whom to ask.
+    /// Configures the name servers of the C library's resolver, and Go's.
     pub(crate) fn write_resolv_conf(&self, dns: &[Ipv4Addr]) -> io::Result<()> {
         overwrite(&self.etc_dir.join("resolv.conf"), &resolv_conf(dns))
     }

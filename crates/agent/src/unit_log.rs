@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A process never has the file itself, which therefore can be put away while it runs. The pipe
-//! ends with the agent: what runs on without it has nobody to write to.
+//! ends with the agent: what runs on without it has no reader.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -67,7 +67,7 @@ impl UnitLog {
             file: Bounded::open(path, octets_max)?,
         }));
         let keeps = Arc::clone(&keeper);
-        let follow = move || loop {
+        let copy = move || loop {
             let mut fds = [PollFd::new(&waited_for, PollFlags::IN)];
             let polled = rustix::event::poll(&mut fds, None);
             let mut keeper = keeps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl UnitLog {
             }
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        thread::Builder::new().name(name.into()).spawn(follow)?;
+        thread::Builder::new().name(name.into()).spawn(copy)?;
         Ok(Self { writer, keeper })
     }
 }
@@ -94,16 +94,16 @@ impl Keeper {
     /// up. True when nothing more can come.
     fn keep(&mut self) -> bool {
         let mut text = [0; PIPE_OCTETS];
-        let taken = loop {
+        let length = loop {
             match self.reader.read(&mut text) {
-                Ok(taken) => break taken,
+                Ok(length) => break length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }
         };
         // Neither must a full disk.
-        let _ = self.file.append(&text[..taken]);
-        taken == 0
+        let _ = self.file.append(&text[..length]);
+        length == 0
     }
 }
 

@@ -1,4 +1,4 @@
-//! The lines of `/etc/hosts` that tell etcd where its peers are while it bootstraps.
+//! The lines of `/etc/hosts` that show etcd where its peers are while it bootstraps.
 //!
 //! They stand between two marks, so that they can be taken out again: a member that has
 //! bootstrapped must see in the DNS when a peer moves.

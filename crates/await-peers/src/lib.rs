@@ -5,7 +5,7 @@
 //! look at the same moment hold each other up: each has its peer port open, asks the others for
 //! their members before it serves that question itself, and waits a second for each of them.
 //!
-//! [`Awaiting`] is an engine that runs before etcd does (`quorate await-peers`, an
+//! [`PeerWait`] is an engine that runs before etcd does (`quorate await-peers`, an
 //! `ExecStartPre=` of the unit). It goes on when
 //!
 //! 1. the SRV set is there and lists this member,
@@ -16,9 +16,9 @@
 //! The addresses go with its [`Verdict`]: pinned in `/etc/hosts` they are what etcd will find,
 //! whatever becomes of its own questions.
 //!
-//! - `awaiting`: the state machine
+//! - `peer_wait`: the state machine
 //! - `resolver`: questions, asked until they are answered
-//! - `turn`: whom a member lets go first, and for how long
+//! - `turn`: which members a member lets go first, and for how long
 //! - `hosts`: the lines of `/etc/hosts`
 //!
 //! Only IPv4 addresses are asked for, as everywhere in quorate.
@@ -27,10 +27,10 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
-mod awaiting;
 pub mod hosts;
+mod peer_wait;
 mod resolver;
 mod turn;
 
-pub use awaiting::{Awaiting, Command, Config, Event, Ready, Reason, Verdict};
+pub use peer_wait::{Command, Config, Event, PeerWait, Ready, Reason, Verdict};
 pub use turn::Probe;

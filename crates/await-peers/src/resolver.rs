@@ -1,4 +1,4 @@
-//! Questions to name servers, each asked again and again until somebody answers it.
+//! Questions to name servers, each asked again and again until it is answered.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -106,7 +106,7 @@ impl Resolver {
         Ok(())
     }
 
-    /// Takes a message; what it answers, if it answers anything.
+    /// Handles a message; answers the reply in it, if it answers a question.
     pub(crate) fn handle(
         &mut self,
         datagram: Datagram<'_>,

@@ -1,9 +1,9 @@
-//! Whom a member lets go first.
+//! Which members a member lets go first.
 //!
 //! A starting etcd asks the others for their members in the order of their URLs, and is content
 //! with the first that answers. So one member must serve before the others begin; these may then
-//! begin together. The first of the set goes at once. Whoever comes after it goes as soon as
-//! anybody before it serves, and anyhow when those have had their time: a machine that is dead
+//! begin together. The first of the set goes at once. The others go as soon as
+//! one before them serves, and anyhow when those have had their time: a machine that is dead
 //! holds up the rest by no more than that.
 
 use std::net::SocketAddr;
@@ -16,9 +16,9 @@ use quorate_core::{Deadline, Instant};
 pub enum Probe {
     /// It answers questions.
     Serves,
-    /// It takes connections; whether it answers cannot be seen (https).
+    /// It accepts connections; whether it answers cannot be seen (https).
     Open,
-    /// It does not, or there is nobody.
+    /// It refuses connections, or does not answer.
     Closed,
 }
 
@@ -47,7 +47,7 @@ impl Turn {
         })
     }
 
-    /// Takes in what was found.
+    /// Handles what a look at a peer found.
     pub(crate) fn handle_probed(&mut self, peer: SocketAddr, found: Probe, now: Instant) {
         let Some((_, again)) = self
             .watched
@@ -58,7 +58,7 @@ impl Turn {
         };
         match found {
             Probe::Serves => self.until = now,
-            Probe::Open => self.until = self.until.min(now + SETTLE),
+            Probe::Open => self.until = self.until.min(now + OPEN_TO_SERVING),
             Probe::Closed => *again = Some(now + PAUSE),
         }
     }
@@ -92,4 +92,4 @@ const SLOT: Duration = Duration::from_millis(600);
 const WATCHED_MAX: usize = 3;
 const PAUSE: Duration = Duration::from_millis(20);
 /// From an open port to answers.
-const SETTLE: Duration = Duration::from_millis(250);
+const OPEN_TO_SERVING: Duration = Duration::from_millis(250);

@@ -17,7 +17,7 @@ pub enum Output<E, W> {
     /// Make this durable, then call [`Engine::handle_written`] with the ticket. Whatever the
     /// write promises is not transmitted before that.
     Write { ticket: Ticket, write: W },
-    /// Tell whoever listens.
+    /// Report that this happened.
     Event(E),
 }
 
@@ -29,14 +29,14 @@ pub enum Output<E, W> {
 ///
 /// Engines never fail on input: what cannot be understood becomes an event that says so.
 pub trait Engine {
-    /// What the owner tells the engine to do.
+    /// What the owner asks the engine to do.
     type Command: Debug;
-    /// What the engine tells the owner.
+    /// What the engine reports.
     type Event: Debug;
     /// What the engine needs on disk; [`std::convert::Infallible`] when it needs nothing.
     type Write: Debug;
 
-    /// The owner wants something.
+    /// Handles a command of the owner.
     fn command(&mut self, command: Self::Command, now: Now);
     /// A message arrived.
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now);

@@ -9,25 +9,25 @@
 //! - [`net`]: [`Datagram`] in, [`Transmit`] out, and where a transmit is meant to go
 //! - [`engine`]: the trait itself
 //! - [`seed`]: one seed, many independent named random streams
-//! - [`planted`]: bugs on purpose, in tests only
-//! - [`pauses`]: random waits that a world may write down and give again
+//! - [`mutant`]: engines with a seeded bug, in tests only
+//! - [`delay`]: random delays that a world may record and replay
 //! - [`laws`]: what every engine must obey, as checks that tests run against it
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+pub mod delay;
 pub mod engine;
 pub mod laws;
+pub mod mutant;
 pub mod net;
-pub mod pauses;
-pub mod planted;
 pub mod seed;
 pub mod time;
 
+pub use delay::{DelayHook, Delays};
 pub use engine::{Engine, Output, Queue, Ticket};
+pub use mutant::{Bug, Mutant};
 pub use net::{Channel, Datagram, Destination, MacAddr, StreamId, Transmit};
-pub use pauses::{Pauses, Prompter};
-pub use planted::{Bug, Planted};
 pub use seed::{Random, Seed};
 pub use time::{Deadline, Instant, Now, Wall};

@@ -58,7 +58,7 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// Seconds since 1970-01-01T00:00:00Z, as the host's wall clock tells them: it may be wrong,
+/// Seconds since 1970-01-01T00:00:00Z, as the host's wall clock shows them: it may be wrong,
 /// may jump, and may go back.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::{Instant, Pauses, Random, StreamId, Wall};
+use quorate_core::{Delays, Instant, Random, StreamId, Wall};
 use quorate_dns::client::Encoded;
 
 use crate::step::{Aim, Step};
@@ -83,22 +83,22 @@ impl Change {
     }
 
     /// How long to wait now, give or take a quarter; twice as long the next time.
-    pub(crate) fn next_wait(&mut self, random: &mut Random, pauses: &Pauses) -> Duration {
-        let wait = self.pause(jittered(self.patience, random), pauses);
+    pub(crate) fn next_wait(&mut self, random: &mut Random, delays: &Delays) -> Duration {
+        let wait = self.pause(jittered(self.patience, random), delays);
         self.patience = (self.patience * 2).min(PATIENCE_MAX);
         wait
     }
 
-    /// What the prompter makes of a wait.
-    pub(crate) fn pause(&self, drawn: Duration, pauses: &Pauses) -> Duration {
+    /// The delay hook decides how long a wait is.
+    pub(crate) fn pause(&self, drawn: Duration, delays: &Delays) -> Duration {
         match &self.aim {
             Aim::Publish(binding) | Aim::Withdraw(binding) => {
                 let hostname = &binding.hostname;
-                pauses.pause(format_args!("patience with the name {hostname}"), drawn)
+                delays.decide(format_args!("patience with the name {hostname}"), drawn)
             }
             Aim::Announce { members, .. } => {
                 let members = members.join(" ");
-                pauses.pause(format_args!("patience with SRV {members}"), drawn)
+                delays.decide(format_args!("patience with SRV {members}"), drawn)
             }
         }
     }

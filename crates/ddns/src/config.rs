@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use quorate_core::{Bug, Planted};
+use quorate_core::{Bug, Mutant};
 use quorate_dns::rdata::SRV;
 use quorate_dns::text::{self, TextError};
 use quorate_dns::tsig::Key;
@@ -125,7 +125,7 @@ pub struct Config {
     /// Positions in `services`.
     by_label: BTreeMap<String, usize>,
     by_class: BTreeMap<String, Vec<usize>>,
-    pub(crate) planted: Planted,
+    pub(crate) mutant: Mutant,
 }
 
 /// One service and its record names.
@@ -174,15 +174,15 @@ impl Config {
             services,
             by_label,
             by_class,
-            planted: Planted::default(),
+            mutant: Mutant::default(),
         })
     }
 
-    /// See [`quorate_core::planted`].
+    /// See [`quorate_core::mutant`].
     #[doc(hidden)]
-    pub fn plant(&mut self, planted: Planted) {
-        self.planted = planted;
-        if planted.is(Bug::GateOpensEarly) {
+    pub fn set_mutant(&mut self, mutant: Mutant) {
+        self.mutant = mutant;
+        if mutant.is(Bug::GateOpensEarly) {
             let gated = self.services.iter_mut().filter(|service| service.gate);
             gated.for_each(|service| service.members -= 1);
         }

@@ -16,7 +16,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use quorate_core::{
-    Datagram, Deadline, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random, Seed, Ticket,
+    Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, Output, Queue, Random, Seed,
+    Ticket,
 };
 
 pub use wire::UDP_PAYLOAD_OCTETS;
@@ -34,7 +35,7 @@ use crate::{Binding, Command, Config, Event, OutboxRecord, Outcome};
 pub struct Registrar {
     pub(crate) config: Config,
     pub(crate) random: Random,
-    pub(crate) pauses: Pauses,
+    pub(crate) delays: Delays,
     pub(crate) registrations: Registrations,
     pub(crate) changes: BTreeMap<u64, Change>,
     pub(crate) cohorts: Vec<Cohort>,
@@ -70,7 +71,7 @@ impl Registrar {
             undecided: (0..config.services.len()).collect(),
             config,
             random: seed.random(),
-            pauses: Pauses::default(),
+            delays: Delays::default(),
             registrations: Registrations::default(),
             changes: BTreeMap::new(),
             cohorts,
@@ -86,9 +87,9 @@ impl Registrar {
         }
     }
 
-    /// From now on `prompter` is asked how long to wait.
-    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
-        self.pauses.follow(prompter);
+    /// From now on `hook` is asked how long to wait.
+    pub fn set_delay_hook(&mut self, hook: Arc<dyn DelayHook>) {
+        self.delays.set_delay_hook(hook);
     }
 
     /// The bindings whose names should be in the zones.

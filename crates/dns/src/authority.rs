@@ -210,7 +210,7 @@ impl Authority {
     }
 
     fn update(&mut self, message: &Message, security: Security, path: ReturnPath, now: Now) {
-        if self.config.planted.is(Bug::UpdateNotAtomic) {
+        if self.config.mutant.is(Bug::UpdateNotAtomic) {
             self.published = self.head.clone();
         }
         let key = requester(&security, path).key.cloned();
@@ -296,7 +296,7 @@ impl Authority {
             .published
             .get_mut(&change.zone)
             .expect("head and published have the same zones");
-        if self.config.planted.is(Bug::UpdateNotAtomic) {
+        if self.config.mutant.is(Bug::UpdateNotAtomic) {
             let mut first = change.diff.clone();
             let is_soa = |record: &mut Record| record.record_type() == RecordType::SOA;
             first.added.pop_if(|last| !is_soa(last));

@@ -2,7 +2,7 @@
 
 use hickory_proto::rr::rdata::{NS, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use quorate_core::Planted;
+use quorate_core::Mutant;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Policy, PolicyError, RawGrant, RawPeer, TransferPolicy};
@@ -105,7 +105,7 @@ pub struct Config {
     pub(crate) keys: Keyring,
     pub(crate) limits: Limits,
     pub(crate) udp_payload_octets: u16,
-    pub(crate) planted: Planted,
+    pub(crate) mutant: Mutant,
 }
 
 impl Config {
@@ -137,14 +137,14 @@ impl Config {
                 names_max: raw.names_max.unwrap_or(limits.names_max),
             },
             udp_payload_octets,
-            planted: Planted::default(),
+            mutant: Mutant::default(),
         })
     }
 
-    /// See [`quorate_core::planted`].
+    /// See [`quorate_core::mutant`].
     #[doc(hidden)]
-    pub const fn plant(&mut self, planted: Planted) {
-        self.planted = planted;
+    pub const fn set_mutant(&mut self, mutant: Mutant) {
+        self.mutant = mutant;
     }
 }
 

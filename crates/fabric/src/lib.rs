@@ -29,4 +29,4 @@ pub use frame::{ArpFrame, Checksums, UdpFrame};
 pub use link::{Chance, Faults, Transit};
 pub use relay::Relay;
 pub use rule::{Action, Ports, Rule, RuleId, Traffic, Verdict};
-pub use switch::{Counters, Direction, DropReason, Judge, Passage, PortId, SegmentId, Switch};
+pub use switch::{Counters, Direction, DropReason, FatePolicy, Passage, PortId, SegmentId, Switch};

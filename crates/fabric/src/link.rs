@@ -64,11 +64,11 @@ pub enum Transit {
     Lost,
     /// The queue for the slow link is full.
     QueueFull,
-    /// It arrives at `at`, once more at `at` when `twice`, with this bit flipped (counted from
+    /// It arrives at `at`, once more at `at` when `duplicated`, with this bit flipped (counted from
     /// the front of the frame).
     Arrives {
         at: Instant,
-        twice: bool,
+        duplicated: bool,
         flipped_bit: Option<u64>,
     },
 }
@@ -108,7 +108,7 @@ impl Pipe {
         let Some(sent) = self.transmit(length, now) else {
             return Transit::QueueFull;
         };
-        let twice = faults.duplicate.strikes(&mut self.random);
+        let duplicated = faults.duplicate.strikes(&mut self.random);
         let flipped_bit = faults
             .corrupt
             .strikes(&mut self.random)
@@ -126,7 +126,7 @@ impl Pipe {
         }
         Transit::Arrives {
             at,
-            twice,
+            duplicated,
             flipped_bit,
         }
     }
@@ -176,7 +176,7 @@ mod tests {
         let now = Instant::from_nanos(5);
         let untouched = Transit::Arrives {
             at: now,
-            twice: false,
+            duplicated: false,
             flipped_bit: None,
         };
         assert_eq!(pipe(Faults::default()).admit(1500, now), untouched);
@@ -217,9 +217,9 @@ mod tests {
             ..Faults::default()
         });
         let sent = (0..1_000).map(|n| Instant::from_nanos(n * 200_000));
-        let flights: Vec<_> = sent.map(|at| (at, arrival(pipe.admit(64, at)))).collect();
-        assert!(flights.is_sorted_by_key(|(_, arrived)| *arrived));
-        let times: Vec<_> = flights.iter().map(|(sent, at)| at.since(*sent)).collect();
+        let sent: Vec<_> = sent.map(|at| (at, arrival(pipe.admit(64, at)))).collect();
+        assert!(sent.is_sorted_by_key(|(_, arrived)| *arrived));
+        let times: Vec<_> = sent.iter().map(|(sent, at)| at.since(*sent)).collect();
         let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
         assert!(*least >= Duration::from_micros(100) && *most <= Duration::from_millis(1));
         assert!(

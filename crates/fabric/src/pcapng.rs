@@ -10,9 +10,9 @@ use std::io::{self, Write};
 
 pub use read::{Block, blocks};
 
-/// Which way a frame went, seen from the switch.
+/// The direction of a frame, seen from the switch (`epb_flags`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// A machine sent it.
     Inbound,
     /// A machine was given it.
@@ -28,7 +28,7 @@ pub struct InterfaceId(pub u32);
 pub struct Packet<'a> {
     pub interface: InterfaceId,
     pub unix_nanos: u64,
-    pub way: Way,
+    pub direction: Direction,
     pub frame: &'a [u8],
     /// What people should know about it; nothing when empty.
     pub comment: &'a str,
@@ -90,9 +90,9 @@ impl<W: Write> Writer<W> {
         }
         self.block.extend_from_slice(packet.frame);
         self.pad();
-        let flags: u32 = match packet.way {
-            Way::Inbound => 0b01,
-            Way::Outbound => 0b10,
+        let flags: u32 = match packet.direction {
+            Direction::Inbound => 0b01,
+            Direction::Outbound => 0b10,
         };
         self.option(EPB_FLAGS, &flags.to_le_bytes());
         if !packet.comment.is_empty() {
@@ -172,13 +172,13 @@ mod tests {
         let mut packet = Packet {
             interface: n1,
             unix_nanos: 1_767_225_600_123_456_789,
-            way: Way::Inbound,
+            direction: Direction::Inbound,
             frame: &[1; 61],
             comment: "dropped: link down",
         };
         writer.write(&packet).unwrap();
         packet.interface = n0;
-        packet.way = Way::Outbound;
+        packet.direction = Direction::Outbound;
         packet.comment = "";
         writer.write(&packet).unwrap();
         writer.into_inner()
@@ -197,14 +197,17 @@ mod tests {
         assert_eq!(first.interface, InterfaceId(1));
         assert_eq!(first.unix_nanos, 1_767_225_600_123_456_789);
         assert_eq!(
-            (first.way, first.comment),
-            (Way::Inbound, "dropped: link down")
+            (first.direction, first.comment),
+            (Direction::Inbound, "dropped: link down")
         );
         assert_eq!(first.frame, [1; 61]);
         let Block::Packet(second) = read[3] else {
             panic!("{read:?}")
         };
-        assert_eq!((second.way, second.comment), (Way::Outbound, ""));
+        assert_eq!(
+            (second.direction, second.comment),
+            (Direction::Outbound, "")
+        );
     }
 
     #[test]

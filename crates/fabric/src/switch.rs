@@ -13,11 +13,11 @@
 //!
 //! The passage of a frame has three legs, and each may take time or lose it: the link of the
 //! sender, the rules between the two ports, the link of the receiver. Deadlines that a late
-//! driver meets together are worked off in their order and each at its own time.
+//! driver meets together are handled in their order and each at its own time.
 
 mod counters;
-mod flight;
-mod judge;
+mod fate;
+mod in_transit;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -29,9 +29,9 @@ use crate::frame;
 use crate::link::{Faults, Pipe, Transit};
 use crate::rule::{self, Rule, RuleId, Rules, Verdict};
 pub use counters::Counters;
-use flight::{Body, Flights, Leg, Stage};
-pub use judge::Judge;
-use judge::{AsDrawn, Course};
+pub use fate::FatePolicy;
+use fate::{AsDrawn, Course};
+use in_transit::{Body, InTransit, Leg, Stage};
 
 /// One port of one switch, numbered from zero in the order they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +91,7 @@ pub struct Switch {
     rule_pipes: BTreeMap<(RuleId, PortId, PortId), Pipe>,
     /// DHCP clients are heard by DHCP servers only.
     snoops_dhcp: bool,
-    flights: Flights,
+    in_transit: InTransit,
     ready: VecDeque<(PortId, Arc<[u8]>)>,
     counters: Counters,
 }
@@ -107,7 +107,7 @@ struct Segment {
     /// Those at which a DHCP server is, or a relay agent.
     dhcp_servers: BTreeSet<PortId>,
     /// Each segment learns by itself.
-    stations: BTreeMap<MacAddr, Station>,
+    learned: BTreeMap<MacAddr, Learned>,
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ struct Port {
 
 /// Where an address was last heard, and when.
 #[derive(Clone, Copy, Debug)]
-struct Station {
+struct Learned {
     port: PortId,
     heard: Instant,
 }
@@ -137,7 +137,7 @@ impl Switch {
             rules: Rules::default(),
             rule_pipes: BTreeMap::new(),
             snoops_dhcp: false,
-            flights: Flights::default(),
+            in_transit: InTransit::default(),
             ready: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -178,8 +178,8 @@ impl Switch {
         changed.up = up;
         let segment = changed.segment;
         if !up {
-            let stations = &mut self.segments[segment].stations;
-            stations.retain(|_, station| station.port != port);
+            let learned = &mut self.segments[segment].learned;
+            learned.retain(|_, entry| entry.port != port);
         }
     }
 
@@ -219,24 +219,24 @@ impl Switch {
         }
     }
 
-    /// Takes a frame that arrived at a port. All that comes of it comes out of
+    /// Handles a frame that arrived at a port. All that comes of it comes out of
     /// [`poll`](Self::poll).
     pub fn handle_frame(&mut self, from: PortId, frame: &[u8], now: Instant) {
-        self.handle_frame_judged(from, frame, now, &mut AsDrawn);
+        self.handle_frame_with(from, frame, now, &mut AsDrawn);
     }
 
-    /// [`handle_frame`](Self::handle_frame), with somebody who has the last word.
-    pub fn handle_frame_judged(
+    /// [`handle_frame`](Self::handle_frame), with a policy that has the last word.
+    pub fn handle_frame_with(
         &mut self,
         from: PortId,
         frame: &[u8],
         now: Instant,
-        judge: &mut dyn Judge,
+        policy: &mut dyn FatePolicy,
     ) {
         let mut passage = Passage::default();
         let mut course = Course {
             passage: &mut passage,
-            judge,
+            policy,
         };
         self.enter(from, frame, now, &mut course);
         if !passage.ports.is_empty() {
@@ -246,18 +246,18 @@ impl Switch {
         }
     }
 
-    /// Takes a frame that arrived at a port and overwrites `passage` with what becomes of it
+    /// Handles a frame that arrived at a port and overwrites `passage` with what becomes of it
     /// at once. The driver sends what [`poll`](Self::poll) has, which is older, and then this
     /// frame to `passage.ports`.
     pub fn pass_frame(&mut self, from: PortId, frame: &[u8], now: Instant, passage: &mut Passage) {
         passage.ports.clear();
         passage.drops.clear();
-        let judge = &mut AsDrawn;
-        self.enter(from, frame, now, &mut Course { passage, judge });
+        let policy = &mut AsDrawn;
+        self.enter(from, frame, now, &mut Course { passage, policy });
     }
 
     fn enter(&mut self, from: PortId, frame: &[u8], now: Instant, course: &mut Course<'_>) {
-        self.handle_timeout_judged(now, course.judge);
+        self.handle_timeout_with(now, course.policy);
         self.counters.received += 1;
         if frame.len() < frame::ETHERNET_HEADER_LEN {
             return self.drop(None, DropReason::Malformed, course);
@@ -268,7 +268,7 @@ impl Switch {
         }
         let drawn = port.to_switch.admit(frame.len(), now);
         let there = (from, Direction::ToSwitch);
-        let transit = course.judge.judge(there, frame, now, drawn);
+        let transit = course.policy.decide(there, frame, now, drawn);
         let leg = Leg {
             from,
             next: Stage::Lookup,
@@ -277,26 +277,26 @@ impl Switch {
         self.travel(transit, leg, now, course);
     }
 
-    /// Lands what is due.
+    /// Moves every frame on whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout_judged(now, &mut AsDrawn);
+        self.handle_timeout_with(now, &mut AsDrawn);
     }
 
-    /// [`handle_timeout`](Self::handle_timeout), with somebody who has the last word.
-    pub fn handle_timeout_judged(&mut self, now: Instant, judge: &mut dyn Judge) {
-        while let Some(flight) = self.flights.land(now) {
+    /// [`handle_timeout`](Self::handle_timeout), with a policy that has the last word.
+    pub fn handle_timeout_with(&mut self, now: Instant, policy: &mut dyn FatePolicy) {
+        while let Some(frame) = self.in_transit.pop_due(now) {
             // Nothing passes here: a frame that was under way is kept, and goes to `ready`.
             let mut passage = Passage::default();
             let leg = Leg {
-                from: flight.from,
-                next: flight.next,
-                body: Body::Kept(flight.frame),
+                from: frame.from,
+                next: frame.next,
+                body: Body::Kept(frame.frame),
             };
             let mut course = Course {
                 passage: &mut passage,
-                judge: &mut *judge,
+                policy: &mut *policy,
             };
-            self.advance(leg, flight.at, &mut course);
+            self.advance(leg, frame.at, &mut course);
         }
     }
 
@@ -305,9 +305,9 @@ impl Switch {
         self.ready.pop_front()
     }
 
-    /// When the next frame that is under way lands.
+    /// When the next frame that is under way arrives.
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        let at = self.flights.next()?;
+        let at = self.in_transit.next_arrival()?;
         Some(Deadline::new(at, "a frame under way arrives"))
     }
 
@@ -318,7 +318,7 @@ impl Switch {
 
     /// How many frames are under way.
     pub fn in_flight(&self) -> usize {
-        self.flights.len()
+        self.in_transit.len()
     }
 
     /// The ports, down ones too.
@@ -334,16 +334,16 @@ impl Switch {
 
     /// Carries out what a pipe decided about one leg of a frame.
     fn travel(&mut self, transit: Transit, leg: Leg<'_>, now: Instant, course: &mut Course<'_>) {
-        let (at, twice, flipped_bit) = match transit {
+        let (at, duplicated, flipped_bit) = match transit {
             Transit::Lost => return self.drop(leg.next.port(), DropReason::Lost, course),
             Transit::QueueFull => {
                 return self.drop(leg.next.port(), DropReason::QueueFull, course);
             }
             Transit::Arrives {
                 at,
-                twice,
+                duplicated,
                 flipped_bit,
-            } => (at, twice, flipped_bit),
+            } => (at, duplicated, flipped_bit),
         };
         let leg = match flipped_bit {
             Some(bit) => {
@@ -352,7 +352,7 @@ impl Switch {
             }
             None => leg,
         };
-        if twice {
+        if duplicated {
             self.counters.duplicated += 1;
             self.arrive(at, leg.clone(), now, course);
         }
@@ -362,10 +362,10 @@ impl Switch {
     fn arrive(&mut self, at: Instant, leg: Leg<'_>, now: Instant, course: &mut Course<'_>) {
         if at <= now {
             self.advance(leg, now, course);
-        } else if self.flights.len() >= IN_FLIGHT_MAX {
+        } else if self.in_transit.len() >= IN_FLIGHT_MAX {
             self.drop(leg.next.port(), DropReason::Overflow, course);
         } else {
-            self.flights.launch(at, leg);
+            self.in_transit.push(at, leg);
         }
     }
 
@@ -381,20 +381,20 @@ impl Switch {
     fn look_up(&mut self, leg: &Leg<'_>, now: Instant, course: &mut Course<'_>) {
         let from = leg.from;
         let segment = self.port(from).segment;
-        let stations = &mut self.segments[segment].stations;
+        let learned = &mut self.segments[segment].learned;
         let (source, destination) =
             frame::addresses(leg.body.bytes()).expect("the length was checked on the way in");
         if !source.is_group() {
-            let heard = Station {
+            let heard = Learned {
                 port: from,
                 heard: now,
             };
-            stations.insert(source, heard);
+            learned.insert(source, heard);
         }
-        let known = stations
+        let known = learned
             .get(&destination)
-            .filter(|station| !destination.is_group() && now.since(station.heard) < AGEING)
-            .map(|station| station.port);
+            .filter(|entry| !destination.is_group() && now.since(entry.heard) < AGEING)
+            .map(|entry| entry.port);
         match known {
             Some(to) if to == from => self.counters.filtered += 1,
             Some(to) => self.cross(leg.clone(), to, now, course),
@@ -448,7 +448,7 @@ impl Switch {
         let length = leg.body.bytes().len();
         let drawn = self.port(to).from_switch.admit(length, now);
         let there = (to, Direction::FromSwitch);
-        let transit = course.judge.judge(there, leg.body.bytes(), now, drawn);
+        let transit = course.policy.decide(there, leg.body.bytes(), now, drawn);
         self.travel(transit, leg, now, course);
     }
 

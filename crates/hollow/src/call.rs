@@ -75,7 +75,7 @@ impl Call {
         segment.source == self.peer && segment.destination == self.local
     }
 
-    /// Takes a segment that it owns.
+    /// Handles a segment that it owns.
     pub(crate) fn handle(
         &mut self,
         segment: &TcpSegment<'_>,

@@ -54,9 +54,9 @@ struct Asked {
     until: Instant,
 }
 
-/// What a client wants.
+/// What a client wants done, and what it reports.
 #[derive(Debug)]
-pub(crate) enum Want {
+pub(crate) enum ClientOutput {
     /// To the name server, from this port.
     Query {
         local_port: u16,
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// The machine has an address.
-    pub(crate) fn begin(&mut self, now: Instant, out: &mut Vec<Want>) {
+    pub(crate) fn begin(&mut self, now: Instant, out: &mut Vec<ClientOutput>) {
         if let State::Off = self.state {
             self.look_up(now, out);
         }
@@ -97,29 +97,29 @@ impl Client {
         }
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Want>) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<ClientOutput>) {
         match &mut self.state {
             State::Asleep { until } if *until <= now => self.look_up(now, out),
-            // Nobody answers: from the beginning.
+            // No answer: from the beginning.
             State::Asking(asked) if asked.until <= now => self.look_up(now, out),
             State::Calling { call, .. } => {
                 let mut segments = Vec::new();
                 let outcome = call.handle_timeout(now, &mut segments);
-                out.extend(segments.into_iter().map(Want::Segment));
+                out.extend(segments.into_iter().map(ClientOutput::Segment));
                 self.conclude(outcome, now);
             }
             State::Off | State::Asleep { .. } | State::Asking(_) => {}
         }
     }
 
-    /// Takes an answer that came to `port`.
+    /// Handles an answer that came to `port`.
     pub(crate) fn handle_answer(
         &mut self,
         addr: Ipv4Addr,
         port: u16,
         payload: &[u8],
         now: Instant,
-        out: &mut Vec<Want>,
+        out: &mut Vec<ClientOutput>,
     ) {
         let State::Asking(asked) = &self.state else {
             return;
@@ -153,7 +153,7 @@ impl Client {
                         let peer = SocketAddrV4::new(member, port);
                         let (sequence, mut segments) = (self.random.next_u32(), Vec::new());
                         let call = Call::begin(local, peer, sequence, now, &mut segments);
-                        out.extend(segments.into_iter().map(Want::Segment));
+                        out.extend(segments.into_iter().map(ClientOutput::Segment));
                         self.state = State::Calling { host, call };
                     }
                 }
@@ -161,12 +161,12 @@ impl Client {
         }
     }
 
-    /// Takes a segment; false when it belongs to no connection.
+    /// Handles a segment; false when it belongs to no connection.
     pub(crate) fn handle_segment(
         &mut self,
         segment: &TcpSegment<'_>,
         now: Instant,
-        out: &mut Vec<Want>,
+        out: &mut Vec<ClientOutput>,
     ) -> bool {
         let State::Calling { host, call } = &mut self.state else {
             return false;
@@ -178,9 +178,9 @@ impl Client {
         let outcome = call.handle(segment, now, &mut segments);
         if outcome == Some(Outcome::Answered) {
             let (host, peer) = (host.clone(), segment.source);
-            out.push(Want::Reached { host, peer });
+            out.push(ClientOutput::Reached { host, peer });
         }
-        out.extend(segments.into_iter().map(Want::Segment));
+        out.extend(segments.into_iter().map(ClientOutput::Segment));
         self.conclude(outcome, now);
         true
     }
@@ -194,7 +194,7 @@ impl Client {
         self.calls = self.calls.wrapping_add(1);
     }
 
-    fn look_up(&mut self, now: Instant, out: &mut Vec<Want>) {
+    fn look_up(&mut self, now: Instant, out: &mut Vec<ClientOutput>) {
         match self.owner.clone() {
             Some(owner) => self.ask(owner, None, RecordType::SRV, now, out),
             None => self.state = State::Off,
@@ -207,7 +207,7 @@ impl Client {
         port: Option<u16>,
         kind: RecordType,
         now: Instant,
-        out: &mut Vec<Want>,
+        out: &mut Vec<ClientOutput>,
     ) {
         let Ok(name) = text::parse_name(&host, &Name::root()) else {
             return self.sleep(PERIOD, now);
@@ -224,7 +224,7 @@ impl Client {
             local_port,
             until: now + self.about(ANSWER_MAX),
         });
-        out.push(Want::Query {
+        out.push(ClientOutput::Query {
             local_port,
             payload,
         });
@@ -263,7 +263,7 @@ const fn address(data: &RData) -> Option<Ipv4Addr> {
     }
 }
 
-/// resolv.conf(5) has 5 s; machines of this house are told 1 s.
+/// resolv.conf(5) has 5 s; machines of quorate are configured with 1 s.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// Between two looks at what is not there.
 const PAUSE: Duration = Duration::from_secs(1);

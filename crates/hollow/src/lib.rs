@@ -7,7 +7,7 @@
 //! of an etcd cluster: it looks its members up and asks one of them for its version, again and
 //! again.
 //!
-//! - `row`: all machines, and whom a frame concerns
+//! - `row`: all machines, and which of them a frame concerns
 //! - `machine`: one of them
 //! - `client`: what it does once it has an address
 //! - `call`: one TCP connection

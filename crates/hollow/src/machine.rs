@@ -14,7 +14,7 @@ use quorate_fabric::frame::{
 use quorate_node::{Command, Event as NodeEvent, ExitStatus, Node};
 
 use crate::call::Out;
-use crate::client::{Client, Services, Want};
+use crate::client::{Client, ClientOutput, Services};
 use crate::row::Event;
 
 /// A machine, on or off.
@@ -109,10 +109,10 @@ impl Machine {
             neighbours: BTreeMap::new(),
             sought: BTreeMap::new(),
         });
-        self.settle(now, out);
+        self.drain_node(now, out);
     }
 
-    /// The power is cut: nobody is asked.
+    /// The power is cut, without a word to the node.
     pub(crate) fn power_off(&mut self) {
         self.life = None;
     }
@@ -134,11 +134,11 @@ impl Machine {
     pub(crate) fn handle_timeout(&mut self, now: Now, out: &mut Outbox) {
         let Some(life) = &mut self.life else { return };
         life.node.handle_timeout(now);
-        let mut wants = Vec::new();
-        life.client.handle_timeout(now.instant, &mut wants);
+        let mut outputs = Vec::new();
+        life.client.handle_timeout(now.instant, &mut outputs);
         self.seek_again(now.instant, out);
-        self.carry_out(wants, now.instant, out);
-        self.settle(now, out);
+        self.handle_client(outputs, now.instant, out);
+        self.drain_node(now, out);
     }
 
     pub(crate) fn handle_arp(&mut self, arp: &ArpFrame, now: Now, out: &mut Outbox) {
@@ -166,7 +166,7 @@ impl Machine {
                 }
             }
         }
-        self.settle(now, out);
+        self.drain_node(now, out);
     }
 
     pub(crate) fn handle_udp(&mut self, udp: &UdpFrame<'_>, now: Now, out: &mut Outbox) {
@@ -186,14 +186,14 @@ impl Machine {
             && interface.addr == *udp.destination.ip()
             && interface.dns == Some(*udp.source.ip())
         {
-            let mut wants = Vec::new();
+            let mut outputs = Vec::new();
             let port = udp.destination.port();
             let addr = interface.addr;
             life.client
-                .handle_answer(addr, port, udp.payload, now.instant, &mut wants);
-            self.carry_out(wants, now.instant, out);
+                .handle_answer(addr, port, udp.payload, now.instant, &mut outputs);
+            self.handle_client(outputs, now.instant, out);
         }
-        self.settle(now, out);
+        self.drain_node(now, out);
     }
 
     pub(crate) fn handle_tcp(&mut self, segment: &TcpSegment<'_>, now: Now, out: &mut Outbox) {
@@ -207,11 +207,13 @@ impl Machine {
         if !ours {
             return;
         }
-        let mut wants = Vec::new();
-        let taken = life.client.handle_segment(segment, now.instant, &mut wants);
-        self.carry_out(wants, now.instant, out);
+        let mut outputs = Vec::new();
+        let handled = life
+            .client
+            .handle_segment(segment, now.instant, &mut outputs);
+        self.handle_client(outputs, now.instant, out);
         // RFC 9293 §3.10.7.1: no connection, so it is reset, unless it is a reset itself.
-        if !taken && !segment.flags.rst && (segment.flags.syn || !segment.payload.is_empty()) {
+        if !handled && !segment.flags.rst && (segment.flags.syn || !segment.payload.is_empty()) {
             let length = u32::try_from(segment.payload.len()).unwrap_or(0);
             let counted = length.wrapping_add(u32::from(segment.flags.syn));
             let reset = Out {
@@ -225,13 +227,13 @@ impl Machine {
                 },
                 payload: &[],
             };
-            self.carry_out(vec![Want::Segment(reset)], now.instant, out);
+            self.handle_client(vec![ClientOutput::Segment(reset)], now.instant, out);
         }
-        self.settle(now, out);
+        self.drain_node(now, out);
     }
 
-    /// Carries out what the node wants until it is quiet.
-    fn settle(&mut self, now: Now, out: &mut Outbox) {
+    /// Carries out what the node asks for until it is quiet.
+    fn drain_node(&mut self, now: Now, out: &mut Outbox) {
         while let Some(life) = &mut self.life {
             match life.node.poll() {
                 Some(Output::Transmit(transmit)) => self.send_dhcp(&transmit, now.instant, out),
@@ -270,9 +272,9 @@ impl Machine {
                     out.frames.push(arp_frame(&announcement));
                 }
                 life.node.command(Command::InterfaceConfigured, now);
-                let mut wants = Vec::new();
-                life.client.begin(now.instant, &mut wants);
-                self.carry_out(wants, now.instant, out);
+                let mut outputs = Vec::new();
+                life.client.begin(now.instant, &mut outputs);
+                self.handle_client(outputs, now.instant, out);
             }
             NodeEvent::LeaseLost { .. } => life.interface = None,
             NodeEvent::FetchSeed { url } => {
@@ -307,15 +309,15 @@ impl Machine {
             | NodeEvent::UnitGaveUp { .. }
             | NodeEvent::StopUnit { .. }
             | NodeEvent::Unsupported { .. }
-            | NodeEvent::Trouble { .. }
+            | NodeEvent::Failure { .. }
             | NodeEvent::PoweredOff => {}
         }
     }
 
-    fn carry_out(&mut self, wants: Vec<Want>, now: Instant, out: &mut Outbox) {
-        for want in wants {
-            match want {
-                Want::Query {
+    fn handle_client(&mut self, outputs: Vec<ClientOutput>, now: Instant, out: &mut Outbox) {
+        for output in outputs {
+            match output {
+                ClientOutput::Query {
                     local_port,
                     payload,
                 } => {
@@ -326,14 +328,14 @@ impl Machine {
                     {
                         let from = SocketAddrV4::new(interface.addr, local_port);
                         let to = SocketAddrV4::new(server, DNS_PORT);
-                        let frame = udp_frame(self.mac, NOBODY, from, to, &payload);
+                        let frame = udp_frame(self.mac, UNKNOWN_MAC, from, to, &payload);
                         self.route(server, frame, now, out);
                     }
                 }
-                Want::Segment(segment) => {
+                ClientOutput::Segment(segment) => {
                     let peer = *segment.peer.ip();
                     let frame = tcp_frame(
-                        (self.mac, NOBODY),
+                        (self.mac, UNKNOWN_MAC),
                         &TcpSegment {
                             source: segment.local,
                             destination: segment.peer,
@@ -345,7 +347,7 @@ impl Machine {
                     );
                     self.route(peer, frame, now, out);
                 }
-                Want::Reached { host, peer } => out.events.push(Event::Reached {
+                ClientOutput::Reached { host, peer } => out.events.push(Event::Reached {
                     machine: self.number,
                     host,
                     peer,
@@ -379,7 +381,7 @@ impl Machine {
                 }
             }
             Destination::Udp(SocketAddr::V4(to)) => {
-                let frame = frame(NOBODY, to);
+                let frame = frame(UNKNOWN_MAC, to);
                 self.route(*to.ip(), frame, now, out);
             }
             Destination::Udp(SocketAddr::V6(_)) | Destination::Stream(_) => {}
@@ -445,7 +447,7 @@ impl Machine {
 }
 
 /// A destination that is not known yet.
-const NOBODY: MacAddr = MacAddr([0; 6]);
+const UNKNOWN_MAC: MacAddr = MacAddr([0; 6]);
 /// As Linux does it: three questions, a second apart; three frames wait meanwhile.
 const ARP_RETRY: Duration = Duration::from_secs(1);
 const ARP_TRIES: u32 = 3;

@@ -1,4 +1,4 @@
-//! All machines behind one port, and whom a frame concerns.
+//! All machines behind one port, and which of them a frame concerns.
 //!
 //! No frame is shown to every machine, so that n machines which all ask at once cost n frames
 //! and not n². A unicast frame goes to the machine with its hardware address, a DHCP broadcast
@@ -16,7 +16,7 @@ use quorate_node::Event as NodeEvent;
 use crate::client::Services;
 use crate::machine::{Machine, Outbox};
 
-/// What a row lets be known.
+/// What a row reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// What the node of a machine says.
@@ -125,7 +125,7 @@ impl Row {
         }
     }
 
-    /// Takes a frame that left the switch at the row's port.
+    /// Handles a frame that left the switch at the row's port.
     pub fn handle_frame(&mut self, frame: &[u8], now: Now) {
         let Some(number) = self.addressee(frame) else {
             return;
@@ -147,7 +147,7 @@ impl Row {
         });
     }
 
-    /// Whom a frame concerns.
+    /// Which machine a frame concerns.
     fn addressee(&self, frame: &[u8]) -> Option<usize> {
         let (_, destination) = addresses(frame)?;
         if let Some(machine) = self.by_mac.get(&destination) {

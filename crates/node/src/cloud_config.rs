@@ -61,14 +61,14 @@ pub fn read(meta_data: &[u8], user_data: &[u8]) -> Result<Plan, SeedError> {
 
     let user_data = text("user-data", user_data)?;
     let mut hostname = None;
-    // An empty user-data asks for nothing (cloud-init takes it so).
+    // An empty user-data asks for nothing (so does cloud-init).
     if !user_data.trim().is_empty() {
         // cloud-init looks at the first line only, and ignores what follows the marker on it.
         if !user_data.starts_with("#cloud-config") {
             return Err(SeedError::NotCloudConfig);
         }
         for (key, value) in mapping("user-data", user_data)? {
-            plan.take(&key, value, &mut hostname);
+            plan.read_key(&key, value, &mut hostname);
         }
     }
     for name in [hostname, local_hostname].into_iter().flatten() {
@@ -82,8 +82,8 @@ pub fn read(meta_data: &[u8], user_data: &[u8]) -> Result<Plan, SeedError> {
 }
 
 impl Plan {
-    /// Takes one top-level key of user-data.
-    fn take(&mut self, key: &str, value: Value, hostname: &mut Option<String>) {
+    /// Reads one top-level key of user-data.
+    fn read_key(&mut self, key: &str, value: Value, hostname: &mut Option<String>) {
         match (key, value) {
             ("hostname", Value::String(name)) => *hostname = Some(name),
             // The domain comes with the lease; the name in DNS is the server's to give.
@@ -172,7 +172,7 @@ fn climbs(path: &str) -> bool {
     path.contains('\0') || path.ends_with('/') || path.split('/').any(|part| part == "..")
 }
 
-/// cloud-init takes text as octal and a number as it is.
+/// cloud-init reads text as octal and a number as it is.
 fn mode(value: &Value) -> Result<u32, String> {
     let mode = match value {
         Value::String(text) => {

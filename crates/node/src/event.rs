@@ -1,4 +1,4 @@
-//! What a driver tells a node, and what a node tells its driver and whoever watches.
+//! What a driver reports to a node, and what a node reports and asks of its driver.
 //!
 //! Events travel as JSON lines from the agent to the runner, tagged by `type`. Those marked
 //! *order* must be carried out by the driver, which answers with the command that they name.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::unit::EnvironmentFile;
 
-/// What the driver tells the node.
+/// What the driver asks of the node or reports to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// The machine gets power. Ignored when it has.
@@ -35,13 +35,13 @@ pub enum Command {
     UnitStarted { unit: String, pid: Option<u32> },
     /// The process of [`Event::StartUnit`] has ended, or could not be started.
     UnitExited { unit: String, status: ExitStatus },
-    /// Something else that the driver had to do has failed; the node only passes it on.
-    Trouble { what: String },
+    /// Something else that the driver had to do has failed; the node only reports it.
+    ReportFailure { what: String },
     /// The machine is asked to stop: units first, then the lease, then [`Event::PoweredOff`].
     PowerOff,
 }
 
-/// What the node orders, and what it lets be known.
+/// What the node asks for, and what it reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -148,7 +148,7 @@ pub enum Event {
         what: String,
     },
     /// Something failed that the node cannot put right.
-    Trouble {
+    Failure {
         what: String,
     },
     /// Nothing of the machine runs any more.

@@ -3,7 +3,7 @@
 //! A [`Node`] is what a computer with firmware, an operating system, cloud-init and systemd does
 //! between power-on and its services, cut down to the links that quorate is about. It implements
 //! [`quorate_core::Engine`] around the DHCP client's engine and touches nothing: interfaces,
-//! files, HTTP and processes are orders to a driver ([`Event`]), answered by [`Command`]s. One
+//! files, HTTP and processes are requests to a driver ([`Event`]), answered by [`Command`]s. One
 //! implementation lives in simulations, as a hollow machine on a switch, and on real kernels.
 //!
 //! - [`event`]: commands and events

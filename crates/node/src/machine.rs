@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Engine, Instant, Now, Output, Prompter, Queue, Seed, Ticket,
+    Datagram, Deadline, DelayHook, Engine, Instant, Now, Output, Queue, Seed, Ticket,
 };
 use quorate_dhcp::client::{self, Client, ClientConfig, Configuration};
 
@@ -41,7 +41,7 @@ pub struct Config {
     pub datasource: Datasource,
 }
 
-/// Where a machine stands on its way.
+/// What a machine is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     Off,
@@ -111,10 +111,10 @@ impl Node {
         }
     }
 
-    /// From now on `prompter` is asked how long to wait.
-    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
-        self.client.follow(Arc::clone(&prompter));
-        self.patience.pauses.follow(prompter);
+    /// From now on `hook` is asked how long to wait.
+    pub fn set_delay_hook(&mut self, hook: Arc<dyn DelayHook>) {
+        self.client.set_delay_hook(Arc::clone(&hook));
+        self.patience.delays.set_delay_hook(hook);
     }
 
     pub fn state(&self) -> &State {
@@ -227,10 +227,10 @@ impl Node {
             // The seed's name holds from now on, whatever later leases say.
             State::Installing { .. } | State::Running => {}
         }
-        self.order_configuration(&configuration);
+        self.request_configuration(&configuration);
     }
 
-    fn order_configuration(&mut self, configuration: &Configuration) {
+    fn request_configuration(&mut self, configuration: &Configuration) {
         self.queue.event(Event::Configure {
             addr: configuration.addr,
             prefix_len: configuration.prefix_len,
@@ -256,7 +256,7 @@ impl Node {
     fn handle_interface(&mut self, outcome: Result<(), String>, now: Instant) {
         if let Err(why) = &outcome {
             let what = format!("the interface could not be configured: {why}");
-            self.queue.event(Event::Trouble { what });
+            self.queue.event(Event::Failure { what });
         }
         let State::Configuring {
             configuration,
@@ -284,7 +284,7 @@ impl Node {
             Some(url) => {
                 let mut out = Vec::new();
                 self.state = State::FetchingSeed(SeedFetch::begin(url, &mut out));
-                self.say(out);
+                self.emit(out);
             }
             None => {
                 self.queue.event(Event::NoSeed { boot_file });
@@ -299,13 +299,13 @@ impl Node {
         };
         let mut out = Vec::new();
         let there = fetch.handle_fetched(url, outcome, &mut self.patience, now, &mut out);
-        self.say(out);
+        self.emit(out);
         if let Some([meta_data, user_data]) = there {
             self.apply(&meta_data, &user_data, now);
         }
     }
 
-    /// Orders what the seed asks for, files first.
+    /// Asks for what the seed names, files first.
     fn apply(&mut self, meta_data: &[u8], user_data: &[u8], now: Instant) {
         let plan = cloud_config::read(meta_data, user_data).unwrap_or_else(|error| {
             // A machine whose seed is wrong comes up bare; asking again would change nothing.
@@ -346,7 +346,7 @@ impl Node {
             // A unit that is not installed cannot be started either.
             plan.files.retain(|file| file.path != path);
             let what = format!("{path} could not be written: {why}");
-            self.queue.event(Event::Trouble { what });
+            self.queue.event(Event::Failure { what });
         }
         self.run_when_installed(now);
     }
@@ -394,17 +394,17 @@ impl Node {
     fn supervise(&mut self, act: impl FnOnce(&mut Supervisor, &mut Vec<Event>)) {
         let mut out = Vec::new();
         act(&mut self.supervisor, &mut out);
-        self.say(out);
+        self.emit(out);
     }
 
-    fn say(&mut self, events: Vec<Event>) {
+    fn emit(&mut self, events: Vec<Event>) {
         for event in events {
             self.queue.event(event);
         }
     }
 
     /// What every call ends with.
-    fn settle(&mut self, now: Now) {
+    fn finish_call(&mut self, now: Now) {
         self.drain_client();
         self.finish_power_off(now);
     }
@@ -430,15 +430,15 @@ impl Engine for Node {
             Command::UnitExited { unit, status } => self.supervise(|supervisor, out| {
                 supervisor.handle_exited(&unit, status, at, out);
             }),
-            Command::Trouble { what } => self.queue.event(Event::Trouble { what }),
+            Command::ReportFailure { what } => self.queue.event(Event::Failure { what }),
             Command::PowerOff => self.power_off(at),
         }
-        self.settle(now);
+        self.finish_call(now);
     }
 
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now) {
         self.client.handle_datagram(datagram, now);
-        self.settle(now);
+        self.finish_call(now);
     }
 
     fn handle_written(&mut self, _ticket: Ticket, _now: Now) {}
@@ -455,12 +455,12 @@ impl Engine for Node {
             } if retry_at.is_some_and(|retry_at| retry_at <= at) => {
                 *retry_at = None;
                 let configuration = configuration.clone();
-                self.order_configuration(&configuration);
+                self.request_configuration(&configuration);
             }
             State::FetchingSeed(fetch) => {
                 let mut out = Vec::new();
                 fetch.handle_timeout(at, &mut out);
-                self.say(out);
+                self.emit(out);
             }
             State::Off
             | State::Leasing
@@ -469,7 +469,7 @@ impl Engine for Node {
             | State::Running
             | State::PoweringOff => {}
         }
-        self.settle(now);
+        self.finish_call(now);
     }
 
     fn poll(&mut self) -> Option<Output<Event, Infallible>> {

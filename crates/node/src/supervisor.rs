@@ -1,5 +1,5 @@
 //! Runs units by their restart policies (systemd.service(5) `Restart=`, systemd.unit(5)
-//! `StartLimitIntervalSec=`), through orders to whoever owns the processes.
+//! `StartLimitIntervalSec=`), through effects that the owner of the processes carries out.
 //!
 //! ```text
 //!            start                 started                 exited, policy says restart
@@ -33,7 +33,7 @@ const CLEAN_SIGNALS: [i32; 4] = [1, 2, 13, 15];
 pub enum UnitState {
     /// Not started, stopped, or ended without a restart after success.
     Down,
-    /// A process has been ordered, and has not been reported to run.
+    /// The driver was asked for a process, which has not been reported to run.
     Starting {
         step: Step,
     },
@@ -126,7 +126,7 @@ impl Supervisor {
             })
     }
 
-    /// The process that was ordered for `unit` runs.
+    /// The process that was asked for runs.
     pub fn handle_started(&mut self, unit: &str, pid: Option<u32>, out: &mut Vec<Event>) {
         let Some(supervised) = self.units.get_mut(unit) else {
             return;
@@ -216,10 +216,10 @@ impl Supervised {
             return self.give_up(format!("started {burst} times in {interval:?}"), out);
         }
         self.attempt += 1;
-        self.order(self.step_from(0), out);
+        self.start_step(self.step_from(0), out);
     }
 
-    fn order(&mut self, step: Step, out: &mut Vec<Event>) {
+    fn start_step(&mut self, step: Step, out: &mut Vec<Event>) {
         self.state = UnitState::Starting { step };
         let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
         env.extend(self.unit.environment.clone());
@@ -259,7 +259,7 @@ impl Supervised {
                 self.launch(now, out);
             }
         } else if let Some(next) = self.next_step(step, &status) {
-            self.order(next, out);
+            self.start_step(next, out);
         } else if let Some(delay) = delay {
             self.back_off(delay, now, out);
         } else if is_clean(&status) {

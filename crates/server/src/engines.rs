@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_boot::Facts;
-use quorate_core::{Datagram, Deadline, Engine, Now, Output, Prompter, Seed, Ticket, Transmit};
+use quorate_core::{Datagram, Deadline, DelayHook, Engine, Now, Output, Seed, Ticket, Transmit};
 use quorate_ddns::Registrar;
 use quorate_dhcp::{Lease, LeaseRecord, Server};
 use quorate_dns::Authority;
@@ -217,10 +217,10 @@ impl<J: Journal> Engines<J> {
         &mut self.log
     }
 
-    /// From now on `prompter` is asked how long the registrar waits.
-    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
+    /// From now on `hook` is asked how long the registrar waits.
+    pub fn set_delay_hook(&mut self, hook: Arc<dyn DelayHook>) {
         if let Some(ddns) = &mut self.ddns {
-            ddns.follow(prompter);
+            ddns.set_delay_hook(hook);
         }
     }
 

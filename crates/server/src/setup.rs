@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use quorate_core::Planted;
+use quorate_core::Mutant;
 use quorate_dhcp::server::RawSubnet;
 use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::tsig::{Algorithm, Key, KeyError};
@@ -87,16 +87,18 @@ impl Setup {
         Ok(setup)
     }
 
-    /// See [`quorate_core::planted`].
+    /// See [`quorate_core::mutant`].
     #[doc(hidden)]
-    pub fn plant(&mut self, planted: Planted) {
+    pub fn set_mutant(&mut self, mutant: Mutant) {
         self.dhcp
             .iter_mut()
-            .for_each(|config| config.plant(planted));
-        self.dns.iter_mut().for_each(|config| config.plant(planted));
+            .for_each(|config| config.set_mutant(mutant));
+        self.dns
+            .iter_mut()
+            .for_each(|config| config.set_mutant(mutant));
         self.ddns
             .iter_mut()
-            .for_each(|config| config.plant(planted));
+            .for_each(|config| config.set_mutant(mutant));
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use quorate_core::{Planted, Seed};
+use quorate_core::{Mutant, Seed};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Decision, Observation, Occasion, Outcome, Story, What, WorldError};
 
@@ -16,7 +16,7 @@ use crate::world::{Options, SimWorld};
 /// # Errors
 /// When the world, not the story, fails.
 pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
-    tell(story, options, None, Planted::default())
+    tell(story, options, None, Mutant::default())
 }
 
 /// The same with a bug in the engines of the servers.
@@ -27,9 +27,9 @@ pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
 pub fn run_with_bugs(
     story: &Story,
     options: Options,
-    planted: Planted,
+    mutant: Mutant,
 ) -> Result<Outcome, WorldError> {
-    tell(story, options, None, planted)
+    tell(story, options, None, mutant)
 }
 
 /// A story that was told by a tape.
@@ -70,7 +70,7 @@ fn by_tape(story: &Story, options: Options, tape: &ChoiceLog) -> Result<Recordin
         let drawn = machine.power_on(seed);
         machine.switch_on_at(tape.time(&machine.name, "power-on", drawn));
     }
-    let outcome = tell(&story, options, Some(tape), Planted::default())?;
+    let outcome = tell(&story, options, Some(tape), Mutant::default())?;
     let (decisions, unmet) = tape.unwind();
     Ok(Recording {
         outcome,
@@ -83,7 +83,7 @@ fn tell(
     story: &Story,
     mut options: Options,
     tape: Option<&ChoiceLog>,
-    planted: Planted,
+    mutant: Mutant,
 ) -> Result<Outcome, WorldError> {
     let story = &*story.drawn(options.seed);
     if !story.faults.is_empty() {
@@ -94,7 +94,7 @@ fn tell(
     let expected = Expected::new(story, major, minor);
     let seed = Seed::new(options.seed);
     let mut world = SimWorld::new(story, &expected, options)?;
-    world.servers.planted = planted;
+    world.servers.mutant = mutant;
     let own = ChoiceLog::beside_chance(&story.decisions);
     match tape {
         Some(tape) => world.follow(tape),

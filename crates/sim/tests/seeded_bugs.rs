@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use quorate_core::{Bug, Planted, Seed};
+use quorate_core::{Bug, Mutant, Seed};
 use quorate_scenario::fault::{Fault, Trouble, Whom};
 use quorate_scenario::{Finding, Link, Story};
 use quorate_sim::{Options, Swarm, run_with_bugs};
@@ -34,10 +34,10 @@ fn story(lease: &str) -> Story {
         spread = "6s"
         "#
     );
-    Story::parse("planted", &text).unwrap()
+    Story::parse("mutant", &text).unwrap()
 }
 
-fn findings(story: &Story, seed: u64, planted: Planted) -> Vec<Finding> {
+fn findings(story: &Story, seed: u64, mutant: Mutant) -> Vec<Finding> {
     let mut swarm = Swarm::draw(seed, story);
     // What a crash shows, it shows while the disk is waited for: more of them save seeds.
     let mut random = Seed::new(seed).child("crashes").random();
@@ -54,7 +54,7 @@ fn findings(story: &Story, seed: u64, planted: Planted) -> Vec<Finding> {
         steps_max: None,
         swarm: Some(swarm),
     };
-    let outcome = run_with_bugs(story, options, planted).unwrap();
+    let outcome = run_with_bugs(story, options, mutant).unwrap();
     outcome.verdict.findings().to_vec()
 }
 
@@ -63,10 +63,10 @@ fn found(bug: Bug, lease: &str, link: Link, seeds: u64) {
     let story = story(lease);
     let mut others = Vec::new();
     let found = (0..seeds).any(|seed| {
-        let first = findings(&story, seed, Planted::new(bug)).first().cloned();
+        let first = findings(&story, seed, Mutant::new(bug)).first().cloned();
         let shows = first.as_ref().is_some_and(|first| first.link == link);
         others.extend(first.filter(|_| !shows));
-        shows && findings(&story, seed, Planted::default()).is_empty()
+        shows && findings(&story, seed, Mutant::default()).is_empty()
     });
     assert!(
         found,

@@ -205,7 +205,7 @@ impl MachineTeller {
             } => note(format!("{file} names no seed")),
             NodeEvent::UnitGaveUp { unit, why } => note(format!("{unit} stays down: {why}")),
             NodeEvent::Unsupported { what } => note(format!("left out of the seed: {what}")),
-            NodeEvent::Trouble { what } => note(what),
+            NodeEvent::Failure { what } => note(what),
             NodeEvent::PoweredOn
             | NodeEvent::PoweredOff
             | NodeEvent::DhcpDropped { .. }

@@ -38,12 +38,12 @@ fn accepts(program: &[Instruction], frame: &[u8]) -> bool {
                 Some(a)
             }
             JUMP_EQUAL | JUMP_SET => {
-                let taken = if code == JUMP_EQUAL {
+                let accepted = if code == JUMP_EQUAL {
                     a == k
                 } else {
                     a & k != 0
                 };
-                at += usize::from(if taken { yes } else { no });
+                at += usize::from(if accepted { yes } else { no });
                 Some(a)
             }
             RETURN => return k != 0,
@@ -102,8 +102,8 @@ fn the_kernel_takes_the_filter_and_applies_it() {
     // Loopback delivers within the send, so the first frame of ours is there already.
     let mut buffer = [0; 2048];
     loop {
-        let taken = socket.recv(&mut buffer).unwrap();
-        let udp = read_udp(&buffer[..taken]).unwrap();
+        let length = socket.recv(&mut buffer).unwrap();
+        let udp = read_udp(&buffer[..length]).unwrap();
         assert_eq!(udp.destination.1, CLIENT_PORT);
         if udp.ends().0 == from {
             assert_eq!(udp.payload, b"for a client");

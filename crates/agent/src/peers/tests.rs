@@ -57,7 +57,7 @@ fn a_member_that_rejoins_waits_for_nobody_and_loses_its_pins() {
 fn only_who_goes_first_of_several_is_told_to_keep_its_pace() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("etcd.env");
-    let told = |place, members| {
+    let set = |place, members| {
         let ready = Ready {
             addresses: BTreeMap::new(),
             members,
@@ -66,9 +66,9 @@ fn only_who_goes_first_of_several_is_told_to_keep_its_pace() {
         set(&path, variables(&ready)).unwrap();
         fs::read_to_string(&path).unwrap_or_default()
     };
-    assert_eq!(told(0, 3), "ETCD_INITIAL_ELECTION_TICK_ADVANCE=false\n");
-    assert_eq!(told(1, 3), "");
-    assert_eq!(told(0, 1), "");
+    assert_eq!(set(0, 3), "ETCD_INITIAL_ELECTION_TICK_ADVANCE=false\n");
+    assert_eq!(set(1, 3), "");
+    assert_eq!(set(0, 1), "");
 }
 
 /// On loopback: a port that is closed, one that takes a connection and says nothing, one that

@@ -87,7 +87,7 @@ impl Registrar {
     /// Hostnames of the class whose names are acknowledged and about to stay, each once, in the
     /// order they were asked for.
     fn ready_members(&self, class: &str) -> Vec<String> {
-        let too_soon = self.config.planted.is(Bug::SrvBeforeA);
+        let too_soon = self.config.mutant.is(Bug::SrvBeforeA);
         let is_ready = |registration: &&Registration| {
             (registration.status == RegistrationStatus::Registered || too_soon)
                 && registration.binding.forward

@@ -18,7 +18,7 @@ impl Registrar {
             return;
         };
         let too_soon =
-            self.config.planted.is(Bug::SrvBeforeA) && matches!(change.aim, Aim::Announce { .. });
+            self.config.mutant.is(Bug::SrvBeforeA) && matches!(change.aim, Aim::Announce { .. });
         let is_first = self.key_queues.is_first(number, &change.aim) || too_soon;
         if !matches!(change.state, State::Queued) || !is_first {
             return;
@@ -81,7 +81,7 @@ impl Registrar {
     ) {
         self.retrying(number, step, format!("{rcode:?}"));
         if let Some(change) = self.changes.get_mut(&number) {
-            let until = now.instant + change.next_wait(&mut self.random, &self.pauses);
+            let until = now.instant + change.next_wait(&mut self.random, &self.delays);
             self.pause(number, next, until);
         }
     }

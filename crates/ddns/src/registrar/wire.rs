@@ -57,7 +57,7 @@ impl Registrar {
         let Some(change) = self.changes.get_mut(&number) else {
             return;
         };
-        let wait = change.next_wait(&mut self.random, &self.pauses);
+        let wait = change.next_wait(&mut self.random, &self.delays);
         change.attempt += 1;
         change.sent_last = Some(now.instant);
         let State::AwaitingReply { sent, .. } = &mut change.state else {
@@ -93,7 +93,7 @@ impl Registrar {
             }
             State::AwaitingReply { step, sent } if sent.deadline <= now.instant => {
                 let (step, id) = (*step, sent.encoded.id);
-                if self.config.planted.is(Bug::SilenceIsYes) {
+                if self.config.mutant.is(Bug::SilenceIsYes) {
                     return self.on_reply(number, step, ResponseCode::NoError, now);
                 }
                 let is_stale = sent.signed_at.secs_until(now.wall) > SIGNATURE_SECS_MAX
@@ -172,7 +172,7 @@ impl Registrar {
                 | State::Ready { .. }
                 | State::Pausing { .. } => continue,
             };
-            let deadline = now.instant + change.pause(drawn, &self.pauses);
+            let deadline = now.instant + change.pause(drawn, &self.delays);
             if let State::AwaitingReply { sent, .. } = &mut change.state {
                 sent.deadline = deadline;
             }

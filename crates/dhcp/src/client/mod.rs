@@ -37,8 +37,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Destination, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random,
-    Seed, Ticket, Transmit,
+    Datagram, Deadline, DelayHook, Delays, Destination, Engine, Instant, Now, Output, Queue,
+    Random, Seed, Ticket, Transmit,
 };
 
 pub use config::ClientConfig;
@@ -57,7 +57,7 @@ const DOUBLINGS_MAX: u32 = 4;
 pub struct Client {
     config: ClientConfig,
     random: Random,
-    pauses: Pauses,
+    delays: Delays,
     state: State,
     queue: Queue<Event, Infallible>,
 }
@@ -68,15 +68,15 @@ impl Client {
         Self {
             config,
             random: seed.child("dhcp-client").random(),
-            pauses: Pauses::default(),
+            delays: Delays::default(),
             state: State::Stopped,
             queue: Queue::default(),
         }
     }
 
-    /// From now on `prompter` is asked how long to wait.
-    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
-        self.pauses.follow(prompter);
+    /// From now on `hook` is asked how long to wait.
+    pub fn set_delay_hook(&mut self, hook: Arc<dyn DelayHook>) {
+        self.delays.set_delay_hook(hook);
     }
 
     /// The state's name in RFC 2131 figure 5.
@@ -102,7 +102,7 @@ impl Client {
             most => {
                 let drawn = self.random_up_to(most);
                 let what = format_args!("before the first DHCP message");
-                self.pauses.pause(what, drawn)
+                self.delays.decide(what, drawn)
             }
         };
         self.enter_init(delay, next, now);
@@ -186,7 +186,7 @@ impl Client {
         let spread = self.config.first_retry / 4;
         let drawn = delay.saturating_sub(spread) + self.random_up_to(spread * 2);
         let what = format_args!("DHCP patience while {}", self.state.name());
-        self.pauses.pause(what, drawn)
+        self.delays.decide(what, drawn)
     }
 
     fn random_up_to(&mut self, bound: Duration) -> Duration {

@@ -320,17 +320,17 @@ fn what_is_for_another_machine_is_passed_over_in_silence() {
 #[derive(Debug)]
 struct Secs(u64);
 
-impl Prompter for Secs {
-    fn pause(&self, what: std::fmt::Arguments<'_>, _: Duration) -> Duration {
+impl DelayHook for Secs {
+    fn delay(&self, what: std::fmt::Arguments<'_>, _: Duration) -> Duration {
         assert_eq!(what.to_string(), "DHCP patience while SELECTING");
         Duration::from_secs(self.0)
     }
 }
 
 #[test]
-fn a_prompter_says_how_long_a_client_waits() {
+fn a_delay_hook_decides_how_long_a_client_waits() {
     let mut bench = Bench::new(config());
-    bench.client.follow(Arc::new(Secs(9)));
+    bench.client.set_delay_hook(Arc::new(Secs(9)));
     bench.command(Command::Start { previous: None });
     bench.wait();
     assert!((bench.secs() - 9.0).abs() < 1e-9, "{}", bench.secs());

@@ -44,7 +44,7 @@ impl Server {
             return self.drop_datagram(query.source, DropReason::NoSuchState);
         };
         let renews = matches!(origin, Origin::Renewing | Origin::Rebinding);
-        if renews && self.config.planted.is(Bug::RenewalIgnored) {
+        if renews && self.config.mutant.is(Bug::RenewalIgnored) {
             return;
         }
         if self.held.len() >= self.config.limits.writes_max {
@@ -340,7 +340,7 @@ impl Server {
     ) {
         let ticket = self.queue.write(record);
         let reply = reply.and_then(|reply| {
-            if self.config.planted.is(Bug::AckBeforeDurable) {
+            if self.config.mutant.is(Bug::AckBeforeDurable) {
                 self.queue.transmit(reply);
                 return None;
             }

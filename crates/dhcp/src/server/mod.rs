@@ -192,7 +192,7 @@ impl Server {
         {
             lease.index = None;
         }
-        let forgets = self.config.planted.is(Bug::RestartForgetsLeases);
+        let forgets = self.config.mutant.is(Bug::RestartForgetsLeases);
         if forgets && state == LeaseState::Bound {
             return;
         }

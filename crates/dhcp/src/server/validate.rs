@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-use quorate_core::{MacAddr, Planted};
+use quorate_core::{MacAddr, Mutant};
 
 use super::boot::Boot;
 use super::config::{Limits, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
@@ -102,7 +102,7 @@ pub struct ServerConfig {
     pub(super) boot: Vec<Boot>,
     pub(super) override_client_updates: bool,
     pub(super) limits: Limits,
-    pub(super) planted: Planted,
+    pub(super) mutant: Mutant,
 }
 
 /// One link's addresses.
@@ -199,14 +199,14 @@ impl ServerConfig {
             boot: boot.into_iter().map(Boot::new).collect::<Result<_, _>>()?,
             override_client_updates,
             limits,
-            planted: Planted::default(),
+            mutant: Mutant::default(),
         })
     }
 
-    /// See [`quorate_core::planted`].
+    /// See [`quorate_core::mutant`].
     #[doc(hidden)]
-    pub const fn plant(&mut self, planted: Planted) {
-        self.planted = planted;
+    pub const fn set_mutant(&mut self, mutant: Mutant) {
+        self.mutant = mutant;
     }
 
     /// Option 54.

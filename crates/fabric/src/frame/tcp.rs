@@ -107,5 +107,5 @@ pub fn parse_tcp(frame: &[u8]) -> Option<TcpSegment<'_>> {
     })
 }
 
-/// Whoever speaks to us may send this much ahead.
+/// The window: a peer may send this much ahead.
 const WINDOW: u16 = 32_768;

@@ -2,8 +2,8 @@
 //! little-endian section, nanoseconds, and the blocks and options that are written here.
 
 use super::{
-    BLOCK_OVERHEAD, ENHANCED_PACKET, EPB_FLAGS, IF_NAME, INTERFACE_DESCRIPTION, InterfaceId,
-    OPT_COMMENT, Packet, Way,
+    BLOCK_OVERHEAD, Direction, ENHANCED_PACKET, EPB_FLAGS, IF_NAME, INTERFACE_DESCRIPTION,
+    InterfaceId, OPT_COMMENT, Packet,
 };
 
 /// What a capture says about the network.
@@ -46,15 +46,15 @@ fn packet(body: &[u8]) -> Option<Block<'_>> {
     let length = u32_at(body, 12)? as usize;
     let frame = body.get(20..)?.get(..length)?;
     let options = body.get(20 + length.next_multiple_of(4)..)?;
-    let way = match u32_at(option(options, EPB_FLAGS)?, 0)? & 0b11 {
-        0b01 => Way::Inbound,
-        _ => Way::Outbound,
+    let direction = match u32_at(option(options, EPB_FLAGS)?, 0)? & 0b11 {
+        0b01 => Direction::Inbound,
+        _ => Direction::Outbound,
     };
     let comment = option(options, OPT_COMMENT).unwrap_or_default();
     Some(Block::Packet(Packet {
         interface: InterfaceId(u32_at(body, 0)?),
         unix_nanos: u64::from(u32_at(body, 4)?) << 32 | u64::from(u32_at(body, 8)?),
-        way,
+        direction,
         frame,
         comment: std::str::from_utf8(comment).ok()?,
     }))

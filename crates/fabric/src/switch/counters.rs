@@ -6,7 +6,7 @@ use super::DropReason;
 /// `received + copied + duplicated = delivered + dropped() + filtered + in flight`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Frames taken from ports.
+    /// Frames received from ports.
     pub received: u64,
     /// Copies made because a frame went to several ports.
     pub copied: u64,

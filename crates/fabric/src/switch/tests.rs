@@ -23,7 +23,7 @@ fn number(frame: &[u8]) -> u32 {
     u32::from_be_bytes(frame[14..18].try_into().unwrap())
 }
 
-/// A switch with `n` ports at which the stations `mac(0)`, `mac(1)`, … were heard.
+/// A switch with `n` ports at which the machines `mac(0)`, `mac(1)`, … were heard.
 fn switch(n: u8) -> Switch {
     seeded_switch(1, n)
 }
@@ -33,9 +33,9 @@ fn seeded_switch(seed: u64, n: u8) -> Switch {
     for _ in 0..n {
         switch.add_port();
     }
-    for station in 0..n {
-        let hello = numbered(mac(station), MacAddr::BROADCAST, 0);
-        switch.handle_frame(PortId(station.into()), &hello, Instant::ZERO);
+    for machine in 0..n {
+        let hello = numbered(mac(machine), MacAddr::BROADCAST, 0);
+        switch.handle_frame(PortId(machine.into()), &hello, Instant::ZERO);
     }
     drain(&mut switch);
     switch.counters = Counters::default();
@@ -48,15 +48,15 @@ fn drain(switch: &mut Switch) -> Vec<(u32, Vec<u8>)> {
         .collect()
 }
 
-/// Lets everything land, at its time, and answers where and when.
-fn settle(switch: &mut Switch) -> Vec<(Instant, u32, u32)> {
-    let mut landed = Vec::new();
+/// Lets everything arrive, at its time, and answers where and when.
+fn arrivals(switch: &mut Switch) -> Vec<(Instant, u32, u32)> {
+    let mut arrived = Vec::new();
     let mut now = Instant::ZERO;
     loop {
         let frames = drain(switch).into_iter();
-        landed.extend(frames.map(|(port, frame)| (now, port, number(&frame))));
+        arrived.extend(frames.map(|(port, frame)| (now, port, number(&frame))));
         let Some(deadline) = switch.poll_timeout() else {
-            return landed;
+            return arrived;
         };
         assert!(deadline.at > now, "a deadline that was met comes back");
         now = deadline.at;
@@ -90,7 +90,7 @@ fn the_unknown_is_flooded_and_the_known_is_not() {
         pass(&mut switch, c, &numbered(mac(2), MacAddr::BROADCAST, 0)),
         [a, b]
     );
-    // A station that moved is found at its new port.
+    // A machine that moved is found at its new port.
     assert_eq!(pass(&mut switch, c, &numbered(mac(1), mac(0), 0)), [a]);
     assert_eq!(pass(&mut switch, a, &numbered(mac(0), mac(1), 0)), [c]);
     // A frame for the segment it came from stays there.
@@ -141,7 +141,7 @@ fn what_is_under_way_to_a_link_that_goes_down_is_lost() {
     switch.handle_frame(PortId(0), &numbered(mac(0), mac(1), 0), Instant::ZERO);
     assert_eq!(switch.in_flight(), 1);
     switch.set_link(PortId(1), false);
-    assert_eq!(settle(&mut switch), []);
+    assert_eq!(arrivals(&mut switch), []);
     assert_eq!(switch.counters().link_down, 1);
     assert_conserved(&switch);
 }
@@ -165,7 +165,7 @@ fn the_delays_of_both_links_and_the_rule_add_up() {
     switch.handle_frame(PortId(0), &numbered(mac(0), mac(1), 5), Instant::ZERO);
     switch.handle_frame(PortId(1), &numbered(mac(1), mac(0), 6), Instant::ZERO);
     let at = Instant::ZERO + MILLISECOND * 111;
-    assert_eq!(settle(&mut switch), [(Instant::ZERO, 0, 6), (at, 1, 5)]);
+    assert_eq!(arrivals(&mut switch), [(Instant::ZERO, 0, 6), (at, 1, 5)]);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_late_driver_changes_no_arrival() {
     };
     let mut punctual = switch(2);
     send(&mut punctual);
-    let last = settle(&mut punctual).last().unwrap().0;
+    let last = arrivals(&mut punctual).last().unwrap().0;
     let mut late = switch(2);
     send(&mut late);
     late.handle_timeout(last);
@@ -405,8 +405,8 @@ fn with_snooping_only_dhcp_servers_hear_what_clients_broadcast() {
 /// Loses what chance lets through, towards one port.
 struct Loses(PortId);
 
-impl Judge for Loses {
-    fn judge(&mut self, at: (PortId, Direction), _: &[u8], _: Instant, drawn: Transit) -> Transit {
+impl FatePolicy for Loses {
+    fn decide(&mut self, at: (PortId, Direction), _: &[u8], _: Instant, drawn: Transit) -> Transit {
         if at == (self.0, Direction::FromSwitch) {
             Transit::Lost
         } else {
@@ -419,7 +419,7 @@ impl Judge for Loses {
 fn a_judge_has_the_last_word() {
     let mut switch = switch(3);
     let hello = numbered(mac(0), MacAddr::BROADCAST, 7);
-    switch.handle_frame_judged(PortId(0), &hello, Instant::ZERO, &mut Loses(PortId(1)));
+    switch.handle_frame_with(PortId(0), &hello, Instant::ZERO, &mut Loses(PortId(1)));
     let heard: Vec<u32> = drain(&mut switch).iter().map(|(port, _)| *port).collect();
     assert_eq!(heard, [2]);
     assert_eq!(switch.counters().lost, 1);
@@ -429,9 +429,9 @@ fn a_judge_has_the_last_word() {
         ..Faults::default()
     };
     switch.set_faults(PortId(0), Direction::ToSwitch, slow);
-    let mut judge = Loses(PortId(2));
-    switch.handle_frame_judged(PortId(0), &hello, Instant::ZERO, &mut judge);
-    switch.handle_timeout_judged(Instant::ZERO + MILLISECOND, &mut judge);
+    let mut policy = Loses(PortId(2));
+    switch.handle_frame_with(PortId(0), &hello, Instant::ZERO, &mut policy);
+    switch.handle_timeout_with(Instant::ZERO + MILLISECOND, &mut policy);
     let heard: Vec<u32> = drain(&mut switch).iter().map(|(port, _)| *port).collect();
     assert_eq!(heard, [1], "also of what was under way");
 }

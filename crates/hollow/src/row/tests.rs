@@ -86,10 +86,10 @@ impl Bench {
         for machine in 0..self.row.len() {
             self.row.power_on(machine, self.clocks());
         }
-        self.settle();
+        self.drain();
     }
 
-    fn settle(&mut self) {
+    fn drain(&mut self) {
         loop {
             while let Some(event) = self.row.poll_event() {
                 self.events.push(event);
@@ -111,7 +111,7 @@ impl Bench {
         {
             self.now = deadline.at;
             self.row.handle_timeout(self.clocks());
-            self.settle();
+            self.drain();
         }
         self.now = until;
     }
@@ -237,7 +237,7 @@ fn what_is_broadcast_concerns_one_machine() {
     let request = ArpFrame::request(SERVER_MAC, SERVER, target);
     let before = bench.frames.len();
     bench.row.handle_frame(&arp_frame(&request), bench.clocks());
-    bench.settle();
+    bench.drain();
     let replies = &bench.frames[before..];
     assert_eq!(replies.len(), 1);
     let reply = parse_arp(&replies[0]).unwrap();
@@ -270,7 +270,7 @@ fn a_machine_without_a_cable_or_without_power_says_nothing() {
     let before = bench.reached();
     bench.row.set_link(0, true);
     bench.row.power_on(1, bench.clocks());
-    bench.settle();
+    bench.drain();
     bench.pass(Duration::from_secs(60));
     assert!(bench.reached() > before);
     let addresses = bench.addresses();
@@ -289,11 +289,11 @@ fn a_machine_that_hangs_does_nothing_and_then_what_it_should_have_done() {
     bench.pass(Duration::from_secs(60));
     let request = ArpFrame::request(SERVER_MAC, SERVER, addr);
     bench.row.handle_frame(&arp_frame(&request), bench.clocks());
-    bench.settle();
+    bench.drain();
     assert_eq!(bench.frames, Vec::<Vec<u8>>::new());
     let before = bench.reached();
     bench.row.thaw(0, bench.clocks());
-    bench.settle();
+    bench.drain();
     let reply = parse_arp(&bench.frames[0]).unwrap();
     assert_eq!((reply.operation, reply.sender), (ArpVerb::Reply, addr));
     bench.pass(Duration::ZERO);
@@ -303,7 +303,7 @@ fn a_machine_that_hangs_does_nothing_and_then_what_it_should_have_done() {
     bench.row.power_off(0);
     bench.row.power_on(0, bench.clocks());
     bench.row.freeze(1);
-    bench.settle();
+    bench.drain();
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.addresses().last(), Some(&addr));
 }
@@ -328,7 +328,7 @@ fn who_connects_to_a_machine_is_refused() {
     bench.frames.clear();
     let frame = tcp_frame((SERVER_MAC, mac(0)), &segment);
     bench.row.handle_frame(&frame, bench.clocks());
-    bench.settle();
+    bench.drain();
     let reset = parse_tcp(&bench.frames[0]).unwrap();
     assert!(reset.flags.rst);
     assert_eq!(reset.acknowledged, Some(101));
@@ -353,7 +353,7 @@ proptest! {
         });
         for frame in frames.into_iter().chain(broken) {
             bench.row.handle_frame(&frame, bench.clocks());
-            bench.settle();
+            bench.drain();
         }
         bench.pass(Duration::from_secs(5));
     }

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use super::label::Labels;
 use quorate_fabric::PortId;
-use quorate_fabric::pcapng::{InterfaceId, Packet, Way, Writer};
+use quorate_fabric::pcapng::{Direction, InterfaceId, Packet, Writer};
 
 /// The switch's end of the capture.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Capture {
 pub(super) struct Record<'a> {
     pub(super) port: PortId,
     pub(super) unix_nanos: u64,
-    pub(super) direction: Way,
+    pub(super) direction: Direction,
     pub(super) frame: &'a [u8],
     pub(super) comment: String,
 }
@@ -36,7 +36,7 @@ enum Entry {
     Frame {
         interface: InterfaceId,
         unix_nanos: u64,
-        direction: Way,
+        direction: Direction,
         frame: Box<[u8]>,
         comment: String,
     },
@@ -125,7 +125,7 @@ fn write_all(mut file: Writer<BufWriter<File>>, inbox: &Receiver<Entry>) -> io::
                 file.write(&Packet {
                     interface,
                     unix_nanos,
-                    way: direction,
+                    direction,
                     frame: &frame,
                     comment: &said.join("; "),
                 })?;

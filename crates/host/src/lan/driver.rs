@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 
 use quorate_core::{Instant, Seed};
-use quorate_fabric::pcapng::Way;
+use quorate_fabric::pcapng::Direction;
 use quorate_fabric::{DropReason, Passage, PortId, Switch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -188,7 +188,7 @@ impl Driver {
                 capture.write(Record {
                     port,
                     unix_nanos: frame.unix_nanos,
-                    direction: Way::Inbound,
+                    direction: Direction::Inbound,
                     frame: frame.bytes,
                     comment: remark(&passage),
                 });
@@ -260,7 +260,7 @@ impl Driver {
                 capture.write(Record {
                     port,
                     unix_nanos: unix_nanos(),
-                    direction: Way::Inbound,
+                    direction: Direction::Inbound,
                     frame,
                     comment: remark(&passage),
                 });
@@ -366,7 +366,7 @@ fn send_ready(
             capture.write(Record {
                 port,
                 unix_nanos: unix_nanos(),
-                direction: Way::Outbound,
+                direction: Direction::Outbound,
                 frame: &frame,
                 comment: String::new(),
             });

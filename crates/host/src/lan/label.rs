@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_fabric::pcapng::Way;
+use quorate_fabric::pcapng::Direction;
 use quorate_scenario::Link;
 
 /// Knows machines by the MAC addresses that were seen on their ports.
@@ -15,12 +15,12 @@ pub(super) struct Labels {
 impl Labels {
     /// `n1, discover: DHCPDISCOVER` for a frame that passed in this direction through `port`; empty for what
     /// belongs to no link.
-    pub(super) fn of(&mut self, port: &str, direction: Way, frame: &[u8]) -> String {
+    pub(super) fn of(&mut self, port: &str, direction: Direction, frame: &[u8]) -> String {
         let (Some(to), Some(from)) = (mac(frame, 0), mac(frame, 6)) else {
             return String::new();
         };
         let is_server = port == SERVERS;
-        if direction == Way::Inbound && !is_server && !self.machines.contains_key(&from) {
+        if direction == Direction::Inbound && !is_server && !self.machines.contains_key(&from) {
             self.machines.insert(from, port.to_owned());
         }
         let Some((link, what)) = purpose(frame) else {
@@ -29,8 +29,8 @@ impl Labels {
         // What servers send is for the machine that it is addressed to.
         let machine = match (is_server, direction) {
             (false, _) => Some(port),
-            (true, Way::Inbound) => self.machines.get(&to).map(String::as_str),
-            (true, Way::Outbound) => self.machines.get(&from).map(String::as_str),
+            (true, Direction::Inbound) => self.machines.get(&to).map(String::as_str),
+            (true, Direction::Outbound) => self.machines.get(&from).map(String::as_str),
         };
         match machine {
             Some(machine) => format!("{machine}, {link}: {what}"),
@@ -164,7 +164,7 @@ mod tests {
         let discover = frame((N1, 68), (ALL, 67), &dhcp(1));
         let offer = frame((SERVER, 67), (N1, 68), &dhcp(2));
         let asks = frame((N1, 4_000), (SERVER, 53), &question(33));
-        let mut said = |port, frame: &[u8]| labels.of(port, Way::Inbound, frame);
+        let mut said = |port, frame: &[u8]| labels.of(port, Direction::Inbound, frame);
         assert_eq!(said(SERVERS, &offer), "ack: DHCPOFFER");
         assert_eq!(said("n1", &discover), "n1, discover: DHCPDISCOVER");
         assert_eq!(said(SERVERS, &offer), "n1, ack: DHCPOFFER");
@@ -181,12 +181,12 @@ mod tests {
         ];
         for frame in &whole {
             for length in 0..frame.len() {
-                let _ = Labels::default().of("n1", Way::Inbound, &frame[..length]);
+                let _ = Labels::default().of("n1", Direction::Inbound, &frame[..length]);
             }
             let mut wild = frame.clone();
             for at in 12..wild.len() {
                 wild[at] = 0xff;
-                let _ = Labels::default().of("n1", Way::Inbound, &wild);
+                let _ = Labels::default().of("n1", Direction::Inbound, &wild);
                 wild[at] = frame[at];
             }
         }

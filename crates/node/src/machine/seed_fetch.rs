@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_core::{Instant, Pauses, Random, Seed};
+use quorate_core::{Delays, Instant, Random, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -21,7 +21,7 @@ pub enum Datasource {
     /// Where option 67 of the lease says.
     #[default]
     Lease,
-    /// At this URL, to which file names are appended; whoever booted the machine said so
+    /// At this URL, to which file names are appended; the boot loader passed it
     /// (`ds=nocloud-net;s=URL`).
     Url(String),
     /// These are its files: the machine was booted to do one thing.
@@ -71,7 +71,7 @@ impl SeedFetch {
         self.retry_at
     }
 
-    /// Takes what came of one file. Answers meta-data and user-data once both are there.
+    /// Handles the answer for one file. Returns meta-data and user-data once both are there.
     pub(super) fn handle_fetched(
         &mut self,
         url: &str,
@@ -137,14 +137,14 @@ impl SeedFetch {
 #[derive(Debug)]
 pub(super) struct Patience {
     random: Random,
-    pub(super) pauses: Pauses,
+    pub(super) delays: Delays,
 }
 
 impl Patience {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
             random: seed.random(),
-            pauses: Pauses::default(),
+            delays: Delays::default(),
         }
     }
 
@@ -156,6 +156,6 @@ impl Patience {
         let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
         let drawn = whole * 3 / 4 + Duration::from_nanos(self.random.below(spread));
         let what = format_args!("patience with a seed");
-        self.pauses.pause(what, drawn)
+        self.delays.decide(what, drawn)
     }
 }

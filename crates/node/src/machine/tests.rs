@@ -67,7 +67,7 @@ impl Bench {
         Now::new(instant, WALL_EPOCH)
     }
 
-    fn tell(&mut self, command: Command) {
+    fn command(&mut self, command: Command) {
         let now = self.now();
         self.node.command(command, now);
         self.drain();
@@ -84,7 +84,7 @@ impl Bench {
     }
 
     /// Lets time pass until the node's next deadline.
-    fn wait(&mut self) {
+    fn pass_deadline(&mut self) {
         let at = self.node.poll_timeout().unwrap().at;
         self.millis = at.as_nanos().div_ceil(1_000_000);
         self.node.handle_timeout(self.now());
@@ -111,28 +111,28 @@ impl Bench {
     }
 
     fn fetched(&mut self, file: &str, outcome: Result<&[u8], &str>) {
-        self.tell(Command::SeedFetched {
+        self.command(Command::SeedFetched {
             url: format!("{SEED_URL}{file}"),
             outcome: outcome.map(<[u8]>::to_vec).map_err(str::to_owned),
         });
     }
 
     fn installed(&mut self, outcome: Result<(), String>) {
-        self.tell(Command::FileInstalled {
+        self.command(Command::FileInstalled {
             path: "/etc/systemd/system/a.service".into(),
             outcome,
         });
     }
 
     fn unit_up(&mut self) {
-        self.tell(Command::UnitStarted {
+        self.command(Command::UnitStarted {
             unit: "a.service".into(),
             pid: Some(7),
         });
     }
 
     fn unit_exited(&mut self, status: ExitStatus) {
-        self.tell(Command::UnitExited {
+        self.command(Command::UnitExited {
             unit: "a.service".into(),
             status,
         });
@@ -178,9 +178,9 @@ fn answer(
 fn bench_in(state: &str) -> Bench {
     let mut bench = Bench::new();
     let steps: [&dyn Fn(&mut Bench); 6] = [
-        &|b| b.tell(Command::PowerOn),
+        &|b| b.command(Command::PowerOn),
         &Bench::lease,
-        &|b| b.tell(Command::InterfaceConfigured),
+        &|b| b.command(Command::InterfaceConfigured),
         &|b| {
             b.fetched("meta-data", Ok(META_DATA));
             b.fetched("user-data", Ok(USER_DATA.as_bytes()));
@@ -189,7 +189,7 @@ fn bench_in(state: &str) -> Bench {
             b.installed(Ok(()));
             b.unit_up();
         },
-        &|b| b.tell(Command::PowerOff),
+        &|b| b.command(Command::PowerOff),
     ];
     for step in steps {
         if bench.node.state().name() == state {
@@ -205,7 +205,7 @@ fn bench_in(state: &str) -> Bench {
 #[test]
 fn a_life_from_power_on_to_power_off() {
     let mut bench = Bench::new();
-    bench.tell(Command::PowerOn);
+    bench.command(Command::PowerOn);
     bench.lease();
     assert_eq!(
         bench.said()[..],
@@ -229,7 +229,7 @@ fn a_life_from_power_on_to_power_off() {
             configure(),
         ]
     );
-    bench.tell(Command::InterfaceConfigured);
+    bench.command(Command::InterfaceConfigured);
     assert_eq!(bench.said(), [fetch("meta-data"), fetch("user-data")]);
     bench.fetched("user-data", Ok(USER_DATA.as_bytes()));
     assert_eq!(bench.said(), []);
@@ -257,7 +257,7 @@ fn a_life_from_power_on_to_power_off() {
     bench.unit_up();
     bench.said();
 
-    bench.tell(Command::PowerOff);
+    bench.command(Command::PowerOff);
     let term = Event::StopUnit {
         unit: "a.service".into(),
         signal: StopSignal::Term,
@@ -295,7 +295,7 @@ fn a_seed_that_is_missing_is_asked_for_again_later_and_later() {
             panic!("{said:?}");
         };
         pauses.push(*retry_in_ms);
-        bench.wait();
+        bench.pass_deadline();
         assert_eq!(bench.said(), [fetch("meta-data")], "only what is missing");
     }
     assert!((187..=312).contains(&pauses[0]), "{pauses:?}");
@@ -313,7 +313,7 @@ fn answers_that_were_not_asked_for_change_nothing() {
     bench.fetched("user-data", Err("late"));
     assert_eq!(bench.said(), []);
     let mut bench = bench_in("installing");
-    bench.tell(Command::FileInstalled {
+    bench.command(Command::FileInstalled {
         path: "/other".into(),
         outcome: Ok(()),
     });
@@ -325,10 +325,10 @@ fn a_boot_file_that_is_no_seed_leaves_the_machine_bare() {
     for boot_file in [None, Some("undionly.kpxe"), Some("https://x/")] {
         let mut bench = Bench::new();
         bench.boot_file = boot_file;
-        bench.tell(Command::PowerOn);
+        bench.command(Command::PowerOn);
         bench.lease();
         bench.said();
-        bench.tell(Command::InterfaceConfigured);
+        bench.command(Command::InterfaceConfigured);
         let boot_file = boot_file.map(str::to_owned);
         assert_eq!(bench.said(), [Event::NoSeed { boot_file }]);
         assert_eq!(bench.node.state(), &State::Running);
@@ -350,15 +350,15 @@ fn a_unit_that_was_not_written_is_not_started() {
     let mut bench = bench_in("installing");
     bench.installed(Err("disk full".into()));
     let names: Vec<String> = bench.said().iter().map(kind).collect();
-    assert_eq!(names, ["trouble", "unsupported"]);
+    assert_eq!(names, ["failure", "unsupported"]);
 }
 
 #[test]
 fn an_interface_that_fails_is_configured_again() {
     let mut bench = bench_in("configuring");
-    bench.tell(Command::InterfaceFailed { why: "no".into() });
-    assert!(matches!(&bench.said()[..], [Event::Trouble { .. }]));
-    bench.wait();
+    bench.command(Command::InterfaceFailed { why: "no".into() });
+    assert!(matches!(&bench.said()[..], [Event::Failure { .. }]));
+    bench.pass_deadline();
     assert_eq!(bench.millis, 1_000);
     assert_eq!(bench.said(), [configure()]);
 }
@@ -367,7 +367,7 @@ fn an_interface_that_fails_is_configured_again() {
 fn a_hostile_name_from_the_network_never_becomes_the_machines() {
     let mut bench = Bench::new();
     bench.hostname = Some("$(reboot)");
-    bench.tell(Command::PowerOn);
+    bench.command(Command::PowerOn);
     bench.lease();
     let said = bench.said();
     assert!(!said.contains(&hostname("$(reboot)")));
@@ -380,7 +380,7 @@ fn a_hostile_name_from_the_network_never_becomes_the_machines() {
 #[test]
 fn losing_the_lease_stops_no_unit_and_the_next_one_is_configured() {
     let mut bench = bench_in("running");
-    bench.tell(Command::Conflict);
+    bench.command(Command::Conflict);
     let said = bench.said();
     assert!(
         said.iter()
@@ -392,21 +392,21 @@ fn losing_the_lease_stops_no_unit_and_the_next_one_is_configured() {
             .any(|event| matches!(event, Event::StopUnit { .. }))
     );
     assert_eq!(bench.node.state(), &State::Running);
-    bench.wait();
+    bench.pass_deadline();
     bench.lease();
     let said = bench.said();
     assert!(said.contains(&configure()));
     assert!(!said.contains(&hostname("n1")), "the seed's name stays");
-    bench.tell(Command::InterfaceConfigured);
+    bench.command(Command::InterfaceConfigured);
     assert_eq!(bench.said(), [], "a seed is applied once");
 }
 
 #[test]
 fn a_machine_that_is_off_can_be_switched_on_again() {
     let mut bench = bench_in("leasing");
-    bench.tell(Command::PowerOff);
+    bench.command(Command::PowerOff);
     assert!(bench.said().contains(&Event::PoweredOff));
-    bench.tell(Command::PowerOn);
+    bench.command(Command::PowerOn);
     bench.lease();
     assert_eq!(bench.node.state().name(), "configuring");
     assert!(bench.said().contains(&hostname("n1")));
@@ -449,10 +449,10 @@ fn configure() -> Event {
 fn whoever_boots_a_machine_can_say_where_its_seed_is() {
     let mut bench = Bench::new();
     bench.node = node_with(Datasource::Url("http://10.77.0.9/mine".into()));
-    bench.tell(Command::PowerOn);
+    bench.command(Command::PowerOn);
     bench.lease();
     bench.said();
-    bench.tell(Command::InterfaceConfigured);
+    bench.command(Command::InterfaceConfigured);
     let url = |file| Event::FetchSeed {
         url: format!("http://10.77.0.9/mine/{file}"),
     };
@@ -466,10 +466,10 @@ fn a_machine_with_a_given_seed_fetches_none() {
         meta_data: "instance-id: i-9".into(),
         user_data: USER_DATA.into(),
     });
-    bench.tell(Command::PowerOn);
+    bench.command(Command::PowerOn);
     bench.lease();
     bench.said();
-    bench.tell(Command::InterfaceConfigured);
+    bench.command(Command::InterfaceConfigured);
     let said = bench.said();
     assert!(
         matches!(

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quorate_core::Prompter;
+use quorate_core::DelayHook;
 use quorate_scenario::{Decision, Fate, Occasion};
 
 /// The one tape of a world; every part has a handle of it.
@@ -139,7 +139,7 @@ impl ChoiceLog {
     }
 
     /// Somebody who asks this tape about the pauses of an engine.
-    pub(crate) fn prompter(&self, of: &str) -> Arc<dyn Prompter> {
+    pub(crate) fn delay_hook(&self, of: &str) -> Arc<dyn DelayHook> {
         Arc::new(ChosenDelays {
             tape: self.clone(),
             of: of.to_owned(),
@@ -162,8 +162,8 @@ struct ChosenDelays {
     of: String,
 }
 
-impl Prompter for ChosenDelays {
-    fn pause(&self, what: fmt::Arguments<'_>, drawn: Duration) -> Duration {
+impl DelayHook for ChosenDelays {
+    fn delay(&self, what: fmt::Arguments<'_>, drawn: Duration) -> Duration {
         self.tape.time(&self.of, what.to_string(), drawn)
     }
 }

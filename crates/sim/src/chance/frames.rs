@@ -2,7 +2,7 @@
 
 use quorate_core::{Instant, MacAddr};
 use quorate_fabric::frame;
-use quorate_fabric::{Direction, Judge, PortId, Transit};
+use quorate_fabric::{Direction, FatePolicy, PortId, Transit};
 use quorate_scenario::Fate;
 use quorate_scenario::decision::Arrival;
 
@@ -53,8 +53,8 @@ impl FrameFates {
     }
 }
 
-impl Judge for FramePolicy<'_> {
-    fn judge(
+impl FatePolicy for FramePolicy<'_> {
+    fn decide(
         &mut self,
         (port, direction): (PortId, Direction),
         bytes: &[u8],
@@ -79,12 +79,12 @@ impl Judge for FramePolicy<'_> {
             None if fate(drawn, now).is_none() => drawn,
             None => Transit::Arrives {
                 at: now + HOP_DELAY + HOP_JITTER,
-                twice: false,
+                duplicated: false,
                 flipped_bit: None,
             },
             Some(Fate::Arrives(arrival)) => Transit::Arrives {
                 at: now + arrival.after,
-                twice: arrival.twice,
+                duplicated: arrival.twice,
                 flipped_bit: arrival.flipped_bit,
             },
             Some(Fate::Lost | Fate::Takes(_) | Fate::Chosen(_) | Fate::Lie) => Transit::Lost,
@@ -98,7 +98,7 @@ fn fate(transit: Transit, now: Instant) -> Option<Fate> {
         Transit::Lost | Transit::QueueFull => Some(Fate::Lost),
         Transit::Arrives {
             at,
-            twice,
+            duplicated: twice,
             flipped_bit,
         } => {
             let after = at.since(now);

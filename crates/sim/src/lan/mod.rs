@@ -184,8 +184,7 @@ impl Lan {
             None => self.switch.handle_frame(port, frame, now),
             Some(tape) => {
                 let mut judge = tape.judge(&self.plugs);
-                self.switch
-                    .handle_frame_judged(port, frame, now, &mut judge);
+                self.switch.handle_frame_with(port, frame, now, &mut judge);
             }
         }
     }
@@ -196,7 +195,7 @@ impl Lan {
             None => self.switch.handle_timeout(now),
             Some(tape) => {
                 let mut judge = tape.judge(&self.plugs);
-                self.switch.handle_timeout_judged(now, &mut judge);
+                self.switch.handle_timeout_with(now, &mut judge);
             }
         }
         let mut arrived = Vec::new();

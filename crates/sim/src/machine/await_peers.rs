@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use quorate_await_peers::{Awaiting, Command as Tell, Config, Event, Probe, Verdict};
+use quorate_await_peers::{Command as Tell, Config, Event, PeerWait, Probe, Verdict};
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Transmit};
 use quorate_etcd::{PeerUrl, Scheme};
 use quorate_node::{Command, ExitStatus};
@@ -20,7 +20,7 @@ use crate::world::{MachineWake, SimWorld, Wake};
 pub(crate) struct Waiting {
     unit: String,
     scheme: Scheme,
-    engine: Awaiting,
+    engine: PeerWait,
     /// Its UDP socket.
     port: u16,
     pub(crate) deadline: Option<Token>,
@@ -52,9 +52,9 @@ impl SimWorld {
         let machine = &mut self.machines[index];
         let seed = machine.seed.child(&format!("wait {} {pid}", machine.life));
         let port = PORT_MIN + u16::try_from(seed.random().below(PORTS)).unwrap_or(0);
-        let (scheme, mut engine) = (config.own.scheme, Awaiting::new(config, seed));
+        let (scheme, mut engine) = (config.own.scheme, PeerWait::new(config, seed));
         if let Some(tape) = &machine.tape {
-            engine.follow(tape.prompter(&machine.role.name));
+            engine.set_delay_hook(tape.delay_hook(&machine.role.name));
         }
         let waiting = Waiting {
             unit,

@@ -207,7 +207,7 @@ impl SimWorld {
             | Event::UnitExited { .. }
             | Event::UnitGaveUp { .. }
             | Event::Unsupported { .. }
-            | Event::Trouble { .. }
+            | Event::Failure { .. }
             | Event::PoweredOff => {}
         }
     }

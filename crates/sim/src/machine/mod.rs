@@ -102,7 +102,7 @@ impl Machine {
         let seed = self.seed.child(&format!("life {}", self.life));
         let mut node = Node::new(config, seed);
         if let Some(tape) = &self.tape {
-            node.follow(tape.prompter(&self.role.name));
+            node.set_delay_hook(tape.delay_hook(&self.role.name));
         }
         self.on = Some(Box::new(Life {
             node,

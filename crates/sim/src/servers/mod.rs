@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use quorate_core::{
-    Channel, Datagram, Deadline, Destination, Now, Planted, Random, Seed, StreamId, Transmit,
+    Channel, Datagram, Deadline, Destination, Mutant, Now, Random, Seed, StreamId, Transmit,
 };
 use quorate_fabric::Chance;
 use quorate_scenario::decision::SERVERS;
@@ -31,7 +31,7 @@ pub(crate) struct Servers {
     tape: Option<ChoiceLog>,
     /// Counts starts, each of which draws its own.
     starts: u32,
-    pub(crate) planted: Planted,
+    pub(crate) mutant: Mutant,
     state: State,
     pub(crate) out: Vec<ServerOutput>,
 }
@@ -87,7 +87,7 @@ impl Servers {
             syncs: seed.child("sync").random(),
             tape: None,
             starts: 0,
-            planted: Planted::default(),
+            mutant: Mutant::default(),
             state: State::Down(Some(Box::new(Disk::new(seed.child("disk").random())))),
             out: Vec::new(),
         }
@@ -126,13 +126,13 @@ impl Servers {
         self.starts += 1;
         let mut setup =
             Setup::new(&self.config, keys(self.seed)).map_err(|error| error.to_string())?;
-        setup.plant(self.planted);
+        setup.set_mutant(self.mutant);
         let directory = Directory::default();
         let seed = self.seed.child(&format!("start {}", self.starts));
         let mut engines = Engines::restore(setup, log, seed, directory.clone(), now)
             .map_err(|error| error.to_string())?;
         if let Some(tape) = &self.tape {
-            engines.follow(tape.prompter(SERVERS));
+            engines.set_delay_hook(tape.delay_hook(SERVERS));
         }
         let serves = self.config.seed().is_some();
         let seeds = serves.then(|| Seeds::new(&self.config, directory));

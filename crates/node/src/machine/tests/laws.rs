@@ -1,4 +1,4 @@
-//! The laws of engines, for a node that hears and is told anything.
+//! The laws of engines, for a node that gets any datagram and any command.
 
 use proptest::prelude::*;
 use quorate_core::Wall;
@@ -9,7 +9,7 @@ use super::*;
 fn reply() -> impl Strategy<Value = Vec<u8>> {
     // To the first exchange of every node here, so that replies are often wanted.
     let mut bench = Bench::new();
-    bench.tell(Command::PowerOn);
+    bench.command(Command::PowerOn);
     let discover = bench.transmits[0].payload.clone();
     prop_oneof![
         Just(answer(
@@ -44,7 +44,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => Just(Command::InterfaceConfigured),
         1 => Just(Command::InterfaceFailed { why: "no".into() }),
         1 => Just(Command::Conflict),
-        1 => Just(Command::Trouble { what: "x".into() }),
+        1 => Just(Command::ReportFailure { what: "x".into() }),
         5 => (file, body).prop_map(|(file, outcome)| Command::SeedFetched {
             url: format!("{SEED_URL}{file}"),
             outcome,

@@ -98,7 +98,7 @@ fn the_transition_table() {
     for (name, command, next) in columns {
         for (state, next) in STATES.into_iter().zip(next) {
             let mut bench = bench_in(state);
-            bench.tell(command.clone());
+            bench.command(command.clone());
             assert_eq!(bench.node.state().name(), next, "{name} in {state}");
         }
     }

@@ -80,7 +80,7 @@ fn answers(authority: &mut Authority, channel: Channel, query: &[u8], now: Now) 
 type Fate = Box<dyn FnMut() -> bool>;
 
 struct Bench {
-    engine: Awaiting,
+    engine: PeerWait,
     authority: Authority,
     now: Instant,
     /// Decides about each question whether it is lost.
@@ -100,7 +100,7 @@ impl Bench {
 
     fn beside(host: &str, records: &[String], terse: bool) -> Self {
         let mut bench = Self {
-            engine: Awaiting::new(config(host), Seed::new(1)),
+            engine: PeerWait::new(config(host), Seed::new(1)),
             authority: authority(records),
             now: Instant::ZERO,
             lost: Box::new(|| false),
@@ -110,7 +110,7 @@ impl Bench {
             reasons: Vec::new(),
             verdict: None,
         };
-        bench.tell(Command::Begin);
+        bench.command(Command::Begin);
         bench
     }
 
@@ -118,12 +118,12 @@ impl Bench {
         Now::new(self.now, WALL_EPOCH)
     }
 
-    fn tell(&mut self, command: Command) {
+    fn command(&mut self, command: Command) {
         self.engine.command(command, self.clocks());
-        self.settle();
+        self.drain();
     }
 
-    fn settle(&mut self) {
+    fn drain(&mut self) {
         while let Some(output) = self.engine.poll() {
             match output {
                 Output::Transmit(Transmit {
@@ -171,7 +171,7 @@ impl Bench {
         {
             self.now = deadline.at;
             self.engine.handle_timeout(self.clocks());
-            self.settle();
+            self.drain();
         }
     }
 
@@ -281,18 +281,18 @@ fn a_later_member_begins_when_one_before_it_serves() {
     let mut bench = Bench::new("n3", &whole(5));
     assert_eq!(bench.looks, [peer(1), peer(2)]);
     let found = |peer, found| Command::Probed { peer, found };
-    bench.tell(found(peer(1), Probe::Closed));
+    bench.command(found(peer(1), Probe::Closed));
     bench.pass(Duration::from_millis(30));
     assert_eq!(bench.looks[2..], [peer(1)], "looked at again");
     assert_eq!(bench.verdict, None);
-    bench.tell(found(peer(2), Probe::Serves));
+    bench.command(found(peer(2), Probe::Serves));
     assert_eq!(bench.ready().place, 2);
 }
 
 #[test]
 fn an_open_port_that_tells_no_more_is_given_a_moment() {
     let mut bench = Bench::new("n2", &whole(3));
-    bench.tell(Command::Probed {
+    bench.command(Command::Probed {
         peer: peer(1),
         found: Probe::Open,
     });
@@ -393,7 +393,7 @@ fn input() -> impl Strategy<Value = Input<Command>> {
 /// A member whose questions are answered now and then, so that random inputs reach every state.
 #[derive(Debug)]
 struct Answered {
-    engine: Awaiting,
+    engine: PeerWait,
     asked: Vec<Vec<u8>>,
     authorities: [Authority; 3],
     turn: usize,
@@ -408,7 +408,7 @@ impl Engine for Answered {
         self.engine.command(command, now);
     }
 
-    /// Beside the noise, each authority in turn, and then nobody, answers what was asked.
+    /// Beside the noise, each authority in turn, and then none, answers what was asked.
     fn handle_datagram(&mut self, noise: Datagram<'_>, now: Now) {
         self.engine.handle_datagram(noise, now);
         for query in std::mem::take(&mut self.asked) {
@@ -448,7 +448,7 @@ proptest! {
     fn the_laws_hold(inputs in proptest::collection::vec(input(), 0..60)) {
         obey(
             || Answered {
-                engine: Awaiting::new(config("n4"), Seed::new(3)),
+                engine: PeerWait::new(config("n4"), Seed::new(3)),
                 asked: Vec::new(),
                 authorities: [authority(&[]), authority(&whole(4)), authority(&whole(3))],
                 turn: 0,

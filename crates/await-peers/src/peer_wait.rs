@@ -7,7 +7,7 @@
 //!                      └── Pause ◄────────────┘
 //! ```
 //!
-//! A question that nobody answers is asked for ever. An answer that something is missing ends
+//! A question that gets no answer is asked again for ever. An answer that something is missing ends
 //! the round: after a pause everything is asked anew, since the set may have changed as well.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Engine, Instant, Now, Output, Pauses, Prompter, Queue, Random, Seed,
+    Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, Output, Queue, Random, Seed,
     StreamId, Ticket,
 };
 use quorate_dns::{RData, RecordType};
@@ -40,7 +40,7 @@ pub struct Config {
     pub servers: Vec<SocketAddr>,
 }
 
-/// What the driver tells.
+/// What the driver reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Ignored but for the first time.
@@ -49,7 +49,7 @@ pub enum Command {
     Probed { peer: SocketAddr, found: Probe },
 }
 
-/// What the driver is told. Those marked *order* must be carried out.
+/// What the engine reports. Those marked *order* must be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// *Order*: send this to `server` as one message by TCP (RFC 1035 §4.2.2). The answer comes
@@ -104,17 +104,17 @@ pub struct Ready {
 
 /// The engine.
 #[derive(Debug)]
-pub struct Awaiting {
+pub struct PeerWait {
     config: Config,
     owner: String,
     resolver: Resolver,
     random: Random,
-    pauses: Pauses,
+    delays: Delays,
     state: State,
     began: Instant,
     /// Since when whole sets have lacked this member.
     unlisted_since: Option<Instant>,
-    told: Option<Reason>,
+    reported: Option<Reason>,
     queue: Queue<Event, Infallible>,
 }
 
@@ -136,7 +136,7 @@ enum State {
     Done,
 }
 
-impl Awaiting {
+impl PeerWait {
     /// A wait that has not begun.
     pub fn new(config: Config, seed: Seed) -> Self {
         let scheme = config.own.scheme;
@@ -145,18 +145,18 @@ impl Awaiting {
             resolver: Resolver::new(config.servers.clone(), seed.child("queries").random()),
             random: seed.child("pauses").random(),
             config,
-            pauses: Pauses::default(),
+            delays: Delays::default(),
             state: State::Idle,
             began: Instant::ZERO,
             unlisted_since: None,
-            told: None,
+            reported: None,
             queue: Queue::default(),
         }
     }
 
-    /// From now on `prompter` is asked how long to wait between rounds.
-    pub fn follow(&mut self, prompter: Arc<dyn Prompter>) {
-        self.pauses.follow(prompter);
+    /// From now on `hook` is asked how long to wait between rounds.
+    pub fn set_delay_hook(&mut self, hook: Arc<dyn DelayHook>) {
+        self.delays.set_delay_hook(hook);
     }
 
     fn begin_round(&mut self, now: Instant) {
@@ -284,7 +284,7 @@ impl Awaiting {
             })
             .collect();
         peers.sort_unstable();
-        // As etcd does it: whoever has our address and port is we, whatever it is called.
+        // As etcd does it: the target with our address and port is this member, whatever its name is.
         let place = peers
             .iter()
             .position(|(_, peer)| own.is_some_and(|own| *peer == SocketAddr::from(own)));
@@ -301,7 +301,7 @@ impl Awaiting {
         match Turn::begin(&earlier, now, &mut looks) {
             Some(turn) => {
                 self.state = State::Turn { ready, turn };
-                self.tell(Reason::Turn { ahead: place });
+                self.report(Reason::Turn { ahead: place });
                 self.look(looks);
             }
             None => self.end(Verdict::Ready(ready)),
@@ -328,14 +328,14 @@ impl Awaiting {
         let spread = u64::try_from(whole.as_nanos() / 2).unwrap_or(u64::MAX);
         let drawn = whole * 3 / 4 + Duration::from_nanos(self.random.below(spread));
         let what = format_args!("the wait for peers goes on");
-        let until = now + self.pauses.pause(what, drawn);
+        let until = now + self.delays.decide(what, drawn);
         self.state = State::Pause { until };
-        self.tell(reason);
+        self.report(reason);
     }
 
-    fn tell(&mut self, reason: Reason) {
-        if self.told.as_ref() != Some(&reason) {
-            self.told = Some(reason.clone());
+    fn report(&mut self, reason: Reason) {
+        if self.reported.as_ref() != Some(&reason) {
+            self.reported = Some(reason.clone());
             self.queue.event(Event::Waiting(reason));
         }
     }
@@ -346,7 +346,7 @@ impl Awaiting {
         }
     }
 
-    fn take_turn(&mut self, now: Instant) {
+    fn check_turn(&mut self, now: Instant) {
         let State::Turn { ready, turn } = &mut self.state else {
             return;
         };
@@ -366,7 +366,7 @@ impl Awaiting {
     }
 }
 
-impl Engine for Awaiting {
+impl Engine for PeerWait {
     type Command = Command;
     type Event = Event;
     type Write = Infallible;
@@ -379,7 +379,7 @@ impl Engine for Awaiting {
             }
             (Command::Probed { peer, found }, State::Turn { turn, .. }) => {
                 turn.handle_probed(peer, found, now.instant);
-                self.take_turn(now.instant);
+                self.check_turn(now.instant);
             }
             (Command::Begin | Command::Probed { .. }, _) => {}
         }
@@ -406,7 +406,7 @@ impl Engine for Awaiting {
                     self.handle_silence(now);
                 }
             }
-            State::Turn { .. } => self.take_turn(now),
+            State::Turn { .. } => self.check_turn(now),
             State::Idle | State::Pause { .. } | State::Done => {}
         }
     }
@@ -425,7 +425,7 @@ impl Engine for Awaiting {
     }
 }
 
-impl Awaiting {
+impl PeerWait {
     /// Asks again, and says what for.
     fn handle_silence(&mut self, now: Instant) {
         let why = "no name server answers".to_owned();
@@ -436,7 +436,7 @@ impl Awaiting {
                 Reason::Set { owner: host, why }
             }
         };
-        self.tell(reason);
+        self.report(reason);
         let mut out = Vec::new();
         self.resolver.handle_timeout(now, &mut out);
         self.send(out);

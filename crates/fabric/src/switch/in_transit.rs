@@ -1,4 +1,4 @@
-//! Frames on their way through the switch, and those that take their time.
+//! Frames on their way through the switch, and those that are delayed.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -36,20 +36,20 @@ pub(super) enum Body<'a> {
 
 /// A frame under way.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct Pending {
     pub(super) at: Instant,
-    /// Frames that land together land in the order they took off.
+    /// Frames that arrive together arrive in the order they were sent.
     order: u64,
     pub(super) from: PortId,
     pub(super) next: Stage,
     pub(super) frame: Arc<[u8]>,
 }
 
-/// All frames under way, the next to land first.
+/// All frames under way, the next to arrive first.
 #[derive(Debug, Default)]
-pub(super) struct Flights {
-    heap: BinaryHeap<Reverse<Flight>>,
-    launched: u64,
+pub(super) struct InTransit {
+    heap: BinaryHeap<Reverse<Pending>>,
+    pushed: u64,
 }
 
 impl<'a> Leg<'a> {
@@ -96,29 +96,29 @@ impl Body<'_> {
     }
 }
 
-impl Flights {
-    pub(super) fn launch(&mut self, at: Instant, leg: Leg<'_>) {
-        self.launched += 1;
-        self.heap.push(Reverse(Flight {
+impl InTransit {
+    pub(super) fn push(&mut self, at: Instant, leg: Leg<'_>) {
+        self.pushed += 1;
+        self.heap.push(Reverse(Pending {
             at,
-            order: self.launched,
+            order: self.pushed,
             from: leg.from,
             next: leg.next,
             frame: leg.body.keep(),
         }));
     }
 
-    /// The next one that lands at `now` or before.
-    pub(super) fn land(&mut self, now: Instant) -> Option<Flight> {
-        if self.next()? > now {
+    /// The next one that arrives at `now` or before.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Pending> {
+        if self.next_arrival()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(flight)| flight)
+        self.heap.pop().map(|Reverse(pending)| pending)
     }
 
-    /// When the next one lands.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse(flight)| flight.at)
+    /// When the next one arrives.
+    pub(super) fn next_arrival(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse(pending)| pending.at)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -126,22 +126,22 @@ impl Flights {
     }
 }
 
-impl Ord for Flight {
+impl Ord for Pending {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }
 }
 
-impl PartialOrd for Flight {
+impl PartialOrd for Pending {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Flight {
+impl PartialEq for Pending {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Flight {}
+impl Eq for Pending {}

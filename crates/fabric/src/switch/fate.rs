@@ -1,15 +1,15 @@
-//! Who decides about frames: chance, or somebody who overrules it.
+//! Who decides the fate of frames: chance, or a policy that overrules it.
 
 use quorate_core::Instant;
 
 use super::{Direction, Passage, PortId};
 use crate::link::Transit;
 
-/// Has the last word on what befalls frames, so that a run can be written down and told again.
-pub trait Judge {
+/// Has the last word on what befalls frames, so that a run can be recorded and replayed.
+pub trait FatePolicy {
     /// What happens to `frame` in this direction of the link at `port`, which it enters at
     /// `now`; `drawn` is what the faults of the link decided.
-    fn judge(
+    fn decide(
         &mut self,
         at: (PortId, Direction),
         frame: &[u8],
@@ -18,12 +18,12 @@ pub trait Judge {
     ) -> Transit;
 }
 
-/// A judge that leaves all to chance.
+/// A policy that leaves all to chance.
 #[derive(Debug)]
 pub(super) struct AsDrawn;
 
-impl Judge for AsDrawn {
-    fn judge(&mut self, _: (PortId, Direction), _: &[u8], _: Instant, drawn: Transit) -> Transit {
+impl FatePolicy for AsDrawn {
+    fn decide(&mut self, _: (PortId, Direction), _: &[u8], _: Instant, drawn: Transit) -> Transit {
         drawn
     }
 }
@@ -31,5 +31,5 @@ impl Judge for AsDrawn {
 /// Where what becomes of a frame is written, and who decides it.
 pub(super) struct Course<'a> {
     pub(super) passage: &'a mut Passage,
-    pub(super) judge: &'a mut dyn Judge,
+    pub(super) policy: &'a mut dyn FatePolicy,
 }

@@ -1,8 +1,8 @@
-//! Bugs that are put in on purpose, so that tests can show that they are found.
+//! Engines with a seeded bug (mutants), so that tests can show that such bugs are found.
 //!
-//! Only a build with the feature `planted`, which no crate's dependencies switch on but those of
-//! tests, can make a [`Planted`] that holds a bug. In every other build it is empty, and the
-//! branches behind it are compiled out.
+//! Only a build with the feature `mutants`, which only the dependencies of tests switch on, can
+//! make a [`Mutant`] that has a bug. In every other build it is empty, and the branches behind it
+//! are compiled out.
 
 /// One bug that engines have made elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,32 +19,32 @@ pub enum Bug {
     SrvBeforeA,
     /// The gate is content with one member less.
     GateOpensEarly,
-    /// The registrar takes silence for a yes.
+    /// The registrar counts silence as a yes.
     SilenceIsYes,
 }
 
-/// The bug of one engine; none, in everything that is not a test.
+/// The seeded bug of one engine; none, in everything that is not a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Planted {
-    #[cfg(feature = "planted")]
+pub struct Mutant {
+    #[cfg(feature = "mutants")]
     bug: Option<Bug>,
 }
 
-impl Planted {
-    /// Puts a bug in.
-    #[cfg(feature = "planted")]
+impl Mutant {
+    /// An engine with this bug.
+    #[cfg(feature = "mutants")]
     pub const fn new(bug: Bug) -> Self {
         Self { bug: Some(bug) }
     }
 
-    /// True when this bug was put in.
-    #[cfg(feature = "planted")]
+    /// True when the engine has this bug.
+    #[cfg(feature = "mutants")]
     pub fn is(self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
 
     /// False.
-    #[cfg(not(feature = "planted"))]
+    #[cfg(not(feature = "mutants"))]
     pub const fn is(self, _bug: Bug) -> bool {
         false
     }
