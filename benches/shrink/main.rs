@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use quorate_scenario::fault::Trouble;
+use quorate_scenario::fault::FaultKind;
 use quorate_scenario::{Link, Story, WorldError};
 use quorate_sim::shrink::{Kind, repeats, shrink};
 use quorate_sim::{Options, Swarm, run};
@@ -70,8 +70,8 @@ fn measure(splits: usize) -> Result<(), Box<dyn std::error::Error>> {
         let began = Instant::now();
         let shrunk = shrink(&story, &options, None, &mut |_| began.elapsed() < WITHIN)?;
         let secs = began.elapsed().as_secs_f64();
-        let machines = shrunk.sketch.devices().count();
-        let faults = shrunk.sketch.faults.len() + shrunk.sketch.decisions.len();
+        let machines = shrunk.draft.machines().count();
+        let faults = shrunk.draft.faults.len() + shrunk.draft.decisions.len();
         let again = repeats(&shrunk, &options, 1..=REPEATS);
         let drawn = options.swarm.map_or(0, |swarm| swarm.faults.len());
         let what: String = shrunk.finding.what.chars().take(40).collect();
@@ -97,7 +97,7 @@ fn measure(splits: usize) -> Result<(), Box<dyn std::error::Error>> {
 /// Without which kinds of faults the run does not fail so; the order of starts, when it does
 /// without any.
 fn cause(story: &Story, options: &Options, goal: &Kind) -> Result<String, WorldError> {
-    let fails_without = |left_out: &dyn Fn(Trouble) -> bool| {
+    let fails_without = |left_out: &dyn Fn(FaultKind) -> bool| {
         let mut options = options.clone();
         if let Some(swarm) = &mut options.swarm {
             swarm.faults.retain(|fault| !left_out(fault.what));
@@ -110,7 +110,7 @@ fn cause(story: &Story, options: &Options, goal: &Kind) -> Result<String, WorldE
         return Ok("order of starts".to_owned());
     }
     let mut needed = Vec::new();
-    for what in Trouble::ALL {
+    for what in FaultKind::ALL {
         if !fails_without(&|other| other == what)? {
             needed.push(what.name());
         }

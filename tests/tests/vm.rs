@@ -275,7 +275,7 @@ fn comes_by(boot: &str, way: &[&str]) -> Result<Vec<u8>, Failed> {
     let outcome = scenario.run_blocking()?;
     let got = format!("{:?}", outcome.verdict);
     check(outcome.verdict == Verdict::Pass, "a pass", &got)?;
-    let lane = outcome.lanes.iter().next().ok_or("no machine")?;
+    let lane = outcome.progress.iter().next().ok_or("no machine")?;
     let links: Vec<_> = lane.reached.keys().map(ToString::to_string).collect();
     let has_come = way.iter().all(|link| links.iter().any(|own| own == link));
     check(has_come, "each link of the way", &links.join(" "))?;

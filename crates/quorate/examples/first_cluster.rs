@@ -14,11 +14,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let is_sim = std::env::args().any(|word| word == "sim");
     let world = if is_sim { World::Sim } else { World::Host };
     let outcome = tell(world).await?;
-    for lane in outcome.lanes.iter() {
+    for lane in outcome.progress.iter() {
         let address = outcome.evidence.leases.iter();
-        let address = address.filter(|lease| lease.hostname.as_ref() == Some(&lane.machine));
+        let address = address.filter(|lease| lease.hostname.as_ref() == Some(&lane.name));
         for lease in address {
-            println!("{} has {}, from {}", lane.machine, lease.addr, lease.mac);
+            println!("{} has {}, from {}", lane.name, lease.addr, lease.mac);
         }
     }
     for finding in outcome.verdict.findings() {

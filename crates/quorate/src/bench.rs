@@ -201,7 +201,7 @@ fn probe(
 /// For each link the time that the slowest machine spends on it.
 fn steps(outcome: &Outcome) -> Vec<(Link, f64)> {
     let mut steps: Vec<(Link, f64)> = Vec::new();
-    for lane in outcome.lanes.iter() {
+    for lane in outcome.progress.iter() {
         let mut before = lane.reached.get(&Link::Power).copied();
         for link in lane.class.chain() {
             let (Some(&at), Some(from)) = (lane.reached.get(link), before) else {

@@ -150,7 +150,7 @@ impl Way {
 /// From the last machine's power-on to the cluster's health, in seconds.
 fn healthy(outcome: &Outcome) -> Option<f64> {
     let on = outcome
-        .lanes
+        .progress
         .iter()
         .filter_map(|lane| lane.reached.get(&Link::Power));
     Some(secs(*on.max()?, outcome.formed_at?))
@@ -158,8 +158,8 @@ fn healthy(outcome: &Outcome) -> Option<f64> {
 
 fn late(outcome: &Outcome, name: &str) -> Late {
     let reached = |link: Link, is_late: bool| {
-        let lanes = outcome.lanes.members();
-        let lanes = lanes.filter(move |lane| (lane.machine == name) == is_late);
+        let lanes = outcome.progress.members();
+        let lanes = lanes.filter(move |lane| (lane.name == name) == is_late);
         let reached: Option<Vec<Instant>> =
             lanes.map(|lane| lane.reached.get(&link).copied()).collect();
         reached.and_then(|all| all.into_iter().max())

@@ -14,7 +14,7 @@ mod plain;
 mod screen;
 
 use quorate_core::Instant;
-use quorate_scenario::lane::Lanes;
+use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Observation, Story};
 
 use self::board::Board;
@@ -65,7 +65,7 @@ impl Live {
     }
 
     /// Tells what was observed; `lanes` have moved by it.
-    pub(crate) fn saw(&mut self, observation: &Observation, lanes: &Lanes) {
+    pub(crate) fn saw(&mut self, observation: &Observation, lanes: &StoryProgress) {
         match &mut self.0 {
             Teller::Screen(screen) => screen.take(observation, lanes),
             Teller::Plain {

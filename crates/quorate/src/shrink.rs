@@ -106,7 +106,7 @@ fn write(args: &ShrinkArgs, source: &Source, shrunk: &Shrunk, test: &Path) -> io
     let name = file_name(&args.out);
     let text = format!(
         "# {}: {}\n# Made by `quorate shrink`; `quorate run {name} --world sim` shows it.\n{}",
-        shrunk.finding.link, shrunk.finding.what, shrunk.sketch
+        shrunk.finding.link, shrunk.finding.what, shrunk.draft
     );
     std::fs::write(&args.out, text)?;
     let version = source.options.etcd_version;
@@ -119,8 +119,8 @@ fn file_name(path: &Path) -> String {
 }
 
 fn tell(args: &ShrinkArgs, source: &Source, shrunk: &Shrunk, secs: f64, test: &PathBuf) {
-    let machines = shrunk.sketch.devices().count();
-    let faults = shrunk.sketch.faults.len() + shrunk.sketch.decisions.len();
+    let machines = shrunk.draft.machines().count();
+    let faults = shrunk.draft.faults.len() + shrunk.draft.decisions.len();
     let seeds = 1..=REPEATS;
     let again = repeats(shrunk, &source.options, seeds);
     if args.format == Format::Json {

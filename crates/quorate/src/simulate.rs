@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quorate_obtain::VersionReq;
-use quorate_scenario::sketch::Sketch;
+use quorate_scenario::draft::Draft;
 use quorate_scenario::{Story, WorldError};
 use quorate_sim::{Log, Options, Recording, Swarm};
 
@@ -111,7 +111,7 @@ pub(crate) fn load(path: &Path) -> Result<(Story, String), ExitCode> {
 pub(crate) fn drawn(story: &Story, text: String, seed: u64) -> (Story, String) {
     let story = story.drawn(seed).into_owned();
     let text = match &story.sizes {
-        Some(sizes) => format!("# Seed {seed}: {sizes}\n{}", Sketch::of(&story, seed)),
+        Some(sizes) => format!("# Seed {seed}: {sizes}\n{}", Draft::of(&story, seed)),
         None => text,
     };
     (story, text)

@@ -83,7 +83,7 @@ fn a_scenario_file_runs_with_real_etcd_in_a_plain_test() {
     assert_eq!(outcome.verdict, Verdict::Pass);
     assert!(outcome.formed_at.is_some());
     assert_eq!(outcome.evidence.members[0].voters, ["solo"]);
-    assert!(outcome.lanes.iter().all(|lane| lane.voters == Some(1)));
+    assert!(outcome.progress.iter().all(|lane| lane.voters == Some(1)));
 }
 
 #[test]

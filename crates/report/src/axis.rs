@@ -115,7 +115,7 @@ pub(crate) fn busy_nanos(outcome: &Outcome) -> u64 {
 
 /// When the progress of some machine changed.
 fn times(outcome: &Outcome) -> BTreeSet<u64> {
-    let turns = outcome.lanes.iter().flat_map(|lane| &lane.turns);
+    let turns = outcome.progress.iter().flat_map(|lane| &lane.turns);
     let turns = turns.map(|turn| turn.at.as_nanos());
     turns
         .chain(outcome.formed_at.map(Instant::as_nanos))

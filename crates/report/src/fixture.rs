@@ -3,7 +3,7 @@
 use quorate_core::Instant;
 use quorate_scenario::drive::Expected;
 use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv};
-use quorate_scenario::lane::Lanes;
+use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Observation, Outcome, Story, Verdict, What, oracle};
 
 use crate::human::Artifacts;
@@ -146,10 +146,10 @@ impl Run {
         run
     }
 
-    fn lanes(&self) -> Lanes {
-        let mut lanes = Lanes::new(&self.story);
+    fn lanes(&self) -> StoryProgress {
+        let mut lanes = StoryProgress::new(&self.story);
         for observation in &self.observations {
-            lanes.take(observation);
+            lanes.observe(observation);
         }
         lanes
     }
@@ -160,7 +160,7 @@ impl Run {
             verdict,
             observations: self.observations.clone(),
             evidence: self.evidence.clone(),
-            lanes: self.lanes(),
+            progress: self.lanes(),
             formed_at: self.formed_at,
             ended_at: self.ended_at,
         }

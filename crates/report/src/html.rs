@@ -21,7 +21,7 @@ mod timeline;
 use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use quorate_scenario::{Finding, Lane, Outcome, Story};
+use quorate_scenario::{Finding, MachineProgress, Outcome, Story};
 
 use crate::axis::Axis;
 use crate::human::Artifacts;
@@ -81,7 +81,7 @@ struct Page<'a> {
 
 /// One machine, ready to be drawn.
 struct Row<'a> {
-    lane: &'a Lane,
+    lane: &'a MachineProgress,
     milestones: Milestones<'a>,
     spans: Vec<Span>,
 }
@@ -100,11 +100,15 @@ impl Row<'_> {
 impl<'a> Page<'a> {
     fn new(story: &'a Story, outcome: &'a Outcome, artifacts: &'a Artifacts) -> Self {
         let all = milestones::rows(story, outcome);
-        let rows = outcome.lanes.iter().zip(all).map(|(lane, milestones)| Row {
-            lane,
-            milestones,
-            spans: spans(lane, outcome.ended_at),
-        });
+        let rows = outcome
+            .progress
+            .iter()
+            .zip(all)
+            .map(|(lane, milestones)| Row {
+                lane,
+                milestones,
+                spans: spans(lane, outcome.ended_at),
+            });
         let mut found = BTreeMap::new();
         for (number, finding) in outcome.verdict.findings().iter().enumerate() {
             if let Some(machine) = &finding.machine {

@@ -113,7 +113,7 @@ pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
 fn passed(story: &Story, outcome: &Outcome, style: Style) -> String {
     let mut facts = Vec::new();
     let size = text::members(story);
-    let identity = outcome.lanes.members().find_map(|lane| lane.identity);
+    let identity = outcome.progress.members().find_map(|lane| lane.identity);
     match (story.clusters.as_slice(), identity) {
         ([_], Some((cluster, _))) => facts.extend([size, format!("cluster {cluster}")]),
         ([_], None) => facts.push(size),
@@ -188,7 +188,7 @@ fn clusters(story: &Story, outcome: &Outcome) -> String {
         return String::new();
     }
     let whole = |cluster: &&Cluster| {
-        let mut lanes = outcome.lanes.of(cluster);
+        let mut lanes = outcome.progress.of(cluster);
         lanes.all(|lane| lane.voters == Some(cluster.size()))
     };
     let whole = story.clusters.iter().filter(whole).count();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use quorate_core::Instant;
 use quorate_scenario::story::{self, Class};
-use quorate_scenario::{Finding, Lane, Link, Outcome, Story, Verdict, What};
+use quorate_scenario::{Finding, Link, MachineProgress, Outcome, Story, Verdict, What};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
         why,
         findings: outcome.verdict.findings().to_vec(),
         cluster: Cluster {
-            id: common_id(outcome.lanes.members()),
+            id: common_id(outcome.progress.members()),
             size: story.cluster_sizes().1,
             members: members(outcome),
         },
@@ -194,7 +194,7 @@ pub fn document(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> Docu
         first_exec_at: first_exec_at.map(Instant::as_nanos),
         formed_at: outcome.formed_at.map(Instant::as_nanos),
         duration: outcome.ended_at.as_nanos(),
-        machines: outcome.lanes.iter().map(machine).collect(),
+        machines: outcome.progress.iter().map(machine).collect(),
         latencies: latencies(&Samples::new(outcome)),
         leases: lease_times(story, outcome),
         rates: rates(outcome, busy_nanos(outcome)),
@@ -223,17 +223,17 @@ fn notes(outcome: &Outcome) -> Vec<String> {
 }
 
 fn one_cluster(cluster: &story::Cluster, outcome: &Outcome) -> OneCluster {
-    let machines = outcome.lanes.of(cluster).map(|lane| lane.machine.clone());
+    let machines = outcome.progress.of(cluster).map(|lane| lane.name.clone());
     OneCluster {
         name: cluster.name.clone(),
         size: cluster.size(),
-        id: common_id(outcome.lanes.of(cluster)),
+        id: common_id(outcome.progress.of(cluster)),
         machines: machines.collect(),
     }
 }
 
 /// The one ID of all of these that have one.
-fn common_id<'a>(lanes: impl Iterator<Item = &'a Lane>) -> Option<String> {
+fn common_id<'a>(lanes: impl Iterator<Item = &'a MachineProgress>) -> Option<String> {
     let mut ids = lanes.filter_map(|lane| lane.identity);
     let (first, _) = ids.next()?;
     ids.all(|(id, _)| id == first).then(|| first.to_string())
@@ -251,11 +251,11 @@ fn members(outcome: &Outcome) -> Vec<Member> {
         .collect()
 }
 
-fn machine(lane: &Lane) -> Machine {
+fn machine(lane: &MachineProgress) -> Machine {
     let reached = lane.reached.iter();
     let turns = lane.turns.iter();
     Machine {
-        machine: lane.machine.clone(),
+        machine: lane.name.clone(),
         class: class(lane).to_owned(),
         reached: reached.map(|(link, at)| (*link, at.as_nanos())).collect(),
         history: turns
@@ -275,7 +275,7 @@ fn machine(lane: &Lane) -> Machine {
 }
 
 /// As scenario files call it.
-pub(crate) const fn class(lane: &Lane) -> &'static str {
+pub(crate) const fn class(lane: &MachineProgress) -> &'static str {
     match lane.class {
         Class::Etcd => "etcd",
         Class::Plain => "plain",

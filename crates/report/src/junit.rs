@@ -30,7 +30,7 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String
     }
     let booted = |link: Link| {
         outcome
-            .lanes
+            .progress
             .iter()
             .any(|lane| lane.reached.contains_key(&link))
     };
@@ -69,7 +69,7 @@ fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
     let mut case = TestCase::new(link.to_string(), status);
     case.set_classname(title);
     let reached = outcome
-        .lanes
+        .progress
         .iter()
         .filter_map(|lane| lane.reached.get(&link));
     let last = reached

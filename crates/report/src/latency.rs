@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use quorate_core::Instant;
-use quorate_scenario::lane::Boot;
+use quorate_scenario::progress::Boot;
 use quorate_scenario::{Link, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub(crate) struct Samples {
 impl Samples {
     pub(crate) fn new(outcome: &Outcome) -> Self {
         let mut samples = Self::default();
-        let boots = outcome.lanes.iter().flat_map(|lane| &lane.boots);
+        let boots = outcome.progress.iter().flat_map(|lane| &lane.boots);
         for boot in boots {
             samples.add_boot(boot);
         }

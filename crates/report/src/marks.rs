@@ -113,9 +113,9 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
         };
         mark(observation.at, kind, observation.machine.as_ref());
     }
-    for lane in outcome.lanes.iter() {
+    for lane in outcome.progress.iter() {
         for boot in lane.boots.iter().skip(1) {
-            mark(boot.on, MarkKind::PowerOn, Some(&lane.machine));
+            mark(boot.on, MarkKind::PowerOn, Some(&lane.name));
         }
     }
     if let Some(at) = outcome.formed_at {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_scenario::story::Class;
-use quorate_scenario::{Lane, Link, Outcome, Story};
+use quorate_scenario::{Link, MachineProgress, Outcome, Story};
 
 /// The links whose times are shown. Quorum comes with the voter, and writes have no time.
 pub(crate) const CHAIN: [Link; 16] = [
@@ -56,14 +56,14 @@ pub(crate) enum Completion {
 }
 
 impl<'a> Milestones<'a> {
-    fn new(lane: &'a Lane, broken: Option<Link>) -> Self {
+    fn new(lane: &'a MachineProgress, broken: Option<Link>) -> Self {
         let mut reached: Vec<_> = CHAIN
             .into_iter()
             .filter_map(|link| Some((link, *lane.reached.get(&link)?)))
             .collect();
         reached.sort_by_key(|(_, at)| *at);
         Self {
-            machine: &lane.machine,
+            machine: &lane.name,
             completion: completion(lane),
             reached,
             broken,
@@ -114,7 +114,7 @@ const fn end_of_chain(class: Class) -> Link {
     }
 }
 
-fn completion(lane: &Lane) -> Completion {
+fn completion(lane: &MachineProgress) -> Completion {
     let end = end_of_chain(lane.class);
     let at = |link: Link| lane.reached.get(&link).copied();
     match (at(Link::Power), at(end)) {
@@ -137,9 +137,9 @@ pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Milestones<'a
         }
     }
     let rows: Vec<_> = outcome
-        .lanes
+        .progress
         .iter()
-        .map(|lane| Milestones::new(lane, broken.get(lane.machine.as_str()).copied()))
+        .map(|lane| Milestones::new(lane, broken.get(lane.name.as_str()).copied()))
         .collect();
     assert_eq!(
         rows.len(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_scenario::lane::Lanes;
+use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Evidence, Observation, Outcome, Story, Verdict};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -98,7 +98,7 @@ pub fn read(dir: &Path) -> Result<RecordedRun, ReadError> {
     };
     let outcome = Outcome {
         verdict: recording.verdict,
-        lanes: Lanes::after(&story, &observations),
+        progress: StoryProgress::after(&story, &observations),
         observations,
         evidence,
         formed_at: recording.formed_at,

@@ -1,9 +1,9 @@
 //! How far a machine is over time, as spans of one colour.
 
 use quorate_core::Instant;
-use quorate_scenario::lane::Turn;
+use quorate_scenario::progress::Turn;
 use quorate_scenario::story::Class;
-use quorate_scenario::{Lane, Link};
+use quorate_scenario::{Link, MachineProgress};
 
 /// What holds at a machine from one time to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Stage {
 }
 
 /// The spans of one machine, from its first power-on to the end of the story.
-pub(crate) fn spans(lane: &Lane, ended_at: Instant) -> Vec<Span> {
+pub(crate) fn spans(lane: &MachineProgress, ended_at: Instant) -> Vec<Span> {
     let ends = lane.turns.iter().skip(1).map(|turn| turn.at);
     let turns = lane.turns.iter().zip(ends.chain([ended_at]));
     turns

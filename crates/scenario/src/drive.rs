@@ -1,4 +1,4 @@
-//! Tells a story to a world.
+//! Runs a story in a world.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,31 +7,31 @@ use quorate_core::{Instant, Seed};
 
 use crate::evidence::Evidence;
 pub use crate::expected::{Expected, ExpectedCluster};
-use crate::lane::Lanes;
+use crate::formation::Formation;
 use crate::link::Link;
 use crate::observation::{Observation, What};
 use crate::oracle;
-use crate::progress::Progress;
+use crate::progress::StoryProgress;
 use crate::story::{Action, Deed, Moment, Story};
 use crate::verdict::{Finding, Verdict};
 use crate::world::{World, WorldError};
 
-/// A story that was told to its end.
+/// A run that came to its end.
 #[derive(Debug)]
 pub struct Outcome {
     pub verdict: Verdict,
     /// Everything that was observed, in order of time.
     pub observations: Vec<Observation>,
     pub evidence: Evidence,
-    pub lanes: Lanes,
+    pub progress: StoryProgress,
     /// When every cluster had formed, the first time.
     pub formed_at: Option<Instant>,
     pub ended_at: Instant,
 }
 
-/// Tells `story` to `world`: deploys, switches on, does the steps, waits for what is expected,
+/// Runs `story` in `world`: deploys, switches on, does the steps, waits for what is expected,
 /// collects the evidence and judges. `watch` sees every observation as it comes, with the
-/// lanes already moved by it.
+/// progress already moved by it.
 ///
 /// # Errors
 /// When the world, not the story, fails; but not when it was too late and its host was starved.
@@ -40,15 +40,15 @@ pub async fn drive<W: World>(
     story: &Story,
     expected: &Expected,
     seed: Seed,
-    watch: impl FnMut(&Observation, &Lanes),
+    watch: impl FnMut(&Observation, &StoryProgress),
 ) -> Result<Outcome, WorldError> {
-    let mut teller = Teller {
+    let mut run = Run {
         story,
         expected,
         watch,
         due: Agenda::new(),
-        progress: Progress::new(story),
-        lanes: Lanes::new(story),
+        formation: Formation::new(story),
+        progress: StoryProgress::new(story),
         observations: Vec::new(),
         formed_at: None,
         renewals: Renewals {
@@ -56,13 +56,13 @@ pub async fn drive<W: World>(
             by_machine: BTreeMap::new(),
         },
     };
-    let (evidence, late) = match teller.tell(world, seed).await {
+    let (evidence, late) = match run.run(world, seed).await {
         Ok(evidence) => (evidence, None),
         Err(WorldError::Late(what)) => match world.starved() {
             Some(why) => {
                 // What else was seen by now may be the proof of something worse.
                 let seen = world.observe(world.now()).await.unwrap_or_default();
-                seen.into_iter().for_each(|seen| teller.take(seen));
+                seen.into_iter().for_each(|seen| run.observe(seen));
                 (Evidence::without(why), Some(what))
             }
             None => return Err(WorldError::Late(what)),
@@ -70,27 +70,21 @@ pub async fn drive<W: World>(
         Err(error) => return Err(error),
     };
     let ended_at = world.now();
-    let mut findings = oracle::judge(
-        story,
-        expected,
-        &teller.lanes,
-        &teller.observations,
-        &evidence,
-    );
+    let mut findings = oracle::judge(story, expected, &run.progress, &run.observations, &evidence);
     match late {
-        None => findings.extend(teller.due.iter().filter_map(|due| undone(story, due.1))),
+        None => findings.extend(run.due.iter().filter_map(|due| undone(story, due.1))),
         Some(what) => {
             // There is no evidence: that something is missing says nothing.
             findings.retain(|finding| !finding.may_be_late);
-            findings.push(unanswered(&teller.lanes, what));
+            findings.push(unanswered(&run.progress, what));
         }
     }
     Ok(Outcome {
         verdict: Verdict::new(findings, evidence.starved.clone()),
-        observations: teller.observations,
+        observations: run.observations,
         evidence,
-        lanes: teller.lanes,
-        formed_at: teller.formed_at,
+        progress: run.progress,
+        formed_at: run.formed_at,
         ended_at,
     })
 }
@@ -119,11 +113,11 @@ fn undone(story: &Story, deed: Deed) -> Option<Finding> {
     })
 }
 
-/// A world that could not be told to the end, found at the first link that somebody has not reached.
-fn unanswered(lanes: &Lanes, what: String) -> Finding {
+/// A run that its world could not finish, found at the first link that some machine has not reached.
+fn unanswered(progress: &StoryProgress, what: String) -> Finding {
     let is_open = |link: &Link| {
-        let mut lanes = lanes.iter();
-        !link.is_boot() && lanes.any(|lane| !lane.reached.contains_key(link))
+        let mut progress = progress.iter();
+        !link.is_boot() && progress.any(|machine| !machine.reached.contains_key(link))
     };
     Finding {
         link: Link::ALL.into_iter().find(is_open).unwrap_or(Link::Writes),
@@ -163,14 +157,14 @@ fn end(due: &Agenda<Instant>, formed_within: Duration) -> Instant {
     due.back().map_or(Instant::ZERO, |(at, ..)| *at) + formed_within
 }
 
-struct Teller<'a, F> {
+struct Run<'a, F> {
     story: &'a Story,
     expected: &'a Expected,
     watch: F,
     /// What is to be done, until it is.
     due: Agenda<Instant>,
-    progress: Progress,
-    lanes: Lanes,
+    formation: Formation,
+    progress: StoryProgress,
     observations: Vec<Observation>,
     formed_at: Option<Instant>,
     renewals: Renewals,
@@ -184,7 +178,7 @@ struct Renewals {
 }
 
 impl Renewals {
-    fn take(&mut self, observation: &Observation) {
+    fn observe(&mut self, observation: &Observation) {
         if let (1.., What::Leased { renewed: true, .. }, Some(machine)) =
             (self.want, &observation.what, &observation.machine)
         {
@@ -193,16 +187,16 @@ impl Renewals {
     }
 
     /// True when the story need not wait for more of them.
-    fn are_enough(&self, lanes: &Lanes) -> bool {
+    fn are_enough(&self, progress: &StoryProgress) -> bool {
         let of = |machine: &str| self.by_machine.get(machine).copied().unwrap_or(0);
-        let on = || lanes.iter().filter(|lane| lane.expected());
-        self.want == 0 || on().all(|lane| of(&lane.machine) >= self.want)
+        let on = || progress.iter().filter(|machine| machine.expected());
+        self.want == 0 || on().all(|machine| of(&machine.name) >= self.want)
     }
 }
 
-impl<F: FnMut(&Observation, &Lanes)> Teller<'_, F> {
-    /// Tells the whole story, and answers the evidence.
-    async fn tell(&mut self, world: &mut impl World, seed: Seed) -> Result<Evidence, WorldError> {
+impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
+    /// Runs the whole story, and answers the evidence.
+    async fn run(&mut self, world: &mut impl World, seed: Seed) -> Result<Evidence, WorldError> {
         let story = self.story;
         world.deploy().await?;
         let (due, mut after_formed) = agenda(story, seed);
@@ -212,11 +206,11 @@ impl<F: FnMut(&Observation, &Lanes)> Teller<'_, F> {
             self.carry_out(world).await?;
             let next = self.due.front().map(|(at, ..)| (*at).min(deadline));
             for observation in world.observe(next.unwrap_or(deadline)).await? {
-                self.take(observation);
+                self.observe(observation);
             }
             if self.due.is_empty()
-                && self.progress.formed()
-                && (!after_formed.is_empty() || self.renewals.are_enough(&self.lanes))
+                && self.formation.formed()
+                && (!after_formed.is_empty() || self.renewals.are_enough(&self.progress))
             {
                 let now = world.now();
                 if self.formed_at.is_none() {
@@ -232,13 +226,13 @@ impl<F: FnMut(&Observation, &Lanes)> Teller<'_, F> {
                 self.due = next.map(|(after, deed)| (now + after, deed)).collect();
                 deadline = end(&self.due, story.formed_within);
             }
-            if (self.due.is_empty() && self.progress.split()) || world.now() >= deadline {
+            if (self.due.is_empty() && self.formation.split()) || world.now() >= deadline {
                 break;
             }
         }
         let evidence = world.collect().await?;
         for observation in world.observe(world.now()).await? {
-            self.take(observation);
+            self.observe(observation);
         }
         Ok(evidence)
     }
@@ -261,12 +255,12 @@ impl<F: FnMut(&Observation, &Lanes)> Teller<'_, F> {
         Ok(())
     }
 
-    fn take(&mut self, observation: Observation) {
-        self.renewals.take(&observation);
-        if let Some(index) = self.lanes.take(&observation) {
-            self.progress.moved(index, &self.lanes, self.expected);
+    fn observe(&mut self, observation: Observation) {
+        self.renewals.observe(&observation);
+        if let Some(index) = self.progress.observe(&observation) {
+            self.formation.moved(index, &self.progress, self.expected);
         }
-        (self.watch)(&observation, &self.lanes);
+        (self.watch)(&observation, &self.progress);
         self.observations.push(observation);
     }
 }

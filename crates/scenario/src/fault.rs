@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    pub what: Trouble,
+    pub what: FaultKind,
     pub whom: Whom,
     /// From the start of the story.
     #[serde(with = "written")]
@@ -40,7 +40,7 @@ pub struct Fault {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Trouble {
+pub enum FaultKind {
     /// Frames on the cable are lost, in both directions. Parts per million.
     Loss,
     /// Frames on the cable arrive twice. Parts per million.
@@ -137,7 +137,7 @@ pub enum Unit {
     Secs,
 }
 
-impl Trouble {
+impl FaultKind {
     /// Every kind.
     pub const ALL: [Self; 17] = [
         Self::Loss,
@@ -251,21 +251,21 @@ mod tests {
     fn faults() -> Vec<Fault> {
         vec![
             Fault {
-                what: Trouble::Loss,
+                what: FaultKind::Loss,
                 whom: Whom::Machines(vec!["n1".to_owned(), "servers".to_owned()]),
                 from: Duration::from_millis(1_500),
                 lasts: Duration::from_nanos(4_000_000_001),
                 amount: 250_000,
             },
             Fault {
-                what: Trouble::Crash,
+                what: FaultKind::Crash,
                 whom: Whom::SERVERS,
                 from: Duration::ZERO,
                 lasts: Duration::from_secs(1),
                 amount: 0,
             },
             Fault {
-                what: Trouble::ClockSkew,
+                what: FaultKind::ClockSkew,
                 whom: Whom::ALL_MACHINES,
                 from: Duration::ZERO,
                 lasts: Duration::from_secs(1),
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_files() {
-        for what in Trouble::ALL {
+        for what in FaultKind::ALL {
             let written = serde_json::to_string(&what).unwrap();
             assert_eq!(written, format!("{:?}", what.name()));
         }

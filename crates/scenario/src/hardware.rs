@@ -47,7 +47,7 @@ pub enum Virtual {
 }
 
 impl Story {
-    /// Tells the story with virtual machines, in a world that has them. Their processors are some
+    /// Runs the story with virtual machines, in a world that has them. Their processors are some
     /// ten times slower when they are emulated, and they boot; so every limit is
     /// [`VM_PATIENCE`] times what the story says, and etcd's clocks are slow unless the story sets
     /// them. Nothing changes when the story has no such machine.

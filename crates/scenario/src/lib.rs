@@ -2,7 +2,7 @@
 //!
 //! A [`Story`] is what a scenario file says: machines, the network, the service, what happens
 //! and what is expected. A [`World`] makes it happen and reports [`Observation`]s, the same
-//! kinds in every world. [`drive`] tells the story to a world; at its end the [`oracle`]s turn
+//! kinds in every world. [`drive`] runs the story in a world; at its end the [`oracle`]s turn
 //! observations and [`Evidence`] into a [`Verdict`] that names the first broken [`Link`] of the
 //! boot chain.
 //!
@@ -10,20 +10,20 @@
 
 pub mod check;
 pub mod decision;
+pub mod draft;
 pub mod drive;
 pub mod evidence;
 mod expected;
 pub mod fault;
+mod formation;
 pub mod hardware;
-pub mod lane;
 pub mod link;
 pub mod observation;
 pub mod oracle;
-mod progress;
+pub mod progress;
 pub mod raw;
 pub mod recording;
 pub mod sizes;
-pub mod sketch;
 pub mod story;
 pub mod verdict;
 pub mod world;
@@ -33,9 +33,9 @@ pub use decision::{Decision, Fate, Occasion};
 pub use drive::{Outcome, drive};
 pub use evidence::Evidence;
 pub use fault::Fault;
-pub use lane::Lane;
 pub use link::Link;
 pub use observation::{Observation, What};
+pub use progress::MachineProgress;
 pub use recording::Recording;
 pub use sizes::Sizes;
 pub use story::Story;

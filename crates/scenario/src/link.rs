@@ -38,7 +38,7 @@ pub enum Link {
     /// It has its seed, and the service is installed.
     Seed,
     /// Its peers can be found: the service's SRV set is complete. Without SRV records: the seed
-    /// names them, or etcd's discovery service has told them.
+    /// names them, or etcd's discovery service has named them.
     Srv,
     /// etcd runs.
     Etcd,

@@ -1,138 +1,364 @@
-//! Whether all clusters have formed, kept up to date lane by lane.
-//!
-//! A story has tens of thousands of observations, and after each of them it may be over: what is
-//! asked then must not look at every machine.
+//! How far each machine has come along the boot chain, as its observations show.
 
-use crate::expected::Expected;
-use crate::lane::{Lane, Lanes};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Index;
+
+use quorate_core::Instant;
+use quorate_etcd::{ClusterId, MemberId};
+use serde::Serialize;
+
 use crate::link::Link;
-use crate::story::Story;
+use crate::observation::{Observation, What};
+use crate::story::{Class, Cluster, Discovery, Story};
 
-/// Counts of machines that do what they should.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    lanes: Vec<Standing>,
-    clusters: Vec<Tally>,
-    /// Machines that should have a name and have none.
-    nameless: usize,
-    /// Clusters that have formed.
-    formed: usize,
-    /// Clusters that never will.
-    split: usize,
+/// Where one machine stands, and when it reached each link the first time.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineProgress {
+    #[serde(rename = "machine")]
+    pub name: String,
+    #[serde(skip)]
+    pub class: Class,
+    /// Which of the story's clusters it is a member of.
+    #[serde(skip)]
+    pub cluster: Option<usize>,
+    #[serde(skip)]
+    discovery: Discovery,
+    /// When each link was first reached.
+    pub reached: BTreeMap<Link, Instant>,
+    /// Every power-on, in order of time.
+    #[serde(skip)]
+    pub boots: Vec<Boot>,
+    /// What the machine looks like over time; it is off before the first one.
+    #[serde(skip)]
+    pub turns: Vec<Turn>,
+    /// What holds now.
+    #[serde(skip)]
+    holds: BTreeSet<Link>,
+    pub powered: bool,
+    pub linked: bool,
+    /// It hangs.
+    pub frozen: bool,
+    /// How often the service's process was started.
+    pub starts: u32,
+    /// What etcd made of the SRV records it saw; survives power cycles, as its disk does.
+    pub identity: Option<(ClusterId, MemberId)>,
+    /// The number of voters it counts, while it is healthy.
+    pub voters: Option<usize>,
+    /// How the service last ended.
+    pub last_words: Option<String>,
 }
 
-/// One lane, as far as it counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Standing {
-    /// It can be expected to work.
-    expected: bool,
-    named: bool,
-    /// It counts all voters of the predicted cluster.
-    voter: bool,
-    mind: Mind,
+/// One time that a machine was on.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    pub on: Instant,
+    /// When each link was reached the first time since. Links that outlive a power cycle, as
+    /// records and disks do, are reached once, in the boot that made them.
+    pub reached: BTreeMap<Link, Instant>,
 }
 
-/// Whether etcd knows the ID of its cluster, which it never forgets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mind {
-    #[default]
-    Open,
-    Right,
-    Wrong,
+/// What a machine looks like from this time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub at: Instant,
+    /// The last link before the first broken one; `None` while the machine is off.
+    pub link: Option<Link>,
+    /// The network cable is plugged in.
+    pub linked: bool,
+    /// The machine hangs.
+    pub frozen: bool,
 }
 
-/// The members of one cluster that can be expected to work.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    expected: usize,
-    voters: usize,
-    decided: usize,
-    wrong: usize,
+impl Class {
+    /// The links that such a machine goes through, in order. The quorum comes with the voter,
+    /// and writes have no time.
+    pub const fn chain(self) -> &'static [Link] {
+        match self {
+            Self::Etcd => &[
+                Link::Power,
+                Link::Discover,
+                Link::Ack,
+                Link::Name,
+                Link::Seed,
+                Link::Srv,
+                Link::Etcd,
+                Link::ClusterId,
+                Link::Voter,
+            ],
+            Self::Plain => &[Link::Power, Link::Discover, Link::Ack, Link::Name],
+        }
+    }
 }
 
-impl Tally {
-    const fn formed(self) -> bool {
-        self.expected > 0 && self.voters == self.expected
+impl MachineProgress {
+    /// True while the machine can be expected to work.
+    pub const fn expected(&self) -> bool {
+        self.powered && self.linked && !self.frozen
     }
 
-    /// Every member has made up its mind for ever, and not all of them rightly.
-    const fn split(self) -> bool {
-        self.decided == self.expected && self.wrong > 0
-    }
-}
-
-impl Progress {
-    /// Nothing has happened yet.
-    pub(crate) fn new(story: &Story) -> Self {
-        Self {
-            lanes: vec![Standing::default(); story.machines.len()],
-            clusters: vec![Tally::default(); story.clusters.len()],
-            nameless: 0,
-            formed: 0,
-            split: 0,
+    /// The last link before the first broken one; `None` while the machine is off. What lies
+    /// behind a broken link may still run, and does not help. Until its system asks for an
+    /// address, a machine with firmware is as far as it has booted.
+    pub fn link(&self) -> Option<Link> {
+        let chain = self.class.chain().iter();
+        let held = chain.take_while(|link| self.holds.contains(link));
+        match held.last().copied() {
+            Some(Link::Power) => self.booted().or(Some(Link::Power)),
+            last => last,
         }
     }
 
-    /// The lane at `index` has moved.
-    pub(crate) fn moved(&mut self, index: usize, lanes: &Lanes, expected: &Expected) {
-        let lane = &lanes[index];
-        let before = self.lanes[index];
-        let after = Self::standing(lane, expected);
-        if before == after {
+    /// How far this boot came before its system asked for an address.
+    fn booted(&self) -> Option<Link> {
+        let reached = self.boots.last()?.reached.keys();
+        reached.copied().rfind(|link| link.is_boot())
+    }
+
+    /// True when every link holds.
+    pub fn is_complete(&self) -> bool {
+        self.link() == self.class.chain().last().copied()
+    }
+
+    /// True while this link holds.
+    pub(crate) fn holds(&self, link: Link) -> bool {
+        self.holds.contains(&link)
+    }
+
+    fn reach(&mut self, link: Link, at: Instant) {
+        self.reached.entry(link).or_insert(at);
+        self.holds.insert(link);
+        if let Some(boot) = self.boots.last_mut() {
+            boot.reached.entry(link).or_insert(at);
+        }
+    }
+
+    /// Draws what holds now.
+    fn turn(&mut self, at: Instant) {
+        let turn = Turn {
+            at,
+            link: self.link(),
+            linked: self.linked,
+            frozen: self.frozen,
+        };
+        let before = self.turns.last();
+        let is_same = match before {
+            Some(last) => Turn { at, ..*last } == turn,
+            None => turn.link.is_none() && turn.linked && !turn.frozen,
+        };
+        if is_same {
             return;
         }
-        self.lanes[index] = after;
-        let is_nameless = |standing: Standing| usize::from(standing.expected && !standing.named);
-        self.nameless = self.nameless - is_nameless(before) + is_nameless(after);
-        let Some(cluster) = lane.cluster else { return };
-        let tally = &mut self.clusters[cluster];
-        self.formed -= usize::from(tally.formed());
-        self.split -= usize::from(tally.split());
-        tally.expected -= usize::from(before.expected);
-        for (slot, count) in [
-            (&mut tally.voters, |s: Standing| s.expected && s.voter),
-            (&mut tally.decided, |s: Standing| {
-                s.expected && s.mind != Mind::Open
-            }),
-            (&mut tally.wrong, |s: Standing| {
-                s.expected && s.mind == Mind::Wrong
-            }),
-        ] as [(&mut usize, fn(Standing) -> bool); 3]
-        {
-            *slot = *slot - usize::from(count(before)) + usize::from(count(after));
-        }
-        tally.expected += usize::from(after.expected);
-        self.formed += usize::from(tally.formed());
-        self.split += usize::from(tally.split());
-    }
-
-    fn standing(lane: &Lane, expected: &Expected) -> Standing {
-        let cluster = lane.cluster.map(|cluster| &expected.clusters[cluster]);
-        let (predicted, size) = (
-            cluster.map(|cluster| cluster.cluster_id),
-            cluster.map(|cluster| cluster.peers.len()),
-        );
-        let mind = match lane.identity {
-            None => Mind::Open,
-            Some((id, _)) if Some(id) == predicted => Mind::Right,
-            Some(_) => Mind::Wrong,
-        };
-        Standing {
-            expected: lane.expected(),
-            named: lane.reached.contains_key(&Link::Name) && lane.holds(Link::Ack),
-            voter: mind == Mind::Right && lane.voters == size,
-            mind,
+        match self.turns.last_mut() {
+            Some(last) if last.at == at => *last = turn,
+            Some(_) | None => self.turns.push(turn),
         }
     }
 
-    /// Every machine that is on does what it should: members count all voters of their predicted
-    /// cluster, other machines have their names.
-    pub(crate) const fn formed(&self) -> bool {
-        self.nameless == 0 && self.formed == self.clusters.len()
-    }
-
-    /// At least one cluster has split, and there is none of which anything better can come.
-    pub(crate) const fn split(&self) -> bool {
-        self.split > 0 && self.formed + self.split == self.clusters.len()
+    fn observe(&mut self, at: Instant, what: &What) {
+        match what {
+            What::PoweredOn => {
+                self.powered = true;
+                self.boots.push(Boot {
+                    on: at,
+                    reached: BTreeMap::new(),
+                });
+                self.reach(Link::Power, at);
+            }
+            What::PoweredOff => {
+                self.powered = false;
+                self.frozen = false;
+                self.voters = None;
+                // Memory is lost; records, leases on the server and the disk stay.
+                for link in [
+                    Link::Power,
+                    Link::Discover,
+                    Link::Ack,
+                    Link::Seed,
+                    Link::Etcd,
+                ] {
+                    self.holds.remove(&link);
+                }
+            }
+            What::LinkDown => {
+                self.linked = false;
+                self.voters = None;
+            }
+            What::LinkUp => self.linked = true,
+            What::Frozen => {
+                self.frozen = true;
+                self.voters = None;
+            }
+            What::Thawed => self.frozen = false,
+            What::Reset => {
+                self.observe(at, &What::PoweredOff);
+                self.observe(at, &What::PoweredOn);
+            }
+            What::Booting { link } => self.reach(*link, at),
+            What::DhcpSent { .. } => self.reach(Link::Discover, at),
+            What::Leased { .. } => self.reach(Link::Ack, at),
+            What::ReversePublished { .. } => self.reach(Link::Name, at),
+            What::Seeded => {
+                self.reach(Link::Seed, at);
+                // The unit names the peers.
+                if self.discovery == Discovery::Static && self.class == Class::Etcd {
+                    self.reach(Link::Srv, at);
+                }
+            }
+            What::ServiceStarted { attempt } => {
+                self.starts = self.starts.max(*attempt);
+                self.reach(Link::Etcd, at);
+            }
+            What::ServiceExited { status, last_words } => {
+                self.voters = None;
+                self.last_words = Some(last_words.as_ref().unwrap_or(status).clone());
+                self.holds.remove(&Link::Etcd);
+            }
+            What::Identified {
+                cluster_id,
+                member_id,
+            } => {
+                self.identity = Some((*cluster_id, *member_id));
+                // It waits at the discovery service until all its peers are there.
+                if self.discovery == Discovery::Etcd {
+                    self.reach(Link::Srv, at);
+                }
+                self.reach(Link::ClusterId, at);
+            }
+            What::Healthy {
+                cluster_id,
+                member_id,
+                voters,
+            } => {
+                self.identity = Some((*cluster_id, *member_id));
+                self.voters = Some(*voters);
+                self.reach(Link::Voter, at);
+                self.reach(Link::Quorum, at);
+            }
+            What::Unhealthy { .. } => self.voters = None,
+            What::LeaseLost { .. } => {
+                self.holds.remove(&Link::Ack);
+            }
+            What::NamePublished { .. }
+            | What::ServersReady
+            | What::ZoneChanged { .. }
+            | What::GateWaiting { .. }
+            | What::GateOpened { .. }
+            | What::SrvPublished { .. }
+            | What::Refused { .. }
+            | What::DiskSlow { .. }
+            | What::DiskFast
+            | What::SlowWrite { .. }
+            | What::ClockRead { .. }
+            | What::ClockDrift { .. }
+            | What::Note { .. } => {}
+        }
+        if self.voters.is_none() {
+            self.holds.remove(&Link::Voter);
+            self.holds.remove(&Link::Quorum);
+        }
+        self.turn(at);
     }
 }
+
+/// The progress of every machine of a story, kept up to date from its observations.
+#[derive(Clone, Debug)]
+pub struct StoryProgress {
+    machines: Vec<MachineProgress>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl StoryProgress {
+    /// Every machine of `story`, switched off.
+    pub fn new(story: &Story) -> Self {
+        let machines: Vec<MachineProgress> = story
+            .machines
+            .iter()
+            .map(|machine| MachineProgress {
+                name: machine.name.clone(),
+                class: machine.class,
+                cluster: machine.cluster,
+                discovery: story.etcd.discovery,
+                reached: BTreeMap::new(),
+                boots: Vec::new(),
+                turns: Vec::new(),
+                holds: BTreeSet::new(),
+                powered: false,
+                linked: true,
+                frozen: false,
+                starts: 0,
+                identity: None,
+                voters: None,
+                last_words: None,
+            })
+            .collect();
+        let by_name = machines
+            .iter()
+            .enumerate()
+            .map(|(index, machine)| (machine.name.clone(), index))
+            .collect();
+        Self { machines, by_name }
+    }
+
+    /// Every machine of `story` after `observations`.
+    pub fn after<'a>(
+        story: &Story,
+        observations: impl IntoIterator<Item = &'a Observation>,
+    ) -> Self {
+        let mut progress = Self::new(story);
+        for observation in observations {
+            progress.observe(observation);
+        }
+        progress
+    }
+
+    /// Moves the machines that `observation` concerns; answers the position of the machine's that it
+    /// is about.
+    pub fn observe(&mut self, observation: &Observation) -> Option<usize> {
+        if let What::SrvPublished { members } = &observation.what {
+            for member in members {
+                if let Some(machine) = self.machine_mut(member) {
+                    machine.reach(Link::Srv, observation.at);
+                    machine.turn(observation.at);
+                }
+            }
+        }
+        let index = *self.by_name.get(observation.machine.as_deref()?)?;
+        self.machines[index].observe(observation.at, &observation.what);
+        Some(index)
+    }
+
+    /// In the order of the story.
+    pub fn iter(&self) -> impl Iterator<Item = &MachineProgress> {
+        self.machines.iter()
+    }
+
+    /// The progress of the members of all clusters, in the order of the story.
+    pub fn members(&self) -> impl Iterator<Item = &MachineProgress> {
+        self.machines
+            .iter()
+            .filter(|machine| machine.class == Class::Etcd)
+    }
+
+    /// The progress of the members of one cluster, in the order of the story.
+    pub fn of<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = &'a MachineProgress> {
+        cluster.members.iter().map(|index| &self.machines[*index])
+    }
+
+    fn machine_mut(&mut self, name: &str) -> Option<&mut MachineProgress> {
+        self.by_name
+            .get(name)
+            .map(|&index| &mut self.machines[index])
+    }
+}
+
+impl Index<usize> for StoryProgress {
+    type Output = MachineProgress;
+
+    /// The machine of the machine at this position of the story.
+    fn index(&self, index: usize) -> &MachineProgress {
+        &self.machines[index]
+    }
+}
+
+#[cfg(test)]
+mod tests;

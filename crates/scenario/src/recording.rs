@@ -1,12 +1,12 @@
-//! A story that was told, as data that can leave its process.
+//! A run, as data that can leave its process.
 
 use quorate_core::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::drive::Outcome;
 use crate::evidence::Evidence;
-use crate::lane::Lanes;
 use crate::observation::Observation;
+use crate::progress::StoryProgress;
 use crate::story::Story;
 use crate::verdict::Verdict;
 
@@ -33,15 +33,15 @@ impl Recording {
 
     /// The outcome of `story` again.
     pub fn outcome(self, story: &Story) -> Outcome {
-        let mut lanes = Lanes::new(story);
+        let mut progress = StoryProgress::new(story);
         for observation in &self.observations {
-            lanes.take(observation);
+            progress.observe(observation);
         }
         Outcome {
             verdict: self.verdict,
             observations: self.observations,
             evidence: self.evidence,
-            lanes,
+            progress,
             formed_at: self.formed_at,
             ended_at: self.ended_at,
         }

@@ -1,6 +1,6 @@
 //! Stories whose sizes are drawn: what may be drawn, what was drawn, and the story that it makes.
 //!
-//! A story with `[swarm]` is told as [`Story::drawn`] makes it, a story of fixed sizes like any
+//! A story with `[swarm]` runs as [`Story::drawn`] makes it, a story of fixed sizes like any
 //! other. Each number has a stream of its own, so that a new one never moves another.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! A story that can be told: validated, every machine named, every time known.
+//! A story that can run: validated, every machine named, every time known.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub struct Story {
     pub warnings: Vec<Warning>,
 }
 
-/// Something that can be told, but is hardly meant.
+/// Something that can run, but is hardly meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// One line.
@@ -130,7 +130,7 @@ impl Network {
         }
     }
 
-    /// Cuts racks for `machines` out of the prefix, and tells each machine its own; `None` when
+    /// Cuts racks for `machines` out of the prefix, and gives each machine its own; `None` when
     /// the prefix is too small.
     pub(crate) fn cut_racks(&mut self, machines: &mut [Machine], racking: Racking) -> Option<()> {
         let each = racking.each;

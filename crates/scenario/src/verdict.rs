@@ -58,7 +58,7 @@ pub struct Finding {
     pub machine: Option<String>,
     /// What was seen, in one sentence that starts in lower case.
     pub what: String,
-    /// Why it happened, as far as the evidence tells.
+    /// Why it happened, as far as the evidence shows.
     pub cause: String,
     /// What to do about it.
     pub fix: String,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_fabric::{Chance, Faults, PortId, RuleId};
-use quorate_scenario::fault::{Fault, Group, Trouble, Whom};
+use quorate_scenario::fault::{Fault, FaultKind, Group, Whom};
 use quorate_scenario::story::Machine as Role;
 
 use crate::agenda::Who;
@@ -99,18 +99,18 @@ impl ActiveFaults {
         })
     }
 
-    fn has(&self, host: Host, what: Trouble) -> bool {
+    fn has(&self, host: Host, what: FaultKind) -> bool {
         self.of(host).any(|fault| fault.what == what)
     }
 
     /// The worst of those that hold together.
-    fn chance(&self, host: Host, what: Trouble) -> Chance {
+    fn chance(&self, host: Host, what: FaultKind) -> Chance {
         let amounts = self.of(host).filter(|fault| fault.what == what);
         let ppm = amounts.map(|fault| fault.amount).max().unwrap_or(0);
         Chance::from_ppm(u32::try_from(ppm.max(0)).unwrap_or(u32::MAX))
     }
 
-    fn time(&self, host: Host, what: Trouble) -> Duration {
+    fn time(&self, host: Host, what: FaultKind) -> Duration {
         let amounts = self.of(host).filter(|fault| fault.what == what);
         let micros = amounts.map(|fault| fault.amount).max().unwrap_or(0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
@@ -119,17 +119,18 @@ impl ActiveFaults {
     fn cable(&self, host: Host) -> Cable {
         Cable {
             faults: Faults {
-                delay: self.time(host, Trouble::Delay),
-                jitter: self.time(host, Trouble::Jitter),
-                loss: self.chance(host, Trouble::Loss),
-                duplicate: self.chance(host, Trouble::Duplicate),
-                reorder: self.chance(host, Trouble::Reorder),
-                corrupt: self.chance(host, Trouble::Corrupt),
+                delay: self.time(host, FaultKind::Delay),
+                jitter: self.time(host, FaultKind::Jitter),
+                loss: self.chance(host, FaultKind::Loss),
+                duplicate: self.chance(host, FaultKind::Duplicate),
+                reorder: self.chance(host, FaultKind::Reorder),
+                corrupt: self.chance(host, FaultKind::Corrupt),
                 rate_bits_per_sec: None,
             },
-            mute: self.has(host, Trouble::Mute),
-            deaf: self.has(host, Trouble::Deaf),
-            cut: self.has(host, Trouble::CutToServers) || self.has(host, Trouble::CutFromServers),
+            mute: self.has(host, FaultKind::Mute),
+            deaf: self.has(host, FaultKind::Deaf),
+            cut: self.has(host, FaultKind::CutToServers)
+                || self.has(host, FaultKind::CutFromServers),
         }
     }
 
@@ -137,11 +138,11 @@ impl ActiveFaults {
         let mut clock = Clock::default();
         for fault in self.of(host) {
             let since = Instant::ZERO + fault.from;
-            if fault.what == Trouble::ClockSkew {
+            if fault.what == FaultKind::ClockSkew {
                 clock.ahead_secs = clock.ahead_secs.saturating_add(fault.amount);
-            } else if fault.what == Trouble::ClockDrift {
+            } else if fault.what == FaultKind::ClockDrift {
                 clock.gains.push((since, fault.amount));
-            } else if fault.what == Trouble::DeadRtc {
+            } else if fault.what == FaultKind::DeadRtc {
                 clock.dead_since.get_or_insert(since);
             }
         }
@@ -180,28 +181,28 @@ impl SimWorld {
         let what = self.faults.faults[index].0.what;
         let targets = self.faults.targets(index, self.machines.len());
         match what {
-            Trouble::Loss
-            | Trouble::Duplicate
-            | Trouble::Reorder
-            | Trouble::Corrupt
-            | Trouble::Delay
-            | Trouble::Jitter
-            | Trouble::Mute
-            | Trouble::Deaf => targets.into_iter().for_each(|host| self.renew_cable(host)),
-            Trouble::CutToServers | Trouble::CutFromServers => {
+            FaultKind::Loss
+            | FaultKind::Duplicate
+            | FaultKind::Reorder
+            | FaultKind::Corrupt
+            | FaultKind::Delay
+            | FaultKind::Jitter
+            | FaultKind::Mute
+            | FaultKind::Deaf => targets.into_iter().for_each(|host| self.renew_cable(host)),
+            FaultKind::CutToServers | FaultKind::CutFromServers => {
                 self.cut(index, begins, what, &targets);
                 targets.into_iter().for_each(|host| self.renew_cable(host));
             }
-            Trouble::ClockSkew | Trouble::ClockDrift | Trouble::DeadRtc => {
+            FaultKind::ClockSkew | FaultKind::ClockDrift | FaultKind::DeadRtc => {
                 targets.into_iter().for_each(|host| self.renew_clock(host));
             }
-            Trouble::PowerCut => targets.into_iter().for_each(|host| self.renew_power(host)),
-            Trouble::UpdateLoss => self.update_loss = self.faults.chance(Host::Servers, what),
-            Trouble::DiskLies => {
+            FaultKind::PowerCut => targets.into_iter().for_each(|host| self.renew_power(host)),
+            FaultKind::UpdateLoss => self.update_loss = self.faults.chance(Host::Servers, what),
+            FaultKind::DiskLies => {
                 let lies = self.faults.chance(Host::Servers, what);
                 self.servers.set_disk_lies(lies);
             }
-            Trouble::Crash => self.renew_servers(),
+            FaultKind::Crash => self.renew_servers(),
         }
     }
 
@@ -235,13 +236,13 @@ impl SimWorld {
 
     fn renew_power(&mut self, host: Host) {
         if let Host::Machine(index) = host {
-            self.machines[index].has_mains = !self.faults.has(host, Trouble::PowerCut);
+            self.machines[index].has_mains = !self.faults.has(host, FaultKind::PowerCut);
             self.update_power(index);
         }
     }
 
     fn renew_servers(&mut self) {
-        if self.faults.has(Host::Servers, Trouble::Crash) {
+        if self.faults.has(Host::Servers, FaultKind::Crash) {
             self.servers.crash();
         } else {
             self.servers
@@ -252,7 +253,7 @@ impl SimWorld {
     }
 
     /// A rule of the switch between the servers and the targets, in one direction.
-    fn cut(&mut self, index: usize, begins: bool, what: Trouble, targets: &[Host]) {
+    fn cut(&mut self, index: usize, begins: bool, what: FaultKind, targets: &[Host]) {
         if let Some(rule) = self.faults.cuts.remove(&index) {
             self.lan.mend(rule);
         }
@@ -266,7 +267,7 @@ impl SimWorld {
                 Host::Servers => None,
             })
             .collect();
-        let rule = if what == Trouble::CutToServers {
+        let rule = if what == FaultKind::CutToServers {
             self.lan.cut(ports, vec![SERVER_PORT])
         } else {
             self.lan.cut(vec![SERVER_PORT], ports)

@@ -48,14 +48,14 @@ fn each_gate_waits_for_its_own_cluster_only() {
     let outcome = told(&story);
     assert_eq!(outcome.verdict.findings(), []);
     let reached = |name: &str, link| {
-        let lane = outcome.lanes.iter().find(|lane| lane.machine == name);
+        let lane = outcome.progress.iter().find(|lane| lane.name == name);
         lane.unwrap().reached[&link]
     };
     assert!(reached("a3", Link::Voter) < reached("b1", Link::Power));
     assert!(reached("b1", Link::Srv) > reached("b3", Link::Power));
     let expected = Expected::new(&story, 3, 5);
     let ids: Vec<_> = outcome
-        .lanes
+        .progress
         .iter()
         .map(|lane| lane.identity.unwrap().0)
         .collect();
@@ -101,7 +101,7 @@ fn a_split_cluster_is_named_and_the_others_are_judged_by_themselves() {
     );
     let name = |index: &usize| story.machines[*index].name.as_str();
     for index in &whole {
-        let decided = outcome.lanes[*index].identity.is_some();
+        let decided = outcome.progress[*index].identity.is_some();
         assert!(decided, "{} never made up its mind", name(index));
     }
 }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-use quorate_scenario::fault::{Fault, Trouble, Whom};
+use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use quorate_scenario::{Outcome, Story};
 use quorate_sim::{Options, Swarm, check_determinism, run};
 
@@ -48,7 +48,7 @@ fn the_first_event_that_differs_is_shown() {
     let tell = |seed| {
         elsewhere.set(elsewhere.get() + 1);
         let late = Fault {
-            what: Trouble::Delay,
+            what: FaultKind::Delay,
             whom: Whom::Machines(vec!["n2".to_owned()]),
             from: Duration::ZERO,
             lasts: Duration::from_secs(10),

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use quorate_core::{Bug, Mutant, Seed};
-use quorate_scenario::fault::{Fault, Trouble, Whom};
+use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use quorate_scenario::{Finding, Link, Story};
 use quorate_sim::{Options, Swarm, run_with_bugs};
 
@@ -42,7 +42,7 @@ fn findings(story: &Story, seed: u64, mutant: Mutant) -> Vec<Finding> {
     // What a crash shows, it shows while the disk is waited for: more of them save seeds.
     let mut random = Seed::new(seed).child("crashes").random();
     swarm.faults.extend((0..CRASHES).map(|_| Fault {
-        what: Trouble::Crash,
+        what: FaultKind::Crash,
         whom: Whom::SERVERS,
         from: Duration::from_micros(random.below(8_000_000)),
         lasts: Duration::from_millis(10),

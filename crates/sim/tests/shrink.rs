@@ -4,7 +4,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
-use quorate_scenario::fault::Trouble;
+use quorate_scenario::fault::FaultKind;
 use quorate_scenario::{Link, Outcome, Story, What};
 use quorate_sim::shrink::{Kind, ShrinkError, Shrunk, cargo_test, repeats, shrink};
 use quorate_sim::{Options, Swarm, record, run};
@@ -29,8 +29,8 @@ fn troubled(story: &Story, seed: u64) -> Options {
 }
 
 fn size(shrunk: &Shrunk) -> (usize, usize) {
-    let faults = shrunk.sketch.faults.len() + shrunk.sketch.decisions.len();
-    (shrunk.sketch.devices().count(), faults)
+    let faults = shrunk.draft.faults.len() + shrunk.draft.decisions.len();
+    (shrunk.draft.machines().count(), faults)
 }
 
 #[test]
@@ -51,15 +51,15 @@ fn splits_among_many_become_splits_among_few() {
         assert!(
             machines <= 5 && faults <= 3,
             "seed {seed}:\n{}",
-            shrunk.sketch
+            shrunk.draft
         );
         assert_eq!(
             repeats(&shrunk, &options, 1..=10),
             10,
             "seed {seed}:\n{}",
-            shrunk.sketch
+            shrunk.draft
         );
-        let small = Story::parse("small", &shrunk.sketch.to_string()).unwrap();
+        let small = Story::parse("small", &shrunk.draft.to_string()).unwrap();
         assert_eq!(Kind::of(&shrunk.finding, &small), Kind::of(&first, &story));
         found += 1;
         if found == 3 {
@@ -84,16 +84,16 @@ fn the_faults_that_matter_are_left() {
     let story = Story::parse("lies", text).unwrap();
     let options = Options::calm(VERSION, 1);
     let shrunk = shrink(&story, &options, None, &mut |_| true).unwrap();
-    let mut kinds: Vec<Trouble> = shrunk.sketch.faults.iter().map(|f| f.what).collect();
+    let mut kinds: Vec<FaultKind> = shrunk.draft.faults.iter().map(|f| f.what).collect();
     kinds.sort();
     assert_eq!(
         kinds,
-        [Trouble::Crash, Trouble::DiskLies],
+        [FaultKind::Crash, FaultKind::DiskLies],
         "{}",
-        shrunk.sketch
+        shrunk.draft
     );
-    assert_eq!(size(&shrunk), (1, 2), "{}", shrunk.sketch);
-    assert!(shrunk.sketch.steps.is_empty(), "{}", shrunk.sketch);
+    assert_eq!(size(&shrunk), (1, 2), "{}", shrunk.draft);
+    assert!(shrunk.draft.steps.is_empty(), "{}", shrunk.draft);
     assert_eq!(repeats(&shrunk, &options, 1..=10), 10);
 }
 

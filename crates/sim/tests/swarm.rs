@@ -1,4 +1,4 @@
-//! Trouble from the seed: nothing may split while it lasts, and all must converge after it.
+//! Faults from the seed: nothing may split while it lasts, and all must converge after it.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_scenario::fault::{Fault, Trouble, Whom};
+use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use quorate_scenario::{Link, Story};
 use quorate_sim::{Options, Swarm, run, sweep};
 
@@ -82,7 +82,7 @@ fn first_broken(outcome: &quorate_scenario::Outcome) -> Option<Link> {
 }
 
 /// The whole time.
-fn fault(what: Trouble, whom: Whom, amount: i64) -> Fault {
+fn fault(what: FaultKind, whom: Whom, amount: i64) -> Fault {
     Fault {
         what,
         whom,
@@ -108,10 +108,10 @@ fn a_troubled_run_is_the_same_run_again() {
 fn the_draws_reach_every_kind_of_trouble_and_leave_each_out() {
     let story = story(true);
     let draws: Vec<Swarm> = SEEDS.map(|seed| Swarm::draw(seed, &story)).collect();
-    for what in Trouble::ALL {
+    for what in FaultKind::ALL {
         let has = |swarm: &&Swarm| swarm.faults.iter().any(|fault| fault.what == what);
         let count = draws.iter().filter(has).count();
-        if what == Trouble::DiskLies {
+        if what == FaultKind::DiskLies {
             assert_eq!(count, 0);
         } else {
             assert!((10..50).contains(&count), "{what:?}: {count}");
@@ -128,17 +128,17 @@ fn transcript(story: &Story, faults: Vec<Fault>) -> String {
 fn each_kind_of_trouble_makes_another_run() {
     let story = story(true);
     // The end of a fault that changes nothing is there in both.
-    let calm = transcript(&story, vec![fault(Trouble::Delay, Whom::ALL_MACHINES, 0)]);
+    let calm = transcript(&story, vec![fault(FaultKind::Delay, Whom::ALL_MACHINES, 0)]);
     for (what, amount) in [
-        (Trouble::Loss, 300_000),
-        (Trouble::Duplicate, 300_000),
-        (Trouble::Reorder, 300_000),
-        (Trouble::Corrupt, 300_000),
-        (Trouble::Delay, 5_000),
-        (Trouble::Jitter, 5_000),
-        (Trouble::UpdateLoss, 300_000),
-        (Trouble::Crash, 0),
-        (Trouble::PowerCut, 0),
+        (FaultKind::Loss, 300_000),
+        (FaultKind::Duplicate, 300_000),
+        (FaultKind::Reorder, 300_000),
+        (FaultKind::Corrupt, 300_000),
+        (FaultKind::Delay, 5_000),
+        (FaultKind::Jitter, 5_000),
+        (FaultKind::UpdateLoss, 300_000),
+        (FaultKind::Crash, 0),
+        (FaultKind::PowerCut, 0),
     ] {
         let whom = if what.is_of_servers() {
             Whom::SERVERS
@@ -154,10 +154,10 @@ fn each_kind_of_trouble_makes_another_run() {
 fn who_is_not_heard_or_does_not_hear_has_no_lease() {
     let story = story(true);
     for what in [
-        Trouble::Mute,
-        Trouble::Deaf,
-        Trouble::CutToServers,
-        Trouble::CutFromServers,
+        FaultKind::Mute,
+        FaultKind::Deaf,
+        FaultKind::CutToServers,
+        FaultKind::CutFromServers,
     ] {
         let silent = vec![fault(what, Whom::Machines(vec!["p1".to_owned()]), 0)];
         let outcome = troubled(&story, 1, silent);
@@ -179,12 +179,12 @@ fn who_is_not_heard_or_does_not_hear_has_no_lease() {
 fn the_wall_clocks_of_machines_change_nothing() {
     let story = story(true);
     let wrong = |what, amount| transcript(&story, vec![fault(what, Whom::ALL_MACHINES, amount)]);
-    let calm = wrong(Trouble::ClockSkew, 0);
+    let calm = wrong(FaultKind::ClockSkew, 0);
     for (what, amount) in [
-        (Trouble::ClockSkew, 1_000_000),
-        (Trouble::ClockSkew, -1_000_000),
-        (Trouble::ClockDrift, -1_000_000),
-        (Trouble::DeadRtc, 0),
+        (FaultKind::ClockSkew, 1_000_000),
+        (FaultKind::ClockSkew, -1_000_000),
+        (FaultKind::ClockDrift, -1_000_000),
+        (FaultKind::DeadRtc, 0),
     ] {
         assert_eq!(wrong(what, amount), calm, "{what:?} {amount}");
     }
@@ -209,7 +209,7 @@ fn a_disk_that_lies_is_found() {
     let story = story(true);
     let found = SEEDS.filter(|seed| {
         let mut faults = Swarm::draw(*seed, &story).faults;
-        faults.push(fault(Trouble::DiskLies, Whom::SERVERS, 500_000));
+        faults.push(fault(FaultKind::DiskLies, Whom::SERVERS, 500_000));
         first_broken(&troubled(&story, *seed, faults)) == Some(Link::Ack)
     });
     assert!(
@@ -241,15 +241,15 @@ fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate_unless_machines_wait() 
         Story::parse("at once", &text).unwrap()
     };
     let (plain, waiting) = (at_once(false), at_once(true));
-    let lose = |what: Trouble| {
+    let lose = |what: FaultKind| {
         matches!(
             what,
-            Trouble::Loss
-                | Trouble::Corrupt
-                | Trouble::Mute
-                | Trouble::Deaf
-                | Trouble::CutToServers
-                | Trouble::CutFromServers
+            FaultKind::Loss
+                | FaultKind::Corrupt
+                | FaultKind::Mute
+                | FaultKind::Deaf
+                | FaultKind::CutToServers
+                | FaultKind::CutFromServers
         )
     };
     let mut splits = 0;

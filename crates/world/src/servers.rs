@@ -84,7 +84,7 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
             })
         })
         .collect();
-    // Whoever finds its peers in another way needs no records.
+    // A member that finds its peers in another way needs no records.
     let by_srv = etcd.discovery == Discovery::Dns;
     let services: Vec<Value> = story
         .clusters
@@ -175,16 +175,16 @@ pub fn config(story: &Story, (major, minor): (u32, u32)) -> Value {
     config
 }
 
-/// Every member of a cluster as `name=peer URL`, in a story whose machines are told.
+/// Every member of a cluster as `name=peer URL`, in a story whose machines know their peers.
 fn initial_cluster(story: &Story, cluster: &Cluster, scheme: Scheme) -> Vec<String> {
-    let told = story.etcd.discovery == Discovery::Static;
-    let members = story.members_of(cluster).filter(|_| told);
+    let is_static = story.etcd.discovery == Discovery::Static;
+    let members = story.members_of(cluster).filter(|_| is_static);
     members
         .map(|machine| format!("{}={}", machine.name, story.peer_url(machine, scheme)))
         .collect()
 }
 
-/// The servers' segment, and each rack: the server tells them apart by giaddr.
+/// The servers' segment, and each rack: the server distinguishes them by giaddr.
 fn subnets(story: &Story) -> Vec<Value> {
     let network = &story.network;
     let subnet = |(prefix, prefix_len), pools, routers| {

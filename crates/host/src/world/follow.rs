@@ -13,7 +13,7 @@ use quorate_daemon::Event as ServeEvent;
 use quorate_etcd::LogEvent;
 use quorate_node::event::Event as NodeEvent;
 use quorate_scenario::{Link, What};
-use quorate_world::tell::{BootTeller, MachineTeller, of_servers};
+use quorate_world::observe::{BootObserver, MachineObserver, server_event};
 
 use super::member::{Address, LOG_FILE};
 use super::{RawObservation, monotonic_ns};
@@ -21,7 +21,7 @@ use super::{RawObservation, monotonic_ns};
 /// Follows the daemons until they end.
 pub(super) fn follow_servers(
     stdout: ChildStdout,
-    boots: Option<BootTeller>,
+    boots: Option<BootObserver>,
     observations: Sender<RawObservation>,
     ready: Sender<()>,
 ) -> io::Result<()> {
@@ -33,11 +33,11 @@ pub(super) fn follow_servers(
             if matches!(line.event, ServeEvent::Ready { .. }) {
                 let _ = ready.send(());
             }
-            let booting = boots.as_ref().and_then(|boots| boots.what(&line.event));
+            let booting = boots.as_ref().and_then(|boots| boots.observe(&line.event));
             if let Some((machine, what)) = booting {
                 let _ = observations.send((line.mono_ns, Some(machine), what));
             }
-            if let Some((machine, what)) = of_servers(line.event)
+            if let Some((machine, what)) = server_event(line.event)
                 && observations.send((line.mono_ns, machine, what)).is_err()
             {
                 return;
@@ -85,7 +85,7 @@ impl Follower {
     pub(super) fn follow(self, events: impl Read + Send + 'static) -> io::Result<()> {
         let thread = thread::Builder::new().name(format!("{} agent", self.name));
         let read = move || {
-            let mut teller = MachineTeller::default();
+            let mut observer = MachineObserver::default();
             for line in BufReader::new(events).lines().map_while(Result::ok) {
                 let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
                     continue;
@@ -108,7 +108,7 @@ impl Follower {
                     }
                 }
                 let last_words = || last_words(&self.dir.join(LOG_FILE));
-                let Some(what) = teller.what(line.event, last_words) else {
+                let Some(what) = observer.observe(line.event, last_words) else {
                     continue;
                 };
                 let seen = (at_ns, Some(self.name.clone()), what);

@@ -13,7 +13,7 @@ use quorate_hollow::{Event, Row, Services};
 use quorate_netlink::Netlink;
 use quorate_scenario::What;
 use quorate_scenario::story::Story;
-use quorate_world::tell::MachineTeller;
+use quorate_world::observe::MachineObserver;
 
 use super::{FIRST_RETRY_MS, RawObservation, monotonic_ns};
 use crate::lan::{Guests, Lan, MACHINE_INTERFACE};
@@ -40,7 +40,7 @@ impl Hollow {
             let cluster = names.len().checked_rem(story.clusters.len());
             let services = cluster.map(|cluster| services(story, cluster));
             row.add(role.mac, services);
-            names.push((role.name.clone(), MachineTeller::default()));
+            names.push((role.name.clone(), MachineObserver::default()));
         }
         let row = Arc::new(Mutex::new(row));
         let (netlink, interface) = servers.run(|| {
@@ -93,7 +93,7 @@ struct Behind {
     netlink: Netlink,
     interface: u32,
     /// The name of each machine, and what it has reported.
-    names: Vec<(String, MachineTeller)>,
+    names: Vec<(String, MachineObserver)>,
     observations: Sender<RawObservation>,
 }
 
@@ -116,8 +116,8 @@ impl Behind {
                 return;
             }
             Event::Node { machine, event } => {
-                let (_, teller) = &mut self.names[machine];
-                (machine, teller.what(event, || None))
+                let (_, observer) = &mut self.names[machine];
+                (machine, observer.observe(event, || None))
             }
             Event::Reached {
                 machine,

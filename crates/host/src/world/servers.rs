@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use quorate_scenario::story::Story;
+use quorate_world::observe::BootObserver;
 use quorate_world::servers::{Boot, config, with_boot};
-use quorate_world::tell::BootTeller;
 use serde::de::DeserializeOwned;
 
 use super::backend::NetBoot;
@@ -36,7 +36,7 @@ pub(super) struct Servers {
 #[derive(Debug)]
 struct Booting {
     binds: Vec<Bind>,
-    teller: BootTeller,
+    observer: BootObserver,
 }
 
 impl Servers {
@@ -54,8 +54,8 @@ impl Servers {
         let boot = netboot.map(|netboot| {
             let (boot, binds) = boot(netboot);
             config = with_boot(std::mem::take(&mut config), story, &boot);
-            let teller = BootTeller::new(story, boot);
-            Booting { binds, teller }
+            let observer = BootObserver::new(story, boot);
+            Booting { binds, observer }
         });
         fs::write(
             dir.join(CONFIG_FILE),
@@ -190,7 +190,7 @@ fn power_on(
     let mut machine = Machine::power_on(&spec)?;
     let (is_ready, ready) = channel();
     if let Some(stdout) = machine.stdout() {
-        let boots = boot.map(|boot| boot.teller.clone());
+        let boots = boot.map(|boot| boot.observer.clone());
         follow::follow_servers(stdout, boots, observations, is_ready)?;
     }
     Ok((machine, ready))

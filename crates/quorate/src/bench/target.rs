@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use quorate_scenario::{Lane, Link, Outcome};
+use quorate_scenario::{Link, MachineProgress, Outcome};
 
 /// What must be reached how soon, as in `formed<=5s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +30,17 @@ impl Target {
     }
 
     pub(super) fn measure(&self, outcome: &Outcome) -> Option<Duration> {
-        let on = |lane: &Lane| lane.reached.get(&Link::Power).copied();
+        let on = |lane: &MachineProgress| lane.reached.get(&Link::Power).copied();
         match self.what {
             Measure::Formed => {
-                let last = outcome.lanes.iter().filter_map(on).max()?;
+                let last = outcome.progress.iter().filter_map(on).max()?;
                 Some(outcome.formed_at?.since(last))
             }
             Measure::Link(link) => {
-                let took = |lane: &Lane| Some(lane.reached.get(&link)?.since(on(lane)?));
-                let chain = |lane: &&Lane| lane.class.chain().contains(&link);
+                let took = |lane: &MachineProgress| Some(lane.reached.get(&link)?.since(on(lane)?));
+                let chain = |lane: &&MachineProgress| lane.class.chain().contains(&link);
                 let all: Option<Vec<Duration>> =
-                    outcome.lanes.iter().filter(chain).map(took).collect();
+                    outcome.progress.iter().filter(chain).map(took).collect();
                 all?.into_iter().max()
             }
         }

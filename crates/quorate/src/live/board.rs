@@ -7,9 +7,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_scenario::lane::Lanes;
+use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::story::Cluster;
-use quorate_scenario::{Lane, Link, Observation, Story, What};
+use quorate_scenario::{Link, MachineProgress, Observation, Story, What};
 
 /// All that is drawn.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    fn of(lane: &Lane) -> Self {
+    fn of(lane: &MachineProgress) -> Self {
         match lane.link() {
             None => Self::Off,
             Some(_) if lane.frozen => Self::Frozen,
@@ -103,7 +103,7 @@ impl Board {
     }
 
     /// Takes what was observed; `lanes` have moved by it.
-    pub(super) fn take(&mut self, observation: &Observation, lanes: &Lanes) {
+    pub(super) fn take(&mut self, observation: &Observation, lanes: &StoryProgress) {
         self.latest = observation.at;
         match &observation.what {
             What::SrvPublished { members } => {
@@ -160,7 +160,7 @@ impl Board {
         }
     }
 
-    fn refresh(&mut self, machine: &str, at: Instant, lanes: &Lanes) {
+    fn refresh(&mut self, machine: &str, at: Instant, lanes: &StoryProgress) {
         let Some(&index) = self.by_name.get(machine) else {
             return;
         };
@@ -205,7 +205,7 @@ pub(super) struct Lines {
 impl Lines {
     fn new(story: &Story) -> Self {
         let names = story.machines.iter().map(|machine| machine.name.len());
-        let lanes = Lanes::new(story);
+        let lanes = StoryProgress::new(story);
         let mut lines = Self {
             text: Vec::new(),
             addrs: vec![None; story.machines.len()],
@@ -217,8 +217,8 @@ impl Lines {
     }
 
     /// `n1  ● power ● lease 10.77.0.10 ● name ● SRV ● etcd ● voter 3/3  1.2 s`
-    fn of_lane(&self, lane: &Lane, addr: Option<Ipv4Addr>) -> String {
-        let mut text = format!("{:width$} ", lane.machine, width = self.name_width);
+    fn of_lane(&self, lane: &MachineProgress, addr: Option<Ipv4Addr>) -> String {
+        let mut text = format!("{:width$} ", lane.name, width = self.name_width);
         for (link, word) in CHAIN {
             let is_reached = holds(lane, link);
             let dot = if is_reached { '●' } else { '○' };
@@ -250,14 +250,14 @@ impl Lines {
 }
 
 /// From the last power-on to the last link that was reached since.
-fn took(lane: &Lane) -> Option<Duration> {
+fn took(lane: &MachineProgress) -> Option<Duration> {
     let boot = lane.boots.last()?;
     let last = boot.reached.values().max()?;
     Some(*last - boot.on)
 }
 
 /// True when `link` is not behind the last one that holds.
-fn holds(lane: &Lane, link: Link) -> bool {
+fn holds(lane: &MachineProgress, link: Link) -> bool {
     lane.link().is_some_and(|last| link <= last)
 }
 

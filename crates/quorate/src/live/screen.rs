@@ -11,7 +11,7 @@ use std::time::{Duration, Instant as Clock};
 
 use quorate_core::Instant;
 use quorate_scenario::Observation;
-use quorate_scenario::lane::Lanes;
+use quorate_scenario::progress::StoryProgress;
 use rustix::termios::tcgetwinsize;
 
 use super::board::Board;
@@ -45,7 +45,7 @@ impl Screen {
         }
     }
 
-    pub(super) fn take(&self, observation: &Observation, lanes: &Lanes) {
+    pub(super) fn take(&self, observation: &Observation, lanes: &StoryProgress) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.board.take(observation, lanes);
         shared.told = Some((observation.at, Clock::now()));

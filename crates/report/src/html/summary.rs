@@ -85,7 +85,7 @@ fn sentence(page: &Page<'_>) -> String {
 fn whole(page: &Page<'_>) -> String {
     let all = &page.story.clusters;
     let whole = all.iter().filter(|cluster| {
-        let mut lanes = page.outcome.lanes.of(cluster);
+        let mut lanes = page.outcome.progress.of(cluster);
         lanes.all(|lane| lane.voters == Some(cluster.size()))
     });
     format!("{} of {}", whole.count(), all.len())
@@ -94,7 +94,7 @@ fn whole(page: &Page<'_>) -> String {
 /// Label, value, and what belongs to it.
 fn tiles(page: &Page<'_>) -> Vec<(&'static str, String, String)> {
     let since_start = |at: Instant| text::duration(at.since(Instant::ZERO));
-    let members = page.outcome.lanes.members().count();
+    let members = page.outcome.progress.members().count();
     let all = page.rows.len();
     let mut tiles = vec![(
         "machines",
@@ -111,7 +111,11 @@ fn tiles(page: &Page<'_>) -> Vec<(&'static str, String, String)> {
             "since the story began".to_owned(),
         ));
     }
-    let identity = page.outcome.lanes.members().find_map(|lane| lane.identity);
+    let identity = page
+        .outcome
+        .progress
+        .members()
+        .find_map(|lane| lane.identity);
     if page.story.clusters.len() > 1 {
         let members = text::members(page.story);
         tiles.push(("clusters formed", whole(page), format!("of {members} each")));

@@ -64,7 +64,7 @@ fn line(
         .story
         .machines
         .iter()
-        .find(|known| known.name == lane.machine);
+        .find(|known| known.name == lane.name);
     let holds = match row.stage() {
         Stage::Off => "off".to_owned(),
         Stage::At(link) => link.to_string(),
@@ -72,10 +72,10 @@ fn line(
     };
     html! {
         tr {
-            th { a href={ "#" (row_id(&lane.machine)) } { (lane.machine) } }
+            th { a href={ "#" (row_id(&lane.name)) } { (lane.name) } }
             td { (json::class(lane)) }
             td.bad[row.is_stuck()] { i class=(colour(row.stage())) {} (holds) }
-            td.mono { @if let Some(addr) = addrs.get(lane.machine.as_str()) { (addr) } }
+            td.mono { @if let Some(addr) = addrs.get(lane.name.as_str()) { (addr) } }
             td.mono { @if let Some(machine) = mac { (machine.mac) } }
             @for link in links { td.num { (time(row, *link)) } }
             td.num { (lane.boots.len()) }

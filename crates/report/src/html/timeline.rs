@@ -69,7 +69,7 @@ fn groups<'a>(page: &'a Page<'a>, len: usize) -> Vec<Group<'a>> {
 
 /// One machine.
 fn machine(page: &Page<'_>, row: &Row<'_>) -> Markup {
-    let name = &row.lane.machine;
+    let name = &row.lane.name;
     let finding = page.finding(name);
     html! {
         div.row.machine.broken[finding.is_some()] id=(row_id(name)) data-name=(name)
@@ -103,12 +103,12 @@ fn labels(page: &Page<'_>, row: &Row<'_>) -> Markup {
 }
 
 fn is_bad(page: &Page<'_>, row: &Row<'_>) -> bool {
-    row.is_stuck() || page.finding(&row.lane.machine).is_some()
+    row.is_stuck() || page.finding(&row.lane.name).is_some()
 }
 
 /// What stands behind a row.
 fn end(page: &Page<'_>, row: &Row<'_>) -> String {
-    if let Some((_, finding)) = page.finding(&row.lane.machine) {
+    if let Some((_, finding)) = page.finding(&row.lane.name) {
         return format!("✕ {}", finding.link);
     }
     match row.milestones.completion {
@@ -122,7 +122,7 @@ fn end(page: &Page<'_>, row: &Row<'_>) -> String {
 /// The text under the pointer.
 fn tip(row: &Row<'_>) -> String {
     let lane = row.lane;
-    let mut tip = format!("{} ({})", lane.machine, crate::json::class(lane));
+    let mut tip = format!("{} ({})", lane.name, crate::json::class(lane));
     for (number, boot) in lane.boots.iter().enumerate() {
         let on = text::duration(boot.on.since(quorate_core::Instant::ZERO));
         let again = if number > 0 { " again" } else { "" };
@@ -214,13 +214,13 @@ fn opening(page: &Page<'_>, group: &Group<'_>) -> Markup {
 fn range(group: &[&Row<'_>]) -> String {
     match (group.first(), group.last()) {
         (Some(first), Some(last)) if group.len() > 1 => {
-            let (first, last) = (&first.lane.machine, &last.lane.machine);
+            let (first, last) = (&first.lane.name, &last.lane.name);
             let digits = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
             let (stem, number) = last.split_at(digits(last));
             let is_same = first[..digits(first)] == *stem && !number.is_empty();
             format!("{first} – {}", if is_same { number } else { last })
         }
-        (Some(first), _) => first.lane.machine.clone(),
+        (Some(first), _) => first.lane.name.clone(),
         (None, _) => String::new(),
     }
 }

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{Check, there_are};
 use crate::decision::{Arrival, CLUSTERS, Decision, Fate, Occasion, SERVERS};
-use crate::fault::{Fault, Group, Trouble, Unit, Whom};
+use crate::fault::{Fault, FaultKind, Group, Unit, Whom};
 use crate::raw;
 use crate::story::Machine;
 
@@ -56,7 +56,7 @@ impl Check {
 
     fn lasting(
         &mut self,
-        what: Trouble,
+        what: FaultKind,
         raw: &raw::fault::Fault,
         span: Range<usize>,
         names: &BTreeSet<&str>,
@@ -96,7 +96,13 @@ impl Check {
         })
     }
 
-    fn befallen(&mut self, what: Trouble, whom: &Whom, span: Range<usize>, names: &BTreeSet<&str>) {
+    fn befallen(
+        &mut self,
+        what: FaultKind,
+        whom: &Whom,
+        span: Range<usize>,
+        names: &BTreeSet<&str>,
+    ) {
         let servers = *whom == Whom::Group(Group::Servers);
         let name = what.name();
         if what.is_of_servers() && !servers {
@@ -125,7 +131,12 @@ impl Check {
         self.problem(span, message, &there_are(names.iter().copied()));
     }
 
-    fn amount(&mut self, what: Trouble, amount: Option<&Spanned<i64>>, span: Range<usize>) -> i64 {
+    fn amount(
+        &mut self,
+        what: FaultKind,
+        amount: Option<&Spanned<i64>>,
+        span: Range<usize>,
+    ) -> i64 {
         let name = what.name();
         match (what.unit(), amount) {
             (Unit::None, None) => 0,
@@ -141,7 +152,7 @@ impl Check {
             }
             (unit, Some(written)) => {
                 let amount = *written.get_ref();
-                let signed = matches!(what, Trouble::ClockSkew | Trouble::ClockDrift);
+                let signed = matches!(what, FaultKind::ClockSkew | FaultKind::ClockDrift);
                 let chance = unit == Unit::PartsPerMillion && !signed;
                 if (amount < 0 && !signed) || (amount > MILLION && chance) {
                     let most = if chance { ", at most 1000000" } else { "" };

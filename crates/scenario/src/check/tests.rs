@@ -300,12 +300,12 @@ fn too_many_voters_are_a_warning() {
         Story::parse("story.toml", &text).unwrap().warnings
     };
     assert_eq!(warnings("count = 9"), []);
-    let told = warnings("count = 100");
+    let found = warnings("count = 100");
     assert_eq!(
-        told[0].message,
+        found[0].message,
         "a cluster of 100 voters: every write waits for 51 of them"
     );
-    assert!(told[0].help.contains("clusters = 20, members = 3"));
+    assert!(found[0].help.contains("clusters = 20, members = 3"));
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn racks_are_filled_in_file_order() {
 }
 
 #[test]
-fn a_sketch_writes_a_story_that_reads_as_the_same() {
+fn a_draft_writes_a_story_that_reads_as_the_same() {
     let text = with_fault(
         "what = \"loss\"\nwhom = [\"n1\"]\nfrom = \"1s\"\nlasts = \"2s\"\namount = 250000\n\
          [[faults]]\nlose = \"DHCP OFFER\"\nmachine = \"n3\"\n\
@@ -373,7 +373,7 @@ fn a_sketch_writes_a_story_that_reads_as_the_same() {
          [[steps]]\nafter_formed = \"2s\"\nformation = 2\ndo = \"reset\"\nmachine = \"n1\"",
     );
     let story = Story::parse("story.toml", &text).unwrap();
-    let written = crate::sketch::Sketch::of(&story, 4).to_string();
+    let written = crate::draft::Draft::of(&story, 4).to_string();
     let again = Story::parse("again.toml", &written).unwrap();
     let (seed, other) = (quorate_core::Seed::new(4), quorate_core::Seed::new(5));
     for (one, two) in story.machines.iter().zip(&again.machines) {

@@ -1,4 +1,4 @@
-//! The order in which a story is told, against a world that only takes notes.
+//! The order in which the steps of a story run, against a world that only takes notes.
 
 use std::task::{Context, Poll, Waker};
 
@@ -49,13 +49,13 @@ impl Notes {
         }
     }
 
-    /// What was done: seconds, deed, machine.
-    fn told(&self) -> Vec<String> {
-        let told = self.done.iter().map(|(at, action, name)| {
+    /// What was done: seconds, action, machine.
+    fn done(&self) -> Vec<String> {
+        let done = self.done.iter().map(|(at, action, name)| {
             let secs = at.as_nanos() as f64 / 1e9;
             format!("{secs:.1} {action:?} {name}")
         });
-        told.collect()
+        done.collect()
     }
 }
 
@@ -156,7 +156,7 @@ impl World for Notes {
     }
 }
 
-fn tell(text: &str, healthy: bool) -> (Notes, Outcome) {
+fn run(text: &str, healthy: bool) -> (Notes, Outcome) {
     tell_with(text, healthy, 2)
 }
 
@@ -170,8 +170,8 @@ fn tell_with(text: &str, healthy: bool, leaderless: u32) -> (Notes, Outcome) {
 }
 
 fn tell_to(world: &mut Notes, story: &Story, expected: &Expected) -> Result<Outcome, WorldError> {
-    let told = std::pin::pin!(drive(world, story, expected, Seed::new(1), |_, _| {}));
-    match told.poll(&mut Context::from_waker(Waker::noop())) {
+    let running = std::pin::pin!(drive(world, story, expected, Seed::new(1), |_, _| {}));
+    match running.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => panic!("this world never waits"),
     }
@@ -197,9 +197,9 @@ machine = "n1"
 
 #[test]
 fn steps_after_formation_wait_for_it() {
-    let (world, outcome) = tell(STORY, true);
+    let (world, outcome) = run(STORY, true);
     assert_eq!(
-        world.told(),
+        world.done(),
         [
             "0.0 PowerOn n1",
             "3.0 PowerOn n2",
@@ -232,10 +232,10 @@ iops = 2
 
 #[test]
 fn a_step_waits_for_a_leader_and_for_the_formation_that_it_counts_from() {
-    let (world, outcome) = tell(STORY_OF_LEADERS, true);
+    let (world, outcome) = run(STORY_OF_LEADERS, true);
     // Formed at 0.1; asked for a leader at 1.1, 1.3 and 1.5; formed again at 1.6.
     assert_eq!(
-        world.told(),
+        world.done(),
         [
             "0.0 PowerOn n1",
             "0.0 PowerOn n2",
@@ -258,19 +258,19 @@ fn a_step_waits_for_a_leader_and_for_the_formation_that_it_counts_from() {
 
 #[test]
 fn what_is_to_be_kept_is_written_once_before_the_steps() {
-    let (world, _) = tell(STORY, true);
+    let (world, _) = run(STORY, true);
     assert_eq!(world.written, []);
     let story = format!("{STORY}[expect]\ndata_kept = true\n");
-    let (world, outcome) = tell(&story, true);
+    let (world, outcome) = run(&story, true);
     assert_eq!(world.written, [Instant::from_nanos(3_100_000_000)]);
     assert_eq!(Some(world.written[0]), outcome.formed_at);
-    let (world, _) = tell(&story, false);
+    let (world, _) = run(&story, false);
     assert_eq!(world.written, []);
 }
 
 #[test]
 fn a_cluster_that_does_not_form_ends_at_the_deadline() {
-    let (_, outcome) = tell(STORY, false);
+    let (_, outcome) = run(STORY, false);
     assert_eq!(outcome.formed_at, None);
     assert_eq!(outcome.ended_at, Instant::from_nanos(33_000_000_000));
     assert_eq!(outcome.verdict.exit_code(), 1);
@@ -297,8 +297,12 @@ fn a_late_world_is_inconclusive_where_the_host_was_starved() {
         panic!("{:?}", outcome.verdict);
     };
     assert_eq!(why, "a thread woke up late");
-    let told: Vec<_> = findings.iter().map(|finding| &finding.what).collect();
-    assert_eq!(told, ["the leases"], "nothing is known of leases and names");
+    let found: Vec<_> = findings.iter().map(|finding| &finding.what).collect();
+    assert_eq!(
+        found,
+        ["the leases"],
+        "nothing is known of leases and names"
+    );
     assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
 
     let error = tell_late(None, |_| {}).unwrap_err();

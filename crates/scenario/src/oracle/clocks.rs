@@ -13,12 +13,12 @@ use crate::verdict::Finding;
 
 /// Each time that such a machine began, it took for the time what its clock said at power-on, and
 /// what has passed since.
-pub(super) fn as_told(case: &Case<'_>) -> Vec<Finding> {
-    let machines = case.story.machines.iter().zip(case.lanes.iter());
-    let own = machines.filter(|(machine, lane)| machine.hardware.is_vm && lane.expected());
+pub(super) fn as_set(case: &Case<'_>) -> Vec<Finding> {
+    let machines = case.story.machines.iter().zip(case.progress.iter());
+    let own = machines.filter(|(machine, progress)| machine.hardware.is_vm && progress.expected());
     own.filter_map(|(machine, _)| {
-        let told = machine.hardware.clock_secs()?;
-        let (what, may_be_late) = other(case, machine, told)?;
+        let set = machine.hardware.clock_secs()?;
+        let (what, may_be_late) = other(case, machine, set)?;
         Some(Finding {
             link: Link::Userspace,
             machine: Some(machine.name.clone()),
@@ -33,7 +33,7 @@ pub(super) fn as_told(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// What the machine's clock said instead, and whether lateness explains it.
-fn other(case: &Case<'_>, machine: &Machine, told: u64) -> Option<(String, bool)> {
+fn other(case: &Case<'_>, machine: &Machine, set: u64) -> Option<(String, bool)> {
     let mut powered_on = Instant::ZERO;
     let mut is_read = false;
     for observation in case.observations {
@@ -45,17 +45,17 @@ fn other(case: &Case<'_>, machine: &Machine, told: u64) -> Option<(String, bool)
         } else if let What::ClockRead { unix_secs, .. } = observation.what {
             is_read = true;
             let passed = observation.at.since(powered_on) + SLACK;
-            let latest = told.saturating_add(passed.as_secs());
-            let earliest = told.saturating_sub(SLACK.as_secs());
+            let latest = set.saturating_add(passed.as_secs());
+            let earliest = set.saturating_sub(SLACK.as_secs());
             if !(earliest..=latest).contains(&unix_secs) {
-                let (says, told) = (clock_text(unix_secs), clock_text(told));
-                let what = format!("began at {says} by its clock, not after {told}");
+                let (says, set) = (clock_text(unix_secs), clock_text(set));
+                let what = format!("began at {says} by its clock, not after {set}");
                 return Some((what, false));
             }
         }
     }
-    (!is_read).then(|| ("never told what its clock says".to_owned(), true))
+    (!is_read).then(|| ("never reported what its clock says".to_owned(), true))
 }
 
-/// Clocks tell whole seconds, and are read at other times than they are told.
+/// Clocks show whole seconds, and are read at other times than they are set.
 const SLACK: Duration = Duration::from_secs(2);

@@ -7,8 +7,8 @@ use quorate_etcd::ClusterId;
 use super::Case;
 use super::group::Group;
 use crate::evidence::Write;
-use crate::lane::Lane;
 use crate::link::Link;
+use crate::progress::MachineProgress;
 use crate::story::Discovery;
 use crate::verdict::Finding;
 
@@ -17,32 +17,32 @@ use crate::verdict::Finding;
 /// A wrong ID is decoded: it is a hash of the peer URLs that the member saw, so one of the
 /// subsets of the right ones gives it back.
 pub(super) fn split(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
-    let mut by_id: BTreeMap<ClusterId, Vec<&Lane>> = BTreeMap::new();
-    for lane in &group.lanes {
-        if let Some((cluster, _)) = lane.identity {
-            by_id.entry(cluster).or_default().push(lane);
+    let mut by_id: BTreeMap<ClusterId, Vec<&MachineProgress>> = BTreeMap::new();
+    for machine in &group.machines {
+        if let Some((cluster, _)) = machine.identity {
+            by_id.entry(cluster).or_default().push(machine);
         }
     }
     let predicted = group.expected.cluster_id;
-    // In the order in which the members made up their minds, which tells the story.
+    // In the order in which the members made up their minds, which shows how it came about.
     let mut parts: Vec<_> = by_id.iter().collect();
-    parts.sort_by_key(|(_, lanes)| {
-        lanes
+    parts.sort_by_key(|(_, machines)| {
+        machines
             .iter()
-            .filter_map(|lane| lane.reached.get(&Link::ClusterId))
+            .filter_map(|machine| machine.reached.get(&Link::ClusterId))
             .min()
             .copied()
     });
     let Some((_, wrong)) = parts.iter().find(|(id, _)| **id != predicted) else {
         return Vec::new();
     };
-    let machine = wrong.first().map(|lane| lane.machine.clone());
-    let told: Vec<String> = parts
+    let machine = wrong.first().map(|machine| machine.name.clone());
+    let shown: Vec<String> = parts
         .iter()
-        .map(|(id, lanes)| part(group, **id, lanes))
+        .map(|(id, machines)| part(group, **id, machines))
         .collect();
     let called = group.called();
-    let what = match told.as_slice() {
+    let what = match shown.as_slice() {
         [one] => format!("{called} has a wrong ID: {one}; the right one is {predicted}"),
         several => format!(
             "{called} split into {}: {}",
@@ -78,10 +78,10 @@ pub(super) fn split(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
 }
 
 /// `d1f8… on n2 (saw n1 n2)`
-fn part(group: &Group<'_>, id: ClusterId, lanes: &[&Lane]) -> String {
-    let machines = lanes
+fn part(group: &Group<'_>, id: ClusterId, machines: &[&MachineProgress]) -> String {
+    let names = machines
         .iter()
-        .map(|lane| lane.machine.as_str())
+        .map(|machine| machine.name.as_str())
         .collect::<Vec<_>>()
         .join(" ");
     let right = if id == group.expected.cluster_id {
@@ -89,7 +89,7 @@ fn part(group: &Group<'_>, id: ClusterId, lanes: &[&Lane]) -> String {
     } else {
         ""
     };
-    format!("{id} on {machines} (saw {}{right})", seen(group, id))
+    format!("{id} on {names} (saw {}{right})", seen(group, id))
 }
 
 /// The names of the members whose records give `id`.
@@ -114,8 +114,8 @@ fn seen(group: &Group<'_>, id: ClusterId) -> String {
 /// its disk and came back as somebody new has broken the votes it cast.
 pub(super) fn members_keep_their_ids(group: &Group<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for ((name, url), lane) in group.expected.peers.iter().zip(&group.lanes) {
-        let Some((_, member)) = lane.identity else {
+    for ((name, url), machine) in group.expected.peers.iter().zip(&group.machines) {
+        let Some((_, member)) = machine.identity else {
             continue;
         };
         let right = quorate_etcd::member_id(&[url], &group.expected.token);
@@ -136,29 +136,29 @@ pub(super) fn members_keep_their_ids(group: &Group<'_>) -> Vec<Finding> {
 
 /// Every member that is on is a voter and knows a leader.
 pub(super) fn every_member_is_healthy(group: &Group<'_>) -> Vec<Finding> {
-    let lanes = group.lanes.iter();
-    lanes
-        .filter(|lane| lane.expected() && lane.reached.contains_key(&Link::Seed))
-        .filter_map(|lane| unhealthy(group, lane))
+    let machines = group.machines.iter();
+    machines
+        .filter(|machine| machine.expected() && machine.reached.contains_key(&Link::Seed))
+        .filter_map(|machine| unhealthy(group, machine))
         .collect()
 }
 
-fn unhealthy(group: &Group<'_>, lane: &Lane) -> Option<Finding> {
+fn unhealthy(group: &Group<'_>, machine: &MachineProgress) -> Option<Finding> {
     let want = group.size();
     let finding = |link, what: String, cause: String, fix: &str| Finding {
         link,
-        machine: Some(lane.machine.clone()),
+        machine: Some(machine.name.clone()),
         what,
         cause,
         fix: fix.to_owned(),
         may_be_late: true,
     };
-    if lane.identity.is_none() {
-        let cause = lane
+    if machine.identity.is_none() {
+        let cause = machine
             .last_words
             .clone()
             .unwrap_or_else(|| "etcd has said nothing".to_owned());
-        let what = format!("etcd has not bootstrapped in {} starts", lane.starts);
+        let what = format!("etcd has not bootstrapped in {} starts", machine.starts);
         let is_known = cause.contains("duplicate id");
         let fix = if is_known {
             "it was written down before it lost its disk, and nothing takes the entry away: make a new directory (token) at the discovery service for all members"
@@ -170,10 +170,10 @@ fn unhealthy(group: &Group<'_>, lane: &Lane) -> Option<Finding> {
             ..finding(Link::Etcd, what, cause, fix)
         });
     }
-    match lane.voters {
+    match machine.voters {
         Some(voters) if voters == want => None,
         Some(voters) => Some(Finding {
-            // A member that is late has not yet told the others its name.
+            // A member that is late has not yet given the others its name.
             may_be_late: voters < want,
             ..finding(
                 Link::Voter,
@@ -192,9 +192,9 @@ fn unhealthy(group: &Group<'_>, lane: &Lane) -> Option<Finding> {
 }
 
 fn quorum_cause(group: &Group<'_>) -> String {
-    let lanes = group.lanes.iter();
-    let up = lanes
-        .filter(|lane| lane.expected() && lane.identity.is_some())
+    let machines = group.machines.iter();
+    let up = machines
+        .filter(|machine| machine.expected() && machine.identity.is_some())
         .count();
     let want = group.size();
     let quorum = want / 2 + 1;
@@ -205,10 +205,10 @@ fn quorum_cause(group: &Group<'_>) -> String {
     }
 }
 
-/// All members tell the same list, and it names every member of the cluster.
+/// All members give the same list, and it names every member of the cluster.
 pub(super) fn member_lists_agree(group: &Group<'_>) -> Vec<Finding> {
-    let lanes = group.lanes.iter();
-    let mut want: Vec<&str> = lanes.map(|lane| lane.machine.as_str()).collect();
+    let machines = group.machines.iter();
+    let mut want: Vec<&str> = machines.map(|machine| machine.name.as_str()).collect();
     want.sort_unstable();
     let mut findings = Vec::new();
     for member in &group.members {
@@ -260,14 +260,23 @@ pub(super) fn data_is_kept(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
     if !case.story.expect.data_kept {
         return Vec::new();
     }
-    let up: Vec<&&Lane> = group.lanes.iter().filter(|lane| lane.expected()).collect();
-    if up.iter().any(|lane| lane.voters != Some(group.size())) {
+    let up: Vec<&&MachineProgress> = group
+        .machines
+        .iter()
+        .filter(|machine| machine.expected())
+        .collect();
+    if up
+        .iter()
+        .any(|machine| machine.voters != Some(group.size()))
+    {
         // An earlier link is broken.
         return Vec::new();
     }
     let failed = worst(&group.kept);
-    let looked_for = |lane: &&&Lane| group.kept.iter().any(|write| write.read == lane.machine);
-    let (machine, what, cause, fix) = match (failed, up.iter().find(|lane| !looked_for(lane))) {
+    let looked_for =
+        |machine: &&&MachineProgress| group.kept.iter().any(|write| write.read == machine.name);
+    let (machine, what, cause, fix) = match (failed, up.iter().find(|machine| !looked_for(machine)))
+    {
         (Some((write, why)), _) => (
             &write.read,
             format!(
@@ -277,8 +286,8 @@ pub(super) fn data_is_kept(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
             why.clone(),
             "a majority of the members began anew with empty disks: look for etcd's data where it lay before",
         ),
-        (None, Some(lane)) => (
-            &lane.machine,
+        (None, Some(machine)) => (
+            &machine.name,
             "nobody looked there for what was written before".to_owned(),
             "the cluster had not formed when it was to be written to".to_owned(),
             "mend what kept the cluster from forming",
@@ -297,18 +306,24 @@ pub(super) fn data_is_kept(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
 
 /// A cluster that is whole but was never written to has not been proved.
 fn unwritten(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
-    let up: Vec<&&Lane> = group.lanes.iter().filter(|lane| lane.expected()).collect();
-    let healthy = up.iter().all(|lane| lane.voters == Some(group.size()));
+    let up: Vec<&&MachineProgress> = group
+        .machines
+        .iter()
+        .filter(|machine| machine.expected())
+        .collect();
+    let healthy = up
+        .iter()
+        .all(|machine| machine.voters == Some(group.size()));
     let pairs = up.len() * up.len().saturating_sub(1).max(1);
     let tried = group.writes.len();
     if !healthy || tried >= pairs {
         return Vec::new();
     }
-    // Of several clusters the machine tells which one.
+    // Of several clusters the machine shows which one.
     let machine = up.first().filter(|_| case.story.clusters.len() > 1);
     vec![Finding {
         link: Link::Writes,
-        machine: machine.map(|lane| lane.machine.clone()),
+        machine: machine.map(|machine| machine.name.clone()),
         what: format!("{tried} of {pairs} writes were tried"),
         cause: "the world stopped before the cluster was proved".to_owned(),
         fix: "report it: this is a bug of the world".to_owned(),

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Case;
 use crate::evidence::{Member, Registered, Srv, Write};
 use crate::expected::ExpectedCluster;
-use crate::lane::Lane;
+use crate::progress::MachineProgress;
 use crate::story::Cluster;
 
 /// One cluster's part of a case.
 pub(super) struct Group<'a> {
     pub(super) expected: &'a ExpectedCluster,
     /// In the order of the story.
-    pub(super) lanes: Vec<&'a Lane>,
+    pub(super) machines: Vec<&'a MachineProgress>,
     pub(super) members: Vec<&'a Member>,
     pub(super) writes: Vec<&'a Write>,
     pub(super) kept: Vec<&'a Write>,
@@ -47,9 +47,9 @@ pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Group<'a>> {
         .zip(expected)
         .map(|(cluster, expected)| new(case, cluster, expected, alone))
         .collect();
-    let lanes = case.lanes.members();
-    let by_machine: BTreeMap<&str, usize> = lanes
-        .filter_map(|lane| Some((lane.machine.as_str(), lane.cluster?)))
+    let members = case.progress.members();
+    let by_machine: BTreeMap<&str, usize> = members
+        .filter_map(|machine| Some((machine.name.as_str(), machine.cluster?)))
         .collect();
     let owners = expected.iter().map(|cluster| cluster.srv_owner.as_str());
     let by_owner: BTreeMap<&str, usize> = owners.zip(0..).collect();
@@ -95,7 +95,7 @@ fn new<'a>(
 ) -> Group<'a> {
     Group {
         expected,
-        lanes: case.lanes.of(cluster).collect(),
+        machines: case.progress.of(cluster).collect(),
         members: Vec::new(),
         writes: Vec::new(),
         kept: Vec::new(),

@@ -1,28 +1,28 @@
 //! Machines whose disks were empty: installed when they are switched on first, and never again.
 
 use super::Case;
-use crate::lane::Lane;
 use crate::link::Link;
+use crate::progress::MachineProgress;
 use crate::verdict::Finding;
 
 /// Every machine that is to be installed is, and boots from its disk ever after.
 pub(super) fn once(case: &Case<'_>) -> Vec<Finding> {
-    let machines = case.story.machines.iter().zip(case.lanes.iter());
-    let installed = machines.filter(|(machine, lane)| {
-        machine.hardware.is_vm && machine.hardware.install && lane.expected()
+    let machines = case.story.machines.iter().zip(case.progress.iter());
+    let installed = machines.filter(|(machine, progress)| {
+        machine.hardware.is_vm && machine.hardware.install && progress.expected()
     });
     installed
-        .filter_map(|(_, lane)| missing(lane).or_else(|| again(lane)))
+        .filter_map(|(_, progress)| missing(progress).or_else(|| again(progress)))
         .collect()
 }
 
 /// A machine that did not come to the system on its disk.
-fn missing(lane: &Lane) -> Option<Finding> {
-    let is_missing = |step: &&Step| !lane.reached.contains_key(&step.link);
-    let step = WAY.iter().find(is_missing)?;
+fn missing(machine: &MachineProgress) -> Option<Finding> {
+    let is_missing = |step: &&Step| !machine.reached.contains_key(&step.link);
+    let step = BOOT.iter().find(is_missing)?;
     Some(Finding {
         link: step.link,
-        machine: Some(lane.machine.clone()),
+        machine: Some(machine.name.clone()),
         what: step.what.to_owned(),
         cause: step.cause.to_owned(),
         fix: "read its console.log".to_owned(),
@@ -31,16 +31,16 @@ fn missing(lane: &Lane) -> Option<Finding> {
 }
 
 /// A machine that booted from the network although it had been installed.
-fn again(lane: &Lane) -> Option<Finding> {
-    let mut boots = lane.boots.iter();
+fn again(machine: &MachineProgress) -> Option<Finding> {
+    let mut boots = machine.boots.iter();
     boots.find(|boot| boot.reached.contains_key(&Link::Installed))?;
     let again = boots.find_map(|boot| {
-        let mut way = WAY.iter().map(|step| step.link);
-        way.find(|link| *link != Link::Userspace && boot.reached.contains_key(link))
+        let mut links = BOOT.iter().map(|step| step.link);
+        links.find(|link| *link != Link::Userspace && boot.reached.contains_key(link))
     });
     Some(Finding {
         link: again?,
-        machine: Some(lane.machine.clone()),
+        machine: Some(machine.name.clone()),
         what: "was installed, and booted from the network again".to_owned(),
         cause: "its firmware tried the network before the disk, or found nothing to start there"
             .to_owned(),
@@ -57,7 +57,7 @@ struct Step {
     cause: &'static str,
 }
 
-const WAY: [Step; 6] = [
+const BOOT: [Step; 6] = [
     Step {
         link: Link::Script,
         what: "did not boot from the network, and is not installed",
@@ -65,7 +65,7 @@ const WAY: [Step; 6] = [
     },
     Step {
         link: Link::Kernel,
-        what: "was told what to boot, and did not load the kernel",
+        what: "learned what to boot, and did not load the kernel",
         cause: "the boot server has no such file, or its link is down",
     },
     Step {

@@ -30,8 +30,8 @@ pub(super) fn leases_are_kept(case: &Case<'_>) -> Vec<Finding> {
         }
     }
     let mut findings = Vec::new();
-    for lane in case.lanes.iter().filter(|lane| lane.expected()) {
-        let machine = lane.machine.as_str();
+    for machine in case.progress.iter().filter(|machine| machine.expected()) {
+        let machine = machine.name.as_str();
         let have = renewed.get(machine).copied().unwrap_or(0);
         let (what, cause) = if let Some(reason) = lost.get(machine) {
             ("lost its lease".to_owned(), (*reason).to_owned())

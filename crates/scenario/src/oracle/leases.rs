@@ -68,14 +68,14 @@ pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
     let leases = case.evidence.leases.iter();
     let holders: BTreeSet<MacAddr> = leases.map(|lease| lease.mac).collect();
     let mut findings = Vec::new();
-    for (lane, machine) in case.lanes.iter().zip(&case.story.machines) {
-        if !lane.expected() || holders.contains(&machine.mac) {
+    for (progress, machine) in case.progress.iter().zip(&case.story.machines) {
+        if !progress.expected() || holders.contains(&machine.mac) {
             continue;
         }
-        let finding = if lane.reached.contains_key(&Link::Discover) {
+        let finding = if progress.reached.contains_key(&Link::Discover) {
             Finding {
                 link: Link::Ack,
-                machine: Some(lane.machine.clone()),
+                machine: Some(machine.name.clone()),
                 what: "asked for an address and has no lease".to_owned(),
                 cause: last_refusal(case)
                     .unwrap_or_else(|| "the server did not answer it".to_owned()),
@@ -85,7 +85,7 @@ pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
         } else {
             Finding {
                 link: Link::Discover,
-                machine: Some(lane.machine.clone()),
+                machine: Some(machine.name.clone()),
                 what: "is on and never asked for an address".to_owned(),
                 cause: "its node agent did not start, or its link is down".to_owned(),
                 fix: "read its console.log".to_owned(),

@@ -16,8 +16,8 @@ mod srv;
 
 use crate::drive::Expected;
 use crate::evidence::Evidence;
-use crate::lane::Lanes;
 use crate::observation::Observation;
+use crate::progress::StoryProgress;
 use crate::story::Story;
 use crate::verdict::Finding;
 
@@ -25,7 +25,7 @@ use crate::verdict::Finding;
 struct Case<'a> {
     story: &'a Story,
     expected: &'a Expected,
-    lanes: &'a Lanes,
+    progress: &'a StoryProgress,
     observations: &'a [Observation],
     evidence: &'a Evidence,
 }
@@ -34,20 +34,20 @@ struct Case<'a> {
 pub fn judge(
     story: &Story,
     expected: &Expected,
-    lanes: &Lanes,
+    progress: &StoryProgress,
     observations: &[Observation],
     evidence: &Evidence,
 ) -> Vec<Finding> {
     let case = Case {
         story,
         expected,
-        lanes,
+        progress,
         observations,
         evidence,
     };
     let mut findings = Vec::new();
     findings.extend(installs::once(&case));
-    findings.extend(clocks::as_told(&case));
+    findings.extend(clocks::as_set(&case));
     findings.extend(leases::unique(&case));
     findings.extend(leases::every_machine_has_one(&case));
     findings.extend(names::equal_leases(&case));

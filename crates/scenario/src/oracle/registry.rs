@@ -12,8 +12,8 @@ pub(super) fn complete(group: &Group<'_>) -> Vec<Finding> {
     let Some(url) = &group.expected.registry else {
         return Vec::new();
     };
-    let named = |lane: &&&crate::Lane| lane.reached.contains_key(&Link::Name);
-    if group.lanes.iter().filter(named).count() < group.size() {
+    let named = |machine: &&&crate::MachineProgress| machine.reached.contains_key(&Link::Name);
+    if group.machines.iter().filter(named).count() < group.size() {
         // An earlier link is broken.
         return Vec::new();
     }

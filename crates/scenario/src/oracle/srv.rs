@@ -75,11 +75,11 @@ pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
     let domain = &case.story.network.domain;
     let by_srv = case.story.etcd.discovery == Discovery::Dns;
     let want: BTreeSet<String> = group
-        .lanes
+        .machines
         .iter()
         .filter(|_| by_srv)
-        .filter(|lane| lane.reached.contains_key(&Link::Name))
-        .map(|lane| format!("{}.{domain}:{PEER_PORT}", lane.machine))
+        .filter(|machine| machine.reached.contains_key(&Link::Name))
+        .map(|machine| format!("{}.{domain}:{PEER_PORT}", machine.name))
         .collect();
     if by_srv && want.len() < group.size() {
         // An earlier link is broken; with the gate there must be no set then.

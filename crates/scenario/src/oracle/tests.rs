@@ -145,21 +145,21 @@ impl Whole {
     }
 
     fn judge(&self) -> Vec<Finding> {
-        let mut lanes = Lanes::new(&self.story);
+        let mut progress = StoryProgress::new(&self.story);
         for observation in &self.observations {
-            lanes.take(observation);
+            progress.observe(observation);
         }
         judge(
             &self.story,
             &self.expected,
-            &lanes,
+            &progress,
             &self.observations,
             &self.evidence,
         )
     }
 
     /// Says of `name` what `change` makes of each thing that was observed; `None` forgets it.
-    fn retell(&mut self, name: &str, mut change: impl FnMut(&What) -> Option<What>) {
+    fn rewrite(&mut self, name: &str, mut change: impl FnMut(&What) -> Option<What>) {
         self.observations.retain_mut(|observation| {
             if observation.machine.as_deref() != Some(name) {
                 return true;
@@ -226,7 +226,7 @@ fn an_address_in_the_database_twice() {
 #[test]
 fn an_address_seen_by_two_machines() {
     let mut whole = Whole::new();
-    whole.retell("n2", |what| {
+    whole.rewrite("n2", |what| {
         Some(match what {
             What::Leased { hostname, .. } => What::Leased {
                 addr: addr(1),
@@ -245,7 +245,7 @@ fn a_machine_without_a_lease() {
     let mut whole = Whole::new();
     whole.evidence.leases.remove(2);
     whole.finds(Link::Ack, Some("n3"), "has no lease");
-    whole.retell("n3", |what| {
+    whole.rewrite("n3", |what| {
         (*what == What::PoweredOn).then(|| what.clone())
     });
     whole.finds(Link::Discover, Some("n3"), "never asked");
@@ -264,7 +264,7 @@ fn a_name_that_leads_elsewhere() {
 #[test]
 fn an_srv_record_ahead_of_its_address() {
     let mut whole = Whole::new();
-    whole.retell("n2", |what| match what {
+    whole.rewrite("n2", |what| match what {
         What::ZoneChanged { added, .. } if added[0].contains(" A ") => None,
         other => Some(other.clone()),
     });
@@ -293,7 +293,7 @@ fn an_srv_set_that_is_not_the_cohort() {
 #[test]
 fn a_member_that_never_bootstrapped_says_why() {
     let mut whole = Whole::new();
-    whole.retell("n3", |what| match what {
+    whole.rewrite("n3", |what| match what {
         What::Identified { .. } => Some(What::ServiceExited {
             status: "exit status: 1".to_owned(),
             last_words: Some("no such host".to_owned()),
@@ -313,7 +313,7 @@ fn a_member_that_never_bootstrapped_says_why() {
 #[test]
 fn a_member_without_a_leader() {
     let mut whole = Whole::new();
-    whole.retell("n3", |what| match what {
+    whole.rewrite("n3", |what| match what {
         What::Healthy { .. } => None,
         other => Some(other.clone()),
     });
@@ -374,7 +374,7 @@ fn a_machine_that_is_off_is_not_missed() {
     assert_eq!(whole.judge(), []);
 }
 
-/// The same world, told as three clusters of one.
+/// The same world, seen as three clusters of one.
 fn apart() -> Whole {
     let mut whole = Whole::new();
     let text = STORY.replace("[etcd]", "[etcd]\nclusters = 3");
@@ -394,7 +394,7 @@ fn apart() -> Whole {
             failed: None,
             is_lost: false,
         });
-        whole.retell(&name, |what| match what {
+        whole.rewrite(&name, |what| match what {
             What::Identified { member_id, .. } => Some(What::Identified {
                 cluster_id: cluster.cluster_id,
                 member_id: *member_id,
@@ -422,9 +422,9 @@ fn each_cluster_has_its_own_verdict() {
     let mut whole = apart();
     whole.evidence.srv[2].owner = whole.expected.clusters[1].srv_owner.clone();
     let findings = whole.judge();
-    let told: Vec<_> = findings.iter().map(|f| f.what.as_str()).collect();
+    let found: Vec<_> = findings.iter().map(|f| f.what.as_str()).collect();
     assert_eq!(
-        told,
+        found,
         [
             "_etcd-server-c2._tcp.lab.test is not the cohort: foreign n3.lab.test:2380",
             "_etcd-server-c3._tcp.lab.test is not the cohort: missing n3.lab.test:2380",

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::fault::{Trouble, Whom};
+use crate::fault::{FaultKind, Whom};
 
 /// One thing that goes wrong: `what` for a while, or one single time with `lose`, `delay`,
 /// `time`, `choose` or `lie`, which name one occasion as decision logs do.
@@ -12,7 +12,7 @@ use crate::fault::{Trouble, Whom};
 #[serde(deny_unknown_fields, default)]
 pub struct Fault {
     /// What goes wrong for a while. Needs `whom`, and `lasts` or `until`. Default: none.
-    pub what: Option<Trouble>,
+    pub what: Option<FaultKind>,
     /// `servers`, `all-machines`, or a list of machines. Default: none.
     #[schemars(with = "Option<Whom>")]
     pub whom: Option<Spanned<Whom>>,

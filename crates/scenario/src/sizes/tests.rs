@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::sketch::Sketch;
+use crate::draft::Draft;
 
 const TEXT: &str = r#"
 title = "drawn"
@@ -72,7 +72,7 @@ fn a_drawn_story_is_written_and_read_as_the_same_story() {
     for number in 0..60 {
         let (story, seed) = (story(), Seed::new(number));
         let drawn = story.drawn(number);
-        let text = Sketch::of(&drawn, number).to_string();
+        let text = Draft::of(&drawn, number).to_string();
         let read = Story::parse("written", &text).unwrap();
         assert_eq!(read.clusters, drawn.clusters, "{text}");
         assert_eq!(read.network.racks, drawn.network.racks, "{text}");

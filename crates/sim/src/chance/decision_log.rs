@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use quorate_scenario::sketch::Sketch;
+use quorate_scenario::draft::Draft;
 use quorate_scenario::{Decision, Fault, Finding, Sizes, Story, StoryError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -95,8 +95,8 @@ impl Log {
         let faults = options.swarm.clone().map(|swarm| swarm.faults);
         let drawn = story.drawn(options.seed);
         let fixed = drawn.sizes.as_ref().map(|sizes| {
-            let sketch = Sketch::of(&drawn, options.seed);
-            format!("# As seed {} draws {name}: {sizes}\n{sketch}", options.seed)
+            let draft = Draft::of(&drawn, options.seed);
+            format!("# As seed {} draws {name}: {sizes}\n{draft}", options.seed)
         });
         let text = fixed.as_deref().unwrap_or(text);
         Self {

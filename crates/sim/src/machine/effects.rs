@@ -141,7 +141,7 @@ impl SimWorld {
     fn carry_out(&mut self, index: usize, event: Event) {
         if let Some(life) = &mut self.machines[index].on {
             let words = life.last_words.clone();
-            if let Some(what) = life.teller.what(event.clone(), || words) {
+            if let Some(what) = life.observer.observe(event.clone(), || words) {
                 self.observe_machine(index, what);
             }
         }

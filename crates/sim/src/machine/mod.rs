@@ -15,7 +15,7 @@ use quorate_fabric::PortId;
 use quorate_node::Node;
 use quorate_scenario::What;
 use quorate_scenario::story::Machine as Role;
-use quorate_world::tell::MachineTeller;
+use quorate_world::observe::MachineObserver;
 
 use crate::agenda::Token;
 use crate::chance::choice_log::ChoiceLog;
@@ -49,7 +49,7 @@ pub(crate) struct Machine {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) node: Node,
-    pub(crate) teller: MachineTeller,
+    pub(crate) observer: MachineObserver,
     pub(crate) addr: Option<Ipv4Addr>,
     /// The name servers of `/etc/resolv.conf`.
     pub(crate) dns: Vec<Ipv4Addr>,
@@ -106,7 +106,7 @@ impl Machine {
         }
         self.on = Some(Box::new(Life {
             node,
-            teller: MachineTeller::default(),
+            observer: MachineObserver::default(),
             addr: None,
             dns: Vec::new(),
             hosts: BTreeMap::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use quorate_core::{Instant, Random, Seed};
 use quorate_scenario::Story;
-use quorate_scenario::fault::{Fault, Trouble, Whom};
+use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use serde::{Deserialize, Serialize};
 
 /// Everything that goes wrong in one run beside its story, one by one.
@@ -31,8 +31,8 @@ impl Swarm {
             trouble: TROUBLE_MIN.max(last_on.unwrap_or_default() + AFTER_POWER_ON),
         };
         let mut faults = Vec::new();
-        for what in Trouble::ALL {
-            if what != Trouble::DiskLies && draw.random.below(2) == 1 {
+        for what in FaultKind::ALL {
+            if what != FaultKind::DiskLies && draw.random.below(2) == 1 {
                 for _ in 0..=draw.random.below(AT_MOST_EACH) {
                     faults.push(draw.fault(what));
                 }
@@ -57,7 +57,7 @@ struct Draw {
 }
 
 impl Draw {
-    fn fault(&mut self, what: Trouble) -> Fault {
+    fn fault(&mut self, what: FaultKind) -> Fault {
         let whom = self.whom(what);
         let (from, lasts) = if is_absence(what) {
             (self.below(self.trouble), self.below(AWAY_MAX))
@@ -75,13 +75,13 @@ impl Draw {
         }
     }
 
-    fn whom(&mut self, what: Trouble) -> Whom {
+    fn whom(&mut self, what: FaultKind) -> Whom {
         let servers_too = !what.is_of_machines();
         if what.is_of_servers() || (servers_too && self.random.below(4) == 0) {
             return Whom::SERVERS;
         }
         // To pull every plug at once is a story, not trouble.
-        let everybody = what != Trouble::PowerCut && self.random.below(3) == 0;
+        let everybody = what != FaultKind::PowerCut && self.random.below(3) == 0;
         if everybody {
             return Whom::ALL_MACHINES;
         }
@@ -96,24 +96,24 @@ impl Draw {
         Whom::Machines(names)
     }
 
-    fn amount(&mut self, what: Trouble) -> i64 {
+    fn amount(&mut self, what: FaultKind) -> i64 {
         match what {
-            Trouble::Loss | Trouble::UpdateLoss => self.up_to(300_000),
-            Trouble::Duplicate | Trouble::Reorder => self.up_to(200_000),
-            Trouble::Corrupt => self.up_to(50_000),
-            Trouble::Delay => self.up_to(20_000),
-            Trouble::Jitter => self.up_to(50_000),
-            Trouble::ClockSkew => self.skew_secs(),
+            FaultKind::Loss | FaultKind::UpdateLoss => self.up_to(300_000),
+            FaultKind::Duplicate | FaultKind::Reorder => self.up_to(200_000),
+            FaultKind::Corrupt => self.up_to(50_000),
+            FaultKind::Delay => self.up_to(20_000),
+            FaultKind::Jitter => self.up_to(50_000),
+            FaultKind::ClockSkew => self.skew_secs(),
             // From a clock that stands still to one that runs three times as fast.
-            Trouble::ClockDrift => self.drift_ppm(),
-            Trouble::DiskLies
-            | Trouble::Mute
-            | Trouble::Deaf
-            | Trouble::CutToServers
-            | Trouble::CutFromServers
-            | Trouble::Crash
-            | Trouble::PowerCut
-            | Trouble::DeadRtc => 0,
+            FaultKind::ClockDrift => self.drift_ppm(),
+            FaultKind::DiskLies
+            | FaultKind::Mute
+            | FaultKind::Deaf
+            | FaultKind::CutToServers
+            | FaultKind::CutFromServers
+            | FaultKind::Crash
+            | FaultKind::PowerCut
+            | FaultKind::DeadRtc => 0,
         }
     }
 
@@ -151,15 +151,15 @@ impl Draw {
 }
 
 /// What takes somebody away, which is not for long.
-const fn is_absence(what: Trouble) -> bool {
+const fn is_absence(what: FaultKind) -> bool {
     matches!(
         what,
-        Trouble::Crash
-            | Trouble::PowerCut
-            | Trouble::Mute
-            | Trouble::Deaf
-            | Trouble::CutToServers
-            | Trouble::CutFromServers
+        FaultKind::Crash
+            | FaultKind::PowerCut
+            | FaultKind::Mute
+            | FaultKind::Deaf
+            | FaultKind::CutToServers
+            | FaultKind::CutFromServers
     )
 }
 

@@ -8,7 +8,7 @@ use quorate_fabric::frame::parse_udp;
 use quorate_scenario::Fate;
 use quorate_scenario::decision::SERVERS;
 use quorate_server::Service;
-use quorate_world::tell;
+use quorate_world::observe;
 
 use crate::agenda::{Place, Who};
 use crate::chance::naming;
@@ -81,7 +81,7 @@ impl SimWorld {
                     self.agenda.put(at, Who::Servers, "the disk is done", wake);
                 }
                 ServerOutput::Event(event) => {
-                    if let Some((machine, what)) = tell::of_servers(event) {
+                    if let Some((machine, what)) = observe::server_event(event) {
                         self.observe_now(machine, what);
                     }
                 }

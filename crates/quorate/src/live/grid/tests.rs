@@ -1,4 +1,4 @@
-use quorate_scenario::lane::Lanes;
+use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Observation, Story, What};
 
 use super::*;
@@ -24,14 +24,14 @@ fn at(ms: u64) -> Instant {
 /// A board on which this was seen, milliseconds after the start.
 fn board(count: usize, seen: &[(u64, &str, What)]) -> Board {
     let story = story(count);
-    let (mut board, mut lanes) = (Board::new(&story), Lanes::new(&story));
+    let (mut board, mut lanes) = (Board::new(&story), StoryProgress::new(&story));
     for (ms, machine, what) in seen {
         let observation = Observation {
             at: at(*ms),
             machine: Some((*machine).to_owned()),
             what: what.clone(),
         };
-        lanes.take(&observation);
+        lanes.observe(&observation);
         board.take(&observation, &lanes);
     }
     board

@@ -15,18 +15,19 @@ fn faults_are_for_a_while_or_single() {
          [[faults]]\ntime = \"sync\"\ntakes = \"5ms\"\nmachine = \"servers\"",
     );
     let story = Story::parse("story.toml", &text).unwrap();
-    let told: Vec<String> = story.faults.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = story.faults.iter().map(ToString::to_string).collect();
     let want = [
         "+1.000s for 2.000s: loss 25.0%, n1 n3",
         "+0.000s for 1.000s: crash, servers",
     ];
     assert_eq!(
-        told.iter()
+        found
+            .iter()
             .map(|line| line.trim_start())
             .collect::<Vec<_>>(),
         want
     );
-    let told: Vec<String> = story
+    let found: Vec<String> = story
         .decisions
         .iter()
         .map(|d| format!("{} is {:?}", d.occasion, d.is))
@@ -35,7 +36,7 @@ fn faults_are_for_a_while_or_single() {
         "n3: DNS query A n1.lab.test, number 2 is Lost",
         "servers: sync, number 1 is Takes(5ms)",
     ];
-    assert_eq!(told, want);
+    assert_eq!(found, want);
 }
 
 #[test]
@@ -76,10 +77,10 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
     assert!(problem("what = \"mute\"\nwhom = \"servers\"").starts_with("for how long?"));
     assert!(problem("from = \"1s\"").starts_with("what goes wrong here?"));
     let stray = |text: &str| {
-        let told = problem(text);
-        told.split(" @ ").next().unwrap_or_default().to_owned()
+        let found = problem(text);
+        found.split(" @ ").next().unwrap_or_default().to_owned()
     };
-    for (text, told) in [
+    for (text, found) in [
         (
             "lose = \"DHCP ACK\"\nby = \"1s\"",
             "`by` says nothing about `lose`",
@@ -105,7 +106,7 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
             "`amount` says nothing about `choose`",
         ),
     ] {
-        assert_eq!(stray(&format!("{text}\nmachine = \"n1\"")), told);
+        assert_eq!(stray(&format!("{text}\nmachine = \"n1\"")), found);
     }
     assert_eq!(
         stray("what = \"mute\"\nwhom = \"servers\"\nlasts = \"1s\"\nnth = 2"),

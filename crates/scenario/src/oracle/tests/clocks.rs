@@ -38,7 +38,7 @@ fn a_clock_that_goes_on_from_what_the_story_says() {
 fn a_clock_that_says_something_else() {
     for unix_secs in [0, SECS_2020 - 3, SECS_2020 + 6, u64::MAX] {
         let mut whole = clocked();
-        whole.retell("n2", |what| match what {
+        whole.rewrite("n2", |what| match what {
             What::ClockRead { .. } => Some(What::ClockRead {
                 unix_secs,
                 ahead_secs: 0,
@@ -74,13 +74,13 @@ fn every_power_on_begins_with_that_clock() {
 }
 
 #[test]
-fn a_clock_that_nobody_has_seen() {
+fn a_clock_that_was_never_reported() {
     let mut whole = clocked();
-    whole.retell("n2", |what| match what {
+    whole.rewrite("n2", |what| match what {
         What::ClockRead { .. } => None,
         other => Some(other.clone()),
     });
-    whole.finds(Link::Userspace, Some("n2"), "never told");
+    whole.finds(Link::Userspace, Some("n2"), "never reported");
     // In a world without virtual machines all share the host's.
     whole.story.machines[1].hardware.is_vm = false;
     assert_eq!(whole.judge(), []);

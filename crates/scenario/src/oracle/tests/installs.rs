@@ -76,7 +76,7 @@ fn a_machine_that_was_not_installed_stands_where_it_stopped() {
         (Link::Userspace, "does not boot from its disk"),
     ] {
         let mut whole = installed();
-        whole.retell("n2", |what| match what {
+        whole.rewrite("n2", |what| match what {
             What::Booting { link: reached } if *reached >= link => None,
             other => Some(other.clone()),
         });
@@ -90,7 +90,7 @@ fn only_machines_with_empty_disks_must_be_installed() {
     for machine in &mut whole.story.machines {
         machine.hardware.install = false;
     }
-    whole.retell("n2", |what| match what {
+    whole.rewrite("n2", |what| match what {
         What::Booting { .. } => None,
         other => Some(other.clone()),
     });

@@ -10,7 +10,7 @@ fn id_of(whole: &Whole, machines: &[usize]) -> ClusterId {
 }
 
 pub(super) fn identify(whole: &mut Whole, name: &str, id: ClusterId) {
-    whole.retell(name, |what| match what {
+    whole.rewrite(name, |what| match what {
         What::Identified { member_id, .. } => Some(What::Identified {
             cluster_id: id,
             member_id: *member_id,
@@ -59,7 +59,7 @@ fn a_split_behind_the_gate_is_not_blamed_on_the_gate() {
 fn a_member_that_became_somebody_else() {
     let mut whole = Whole::new();
     let cluster_id = whole.expected.clusters[0].cluster_id;
-    whole.retell("n2", |what| match what {
+    whole.rewrite("n2", |what| match what {
         What::Identified { .. } => Some(What::Identified {
             cluster_id,
             member_id: quorate_etcd::MemberId(7),

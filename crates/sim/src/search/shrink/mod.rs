@@ -1,6 +1,6 @@
 //! From a run that fails to the smallest story that fails the same way.
 //!
-//! Delta debugging (Zeller and Hildebrandt, 2002) over what a [`Sketch`] has: machines, clusters,
+//! Delta debugging (Zeller and Hildebrandt, 2002) over what a [`Draft`] has: machines, clusters,
 //! faults, single decisions, times. Every attempt is written as a file, read again and told under
 //! several seeds, so that what is left is what the file says and not what a seed adds to it.
 
@@ -8,8 +8,8 @@ mod cargo_test;
 
 use std::time::Duration;
 
-use quorate_scenario::fault::{Fault, Trouble, Whom};
-use quorate_scenario::sketch::{Device, Sketch};
+use quorate_scenario::draft::{Draft, DraftMachine};
+use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use quorate_scenario::{Decision, Fate, Finding, Link, Story, WorldError};
 use thiserror::Error;
 
@@ -21,7 +21,7 @@ pub use cargo_test::cargo_test;
 /// What is left.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
-    pub sketch: Sketch,
+    pub draft: Draft,
     /// What is found first in it.
     pub finding: Finding,
     /// How many stories were told on the way.
@@ -68,19 +68,19 @@ pub fn shrink(
     };
     let findings = told.outcome.verdict.findings();
     let finding = findings.first().ok_or(ShrinkError::AllIsWell)?.clone();
-    let mut sketch = Sketch::of(story, options.seed);
-    sketch.etcd.version.get_or_insert_with(|| {
+    let mut draft = Draft::of(story, options.seed);
+    draft.etcd.version.get_or_insert_with(|| {
         let (major, minor) = options.etcd_version;
         format!("{major}.{minor}")
     });
     let swarm = options.swarm.clone().unwrap_or_default();
-    sketch.faults.extend(swarm.faults);
-    give_times(&mut sketch, &told.decisions);
+    draft.faults.extend(swarm.faults);
+    give_times(&mut draft, &told.decisions);
     let mut search = Search {
         goal: Kind::of(&finding, story),
         options: options.clone(),
         seeds: &SEEDS,
-        best: sketch,
+        best: draft,
         finding,
         runs: 0,
         time_is_up: false,
@@ -91,7 +91,7 @@ pub fn shrink(
     }
     while search.pass() {}
     Ok(Shrunk {
-        sketch: search.best,
+        draft: search.best,
         finding: search.finding,
         runs: search.runs,
         is_cut_short: search.time_is_up,
@@ -100,7 +100,7 @@ pub fn shrink(
 
 /// Under how many of these seeds the result fails as it should.
 pub fn repeats(shrunk: &Shrunk, options: &Options, seeds: impl Iterator<Item = u64>) -> usize {
-    let Ok(story) = Story::parse("shrunk", &shrunk.sketch.to_string()) else {
+    let Ok(story) = Story::parse("shrunk", &shrunk.draft.to_string()) else {
         return 0;
     };
     let goal = Kind::of(&shrunk.finding, &story);
@@ -149,7 +149,7 @@ struct Search<'a> {
     options: Options,
     seeds: &'a [u64],
     /// The smallest that fails so far.
-    best: Sketch,
+    best: Draft,
     finding: Finding,
     runs: u64,
     time_is_up: bool,
@@ -181,7 +181,7 @@ impl Search<'_> {
         everything.decisions = named(|_| true);
         // What chance does under every seed is one fault; told one by one it is many.
         let first = [calm, whole, mishaps, everything.clone()];
-        first.into_iter().any(|sketch| self.try_out(sketch)) || {
+        first.into_iter().any(|draft| self.try_out(draft)) || {
             self.seeds = &SEEDS[..1];
             self.try_out(everything)
         }
@@ -190,15 +190,15 @@ impl Search<'_> {
     /// Leaves out what can be left out, once; true when something was.
     fn pass(&mut self) -> bool {
         let before = self.best.to_string();
-        self.leave_out(|sketch| &mut sketch.plain, 0);
-        self.leave_out(|sketch| &mut sketch.clusters, 1);
+        self.leave_out(|draft| &mut draft.plain, 0);
+        self.leave_out(|draft| &mut draft.clusters, 1);
         for index in 0..self.best.clusters.len() {
-            self.leave_out(|sketch| &mut sketch.clusters[index].members, 1);
+            self.leave_out(|draft| &mut draft.clusters[index].members, 1);
         }
         self.level();
-        self.leave_out(|sketch| &mut sketch.faults, 0);
-        self.leave_out(|sketch| &mut sketch.decisions, 0);
-        self.leave_out(|sketch| &mut sketch.steps, 0);
+        self.leave_out(|draft| &mut draft.faults, 0);
+        self.leave_out(|draft| &mut draft.decisions, 0);
+        self.leave_out(|draft| &mut draft.steps, 0);
         self.befall_fewer();
         self.shorten();
         self.hasten();
@@ -207,17 +207,17 @@ impl Search<'_> {
 
     /// Tries to do without half of a list, then without quarters, down to single entries; at
     /// least so many stay.
-    fn leave_out<T: Clone>(&mut self, list: impl Fn(&mut Sketch) -> &mut Vec<T>, least: usize) {
+    fn leave_out<T: Clone>(&mut self, list: impl Fn(&mut Draft) -> &mut Vec<T>, least: usize) {
         let mut size = list(&mut self.best).len();
         while size > 0 {
             let mut at = 0;
             while at < list(&mut self.best).len() {
-                let mut sketch = self.best.clone();
-                let entries = list(&mut sketch);
+                let mut draft = self.best.clone();
+                let entries = list(&mut draft);
                 let end = (at + size).min(entries.len());
                 entries.drain(at..end);
                 let is_enough = entries.len() >= least;
-                if !(is_enough && self.try_out(sketch)) {
+                if !(is_enough && self.try_out(draft)) {
                     at = end;
                 }
                 if self.time_is_up {
@@ -233,10 +233,12 @@ impl Search<'_> {
         let mut flat = self.best.clone();
         flat.racking = None;
         let mut plain = flat.clone();
-        plain.devices_mut().for_each(|device| device.hollow = false);
-        for sketch in [flat, plain] {
-            if sketch.to_string() != self.best.to_string() {
-                self.try_out(sketch);
+        plain
+            .machines_mut()
+            .for_each(|device| device.hollow = false);
+        for draft in [flat, plain] {
+            if draft.to_string() != self.best.to_string() {
+                self.try_out(draft);
             }
         }
     }
@@ -244,7 +246,7 @@ impl Search<'_> {
     fn befall_fewer(&mut self) {
         for index in 0..self.best.faults.len() {
             if matches!(self.best.faults[index].whom, Whom::Machines(_)) {
-                let whom = |sketch: &mut Sketch| match &mut sketch.faults[index].whom {
+                let whom = |draft: &mut Draft| match &mut draft.faults[index].whom {
                     Whom::Machines(names) => std::mem::take(names),
                     Whom::Group(_) => Vec::new(),
                 };
@@ -253,9 +255,9 @@ impl Search<'_> {
                 while at < names.len() && names.len() > 1 {
                     let mut fewer = names.clone();
                     fewer.remove(at);
-                    let mut sketch = self.best.clone();
-                    sketch.faults[index].whom = Whom::Machines(fewer.clone());
-                    if self.try_out(sketch) {
+                    let mut draft = self.best.clone();
+                    draft.faults[index].whom = Whom::Machines(fewer.clone());
+                    if self.try_out(draft) {
                         names = fewer;
                     } else {
                         at += 1;
@@ -269,20 +271,20 @@ impl Search<'_> {
     fn shorten(&mut self) {
         for index in 0..self.best.faults.len() {
             loop {
-                let mut sketch = self.best.clone();
-                let lasts = &mut sketch.faults[index].lasts;
+                let mut draft = self.best.clone();
+                let lasts = &mut draft.faults[index].lasts;
                 *lasts /= 2;
-                if *lasts < LASTS_MIN || !self.try_out(sketch) {
+                if *lasts < LASTS_MIN || !self.try_out(draft) {
                     break;
                 }
             }
-            self.round(|sketch| &mut sketch.faults[index].from);
-            self.round(|sketch| &mut sketch.faults[index].lasts);
+            self.round(|draft| &mut draft.faults[index].from);
+            self.round(|draft| &mut draft.faults[index].lasts);
         }
         if self.best.formed_within > FORMED_WITHIN {
-            let mut sketch = self.best.clone();
-            sketch.formed_within = FORMED_WITHIN;
-            self.try_out(sketch);
+            let mut draft = self.best.clone();
+            draft.formed_within = FORMED_WITHIN;
+            self.try_out(draft);
         }
     }
 
@@ -290,49 +292,49 @@ impl Search<'_> {
     fn hasten(&mut self) {
         let mut at_once = self.best.clone();
         at_once
-            .devices_mut()
+            .machines_mut()
             .for_each(|device| device.power_on = Duration::ZERO);
         if self.try_out(at_once) {
             return;
         }
-        for index in 0..self.best.devices().count() {
-            self.round(|sketch| {
-                let device: Option<&mut Device> = sketch.devices_mut().nth(index);
+        for index in 0..self.best.machines().count() {
+            self.round(|draft| {
+                let device: Option<&mut DraftMachine> = draft.machines_mut().nth(index);
                 &mut device.expect("it was counted").power_on
             });
         }
     }
 
     /// Zero if that will do, else as few digits as will do.
-    fn round(&mut self, time: impl Fn(&mut Sketch) -> &mut Duration) {
+    fn round(&mut self, time: impl Fn(&mut Draft) -> &mut Duration) {
         for unit in UNITS {
-            let mut sketch = self.best.clone();
-            let time = time(&mut sketch);
+            let mut draft = self.best.clone();
+            let time = time(&mut draft);
             let units = time.as_nanos() / unit.as_nanos();
             let rounded = *unit * u32::try_from(units).unwrap_or(u32::MAX);
             if rounded == *time {
                 return;
             }
             *time = rounded;
-            if self.try_out(sketch) {
+            if self.try_out(draft) {
                 return;
             }
         }
     }
 
-    /// Tells the story of the sketch; keeps it when it fails the same way.
-    fn try_out(&mut self, mut sketch: Sketch) -> bool {
+    /// Tells the story of the draft; keeps it when it fails the same way.
+    fn try_out(&mut self, mut draft: Draft) -> bool {
         let progress = Progress {
             runs: self.runs,
-            machines: self.best.devices().count(),
+            machines: self.best.machines().count(),
             faults: self.best.faults.len() + self.best.decisions.len(),
         };
         self.time_is_up |= !(self.go_on)(progress);
         if self.time_is_up {
             return false;
         }
-        sketch.tidy();
-        let Ok(story) = Story::parse("shrunk", &sketch.to_string()) else {
+        draft.tidy();
+        let Ok(story) = Story::parse("shrunk", &draft.to_string()) else {
             return false;
         };
         let mut found = None;
@@ -344,14 +346,14 @@ impl Search<'_> {
             }
         }
         self.finding = found.unwrap_or_else(|| self.finding.clone());
-        self.best = sketch;
+        self.best = draft;
         true
     }
 }
 
 /// Power-ons are times of the story.
-fn give_times(sketch: &mut Sketch, decisions: &[Decision]) {
-    for device in sketch.devices_mut() {
+fn give_times(draft: &mut Draft, decisions: &[Decision]) {
+    for device in draft.machines_mut() {
         let decided = decisions.iter().find_map(|decision| match decision.is {
             Fate::Takes(at)
                 if decision.occasion.what == POWER_ON && decision.occasion.of == device.name =>
@@ -365,25 +367,25 @@ fn give_times(sketch: &mut Sketch, decisions: &[Decision]) {
 }
 
 /// Whose effects are decisions.
-const fn is_chance(what: Trouble) -> bool {
+const fn is_chance(what: FaultKind) -> bool {
     match what {
-        Trouble::Loss
-        | Trouble::Duplicate
-        | Trouble::Reorder
-        | Trouble::Corrupt
-        | Trouble::Delay
-        | Trouble::Jitter
-        | Trouble::UpdateLoss
-        | Trouble::DiskLies => true,
-        Trouble::Mute
-        | Trouble::Deaf
-        | Trouble::CutToServers
-        | Trouble::CutFromServers
-        | Trouble::Crash
-        | Trouble::PowerCut
-        | Trouble::ClockSkew
-        | Trouble::ClockDrift
-        | Trouble::DeadRtc => false,
+        FaultKind::Loss
+        | FaultKind::Duplicate
+        | FaultKind::Reorder
+        | FaultKind::Corrupt
+        | FaultKind::Delay
+        | FaultKind::Jitter
+        | FaultKind::UpdateLoss
+        | FaultKind::DiskLies => true,
+        FaultKind::Mute
+        | FaultKind::Deaf
+        | FaultKind::CutToServers
+        | FaultKind::CutFromServers
+        | FaultKind::Crash
+        | FaultKind::PowerCut
+        | FaultKind::ClockSkew
+        | FaultKind::ClockDrift
+        | FaultKind::DeadRtc => false,
     }
 }
 

@@ -19,17 +19,17 @@ use crate::story::{
 
 /// A story, to be changed piece by piece. `Display` writes the file.
 #[derive(Clone, Debug)]
-pub struct Sketch {
+pub struct Draft {
     pub title: String,
     pub network: Network,
     /// `None` puts all machines on one segment.
     pub racking: Option<Racking>,
     pub lease_secs: u32,
     pub etcd: Etcd,
-    pub clusters: Vec<Squad>,
+    pub clusters: Vec<DraftCluster>,
     /// Those that are members of nothing.
-    pub plain: Vec<Device>,
-    pub steps: Vec<Act>,
+    pub plain: Vec<DraftMachine>,
+    pub steps: Vec<DraftStep>,
     pub faults: Vec<Fault>,
     pub decisions: Vec<Decision>,
     pub formed_within: Duration,
@@ -38,14 +38,14 @@ pub struct Sketch {
 
 /// One cluster.
 #[derive(Clone, Debug)]
-pub struct Squad {
+pub struct DraftCluster {
     pub srv_name: Option<String>,
-    pub members: Vec<Device>,
+    pub members: Vec<DraftMachine>,
 }
 
 /// One machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
+pub struct DraftMachine {
     pub name: String,
     pub power_on: Duration,
     pub hollow: bool,
@@ -53,49 +53,49 @@ pub struct Device {
 
 /// One step.
 #[derive(Clone, Debug)]
-pub struct Act {
+pub struct DraftStep {
     pub moment: Moment,
     /// What is done.
     pub deed: Deed,
-    pub whom: Object,
+    pub whom: Target,
 }
 
 /// Whom a step concerns, by name.
 #[derive(Clone, Debug)]
-pub enum Object {
+pub enum Target {
     Servers,
     Machine(String),
     /// Whoever leads the cluster of these members.
     LeaderOf(Vec<String>),
 }
 
-impl Sketch {
-    /// The story as it is told under this seed: every power-on at the time that was drawn.
+impl Draft {
+    /// The story as it runs under this seed: every power-on at the time that was drawn.
     pub fn of(story: &Story, seed: u64) -> Self {
         let seed = Seed::new(seed);
-        let device = |machine: &Machine| Device {
+        let machine = |machine: &Machine| DraftMachine {
             name: machine.name.clone(),
             power_on: machine.power_on(seed),
             hollow: machine.hollow,
         };
-        let squads = story.clusters.iter().map(|cluster| Squad {
+        let clusters = story.clusters.iter().map(|cluster| DraftCluster {
             srv_name: cluster.srv_name.clone(),
-            members: story.members_of(cluster).map(device).collect(),
+            members: story.members_of(cluster).map(machine).collect(),
         });
         let plain = story.machines.iter();
         let plain = plain.filter(|machine| machine.class == Class::Plain);
-        let steps = story.steps.iter().map(|step| Act {
+        let steps = story.steps.iter().map(|step| DraftStep {
             moment: step.moment,
             deed: step.deed,
             whom: match step.deed {
                 Deed::Machine { machine, .. } => {
-                    Object::Machine(story.machines[machine].name.clone())
+                    Target::Machine(story.machines[machine].name.clone())
                 }
                 Deed::Leader { cluster, .. } => {
                     let members = story.members_of(&story.clusters[cluster]);
-                    Object::LeaderOf(members.map(|machine| machine.name.clone()).collect())
+                    Target::LeaderOf(members.map(|machine| machine.name.clone()).collect())
                 }
-                Deed::Servers { .. } => Object::Servers,
+                Deed::Servers { .. } => Target::Servers,
             },
         });
         Self {
@@ -104,8 +104,8 @@ impl Sketch {
             racking: story.network.racking,
             lease_secs: story.lease_secs,
             etcd: story.etcd.clone(),
-            clusters: squads.collect(),
-            plain: plain.map(device).collect(),
+            clusters: clusters.collect(),
+            plain: plain.map(machine).collect(),
             steps: steps.collect(),
             faults: story.faults.clone(),
             decisions: story.decisions.clone(),
@@ -115,28 +115,31 @@ impl Sketch {
     }
 
     /// Every machine, members first.
-    pub fn devices(&self) -> impl Iterator<Item = &Device> {
-        let members = self.clusters.iter().flat_map(|squad| &squad.members);
+    pub fn machines(&self) -> impl Iterator<Item = &DraftMachine> {
+        let members = self.clusters.iter().flat_map(|cluster| &cluster.members);
         members.chain(&self.plain)
     }
 
     /// The same, to be changed.
-    pub fn devices_mut(&mut self) -> impl Iterator<Item = &mut Device> {
+    pub fn machines_mut(&mut self) -> impl Iterator<Item = &mut DraftMachine> {
         let members = self
             .clusters
             .iter_mut()
-            .flat_map(|squad| &mut squad.members);
+            .flat_map(|cluster| &mut cluster.members);
         members.chain(&mut self.plain)
     }
 
     /// Forgets what is said about machines that are not there.
     pub fn tidy(&mut self) {
-        let names: BTreeSet<String> = self.devices().map(|device| device.name.clone()).collect();
+        let names: BTreeSet<String> = self
+            .machines()
+            .map(|machine| machine.name.clone())
+            .collect();
         let is_gone = |name: &String| !names.contains(name);
         self.steps.retain(|step| match &step.whom {
-            Object::Servers => true,
-            Object::Machine(name) => !is_gone(name),
-            Object::LeaderOf(members) => !members.iter().all(is_gone),
+            Target::Servers => true,
+            Target::Machine(name) => !is_gone(name),
+            Target::LeaderOf(members) => !members.iter().all(is_gone),
         });
         for fault in &mut self.faults {
             if let Whom::Machines(whom) = &mut fault.whom {
@@ -153,7 +156,7 @@ impl Sketch {
     }
 }
 
-impl fmt::Display for Sketch {
+impl fmt::Display for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "title = {}", text(&self.title))?;
         let is_as_before = self.network.racking.is_some() == self.racking.is_some();
@@ -184,16 +187,16 @@ impl fmt::Display for Sketch {
         if let Some(gap) = self.expect.quorum_gap {
             writeln!(f, "quorum_gap = \"{}\"", time(gap))?;
         }
-        for (class, device) in self.classes() {
+        for (class, machine) in self.classes() {
             write!(
                 f,
                 "\n[[machines]]\nname = \"{}\"\nclass = \"{class}\"\n",
-                device.name
+                machine.name
             )?;
-            if !device.power_on.is_zero() {
-                writeln!(f, "power_on = \"{}\"", time(device.power_on))?;
+            if !machine.power_on.is_zero() {
+                writeln!(f, "power_on = \"{}\"", time(machine.power_on))?;
             }
-            if device.hollow {
+            if machine.hollow {
                 writeln!(f, "hollow = true")?;
             }
         }
@@ -211,14 +214,14 @@ impl fmt::Display for Sketch {
     }
 }
 
-impl Sketch {
-    fn classes(&self) -> impl Iterator<Item = (&'static str, &Device)> {
-        let members = self.clusters.iter().flat_map(|squad| &squad.members);
-        let members = members.map(|device| ("etcd", device));
-        members.chain(self.plain.iter().map(|device| ("plain", device)))
+impl Draft {
+    fn classes(&self) -> impl Iterator<Item = (&'static str, &DraftMachine)> {
+        let members = self.clusters.iter().flat_map(|cluster| &cluster.members);
+        let members = members.map(|machine| ("etcd", machine));
+        members.chain(self.plain.iter().map(|machine| ("plain", machine)))
     }
 
-    fn write_step(&self, step: &Act, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_step(&self, step: &DraftStep, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\n[[steps]]\n")?;
         match step.moment {
             Moment::Start(at) => writeln!(f, "at = \"{}\"", time(at))?,
@@ -231,13 +234,13 @@ impl Sketch {
         }
         writeln!(f, "do = \"{}\"", word(step.deed))?;
         match &step.whom {
-            Object::Servers => {}
-            Object::Machine(name) => writeln!(f, "machine = \"{name}\"")?,
-            Object::LeaderOf(members) => {
+            Target::Servers => {}
+            Target::Machine(name) => writeln!(f, "machine = \"{name}\"")?,
+            Target::LeaderOf(members) => {
                 // Clusters are numbered anew when some are gone.
-                let is_it = |squad: &Squad| {
-                    let mut left = squad.members.iter();
-                    left.any(|device| members.contains(&device.name))
+                let is_it = |cluster: &DraftCluster| {
+                    let mut left = cluster.members.iter();
+                    left.any(|machine| members.contains(&machine.name))
                 };
                 let position = self.clusters.iter().position(is_it);
                 let number = position.map_or(1, |position| position + 1);
@@ -258,7 +261,7 @@ impl Sketch {
         let sizes: Vec<usize> = self
             .clusters
             .iter()
-            .map(|squad| squad.members.len())
+            .map(|cluster| cluster.members.len())
             .collect();
         let size = sizes.first().copied().unwrap_or(0);
         match sizes.as_slice() {
@@ -311,31 +314,31 @@ impl Sketch {
 
 /// One single fault, as `[[faults]]` has it.
 fn single(decision: &Decision) -> Result<String, fmt::Error> {
-    let mut told = String::new();
+    let mut written = String::new();
     let Decision { occasion, is } = decision;
     let what = text(&occasion.what);
     match is {
-        Fate::Lost => writeln!(told, "lose = {what}")?,
-        Fate::Lie => writeln!(told, "lie = {what}")?,
-        Fate::Takes(takes) => writeln!(told, "time = {what}\ntakes = \"{}\"", time(*takes))?,
-        Fate::Chosen(chosen) => writeln!(told, "choose = {what}\nchosen = {}", text(chosen))?,
+        Fate::Lost => writeln!(written, "lose = {what}")?,
+        Fate::Lie => writeln!(written, "lie = {what}")?,
+        Fate::Takes(takes) => writeln!(written, "time = {what}\ntakes = \"{}\"", time(*takes))?,
+        Fate::Chosen(chosen) => writeln!(written, "choose = {what}\nchosen = {}", text(chosen))?,
         Fate::Arrives(arrival) => {
-            writeln!(told, "delay = {what}\nby = \"{}\"", time(arrival.after))?;
+            writeln!(written, "delay = {what}\nby = \"{}\"", time(arrival.after))?;
             if arrival.twice {
-                writeln!(told, "twice = true")?;
+                writeln!(written, "twice = true")?;
             }
             if let Some(bit) = arrival.flipped_bit {
-                writeln!(told, "bit = {bit}")?;
+                writeln!(written, "bit = {bit}")?;
             }
         }
     }
     writeln!(
-        told,
+        written,
         "machine = {}\nnth = {}",
         text(&occasion.of),
         occasion.nth
     )?;
-    Ok(told)
+    Ok(written)
 }
 
 const fn word(deed: Deed) -> &'static str {

@@ -9,19 +9,19 @@ fn at(ms: u64) -> Instant {
     Instant::ZERO + Duration::from_millis(ms)
 }
 
-fn lanes(whats: Vec<(u64, What)>) -> Lanes {
+fn progress(whats: Vec<(u64, What)>) -> StoryProgress {
     let story = Story::parse("story.toml", STORY).unwrap();
-    let mut lanes = Lanes::new(&story);
+    let mut progress = StoryProgress::new(&story);
     for (ms, what) in whats {
         let of_servers = matches!(what, What::SrvPublished { .. });
         let machine = (!of_servers).then(|| "n".to_owned());
-        lanes.take(&Observation {
+        progress.observe(&Observation {
             at: at(ms),
             machine,
             what,
         });
     }
-    lanes
+    progress
 }
 
 fn boot(on: u64) -> Vec<(u64, What)> {
@@ -68,8 +68,8 @@ fn healthy() -> What {
 }
 
 /// Milliseconds, and what holds from then on.
-fn turns(lane: &Lane) -> Vec<(u64, Option<Link>, bool)> {
-    let turns = lane.turns.iter();
+fn turns(machine: &MachineProgress) -> Vec<(u64, Option<Link>, bool)> {
+    let turns = machine.turns.iter();
     turns
         .map(|turn| (turn.at.as_nanos() / 1_000_000, turn.link, turn.linked))
         .collect()
@@ -79,9 +79,9 @@ fn turns(lane: &Lane) -> Vec<(u64, Option<Link>, bool)> {
 fn what_lies_behind_a_broken_link_does_not_count() {
     let mut whats = boot(0);
     whats.extend(published());
-    let lanes = lanes(whats);
-    let lane = lanes.iter().next().unwrap();
-    let seen = turns(lane);
+    let progress = progress(whats);
+    let machine = progress.iter().next().unwrap();
+    let seen = turns(machine);
     // etcd ran at 50 ms, yet the name was missing until 60 ms and the SRV set until 70 ms.
     assert_eq!(
         seen,
@@ -93,7 +93,7 @@ fn what_lies_behind_a_broken_link_does_not_count() {
             (70, Some(Link::Etcd), true),
         ]
     );
-    assert_eq!(lane.reached[&Link::Etcd], at(50));
+    assert_eq!(machine.reached[&Link::Etcd], at(50));
 }
 
 #[test]
@@ -108,10 +108,10 @@ fn a_power_cycle_begins_at_the_start_and_keeps_records_and_disk() {
     whats.push((1_000, What::PoweredOff));
     whats.extend(boot(2_000));
     whats.push((2_500, healthy()));
-    let lanes = lanes(whats);
-    let lane = lanes.iter().next().unwrap();
+    let progress = progress(whats);
+    let machine = progress.iter().next().unwrap();
     assert_eq!(
-        turns(lane)[5..],
+        turns(machine)[5..],
         [
             (80, Some(Link::ClusterId), true),
             (90, Some(Link::Voter), true),
@@ -124,15 +124,15 @@ fn a_power_cycle_begins_at_the_start_and_keeps_records_and_disk() {
             (2_500, Some(Link::Voter), true),
         ]
     );
-    assert!(lane.is_complete());
-    assert_eq!(lane.reached[&Link::Ack], at(10));
-    let acks: Vec<_> = lane
+    assert!(machine.is_complete());
+    assert_eq!(machine.reached[&Link::Ack], at(10));
+    let acks: Vec<_> = machine
         .boots
         .iter()
         .map(|boot| boot.reached[&Link::Ack])
         .collect();
     assert_eq!(acks, [at(10), at(2_010)]);
-    assert!(!lane.boots[1].reached.contains_key(&Link::Name));
+    assert!(!machine.boots[1].reached.contains_key(&Link::Name));
 }
 
 #[test]
@@ -147,23 +147,23 @@ fn what_ends_is_no_longer_held() {
         reason: "expired".to_owned(),
     };
     whats.extend([(100, exited), (200, What::LinkDown), (300, lost)]);
-    let lanes = lanes(whats);
-    let lane = lanes.iter().next().unwrap();
+    let progress = progress(whats);
+    let machine = progress.iter().next().unwrap();
     assert_eq!(
-        turns(lane)[5..],
+        turns(machine)[5..],
         [
             (100, Some(Link::Srv), true),
             (200, Some(Link::Srv), false),
             (300, Some(Link::Discover), false),
         ]
     );
-    assert!(!lane.is_complete());
+    assert!(!machine.is_complete());
 }
 
 #[test]
 fn a_machine_that_was_never_on_has_no_turns() {
-    let lanes = lanes(boot(0));
-    let plain = lanes.iter().nth(1).unwrap();
+    let progress = progress(boot(0));
+    let plain = progress.iter().nth(1).unwrap();
     assert_eq!((plain.link(), plain.turns.len()), (None, 0));
 }
 
@@ -172,27 +172,30 @@ fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
     let mut whats = boot(0);
     whats.extend(published());
     whats.extend([(90, healthy()), (200, What::Frozen)]);
-    let hung = lanes(whats.clone());
-    let lane = hung.iter().next().unwrap();
-    assert!(lane.powered && !lane.expected() && !lane.is_complete());
-    let frozen = |lane: &Lane| -> Vec<_> {
-        let turns = lane.turns.iter().filter(|turn| turn.frozen);
+    let hung = progress(whats.clone());
+    let machine = hung.iter().next().unwrap();
+    assert!(machine.powered && !machine.expected() && !machine.is_complete());
+    let frozen = |machine: &MachineProgress| -> Vec<_> {
+        let turns = machine.turns.iter().filter(|turn| turn.frozen);
         turns.map(|turn| turn.at).collect()
     };
-    assert_eq!(frozen(lane), [at(200)]);
+    assert_eq!(frozen(machine), [at(200)]);
     // Until somebody has asked it, nobody knows.
     whats.push((700, What::Thawed));
-    let thawed = lanes(whats.clone());
-    let lane = thawed.iter().next().unwrap();
-    assert!(lane.expected() && !lane.is_complete());
+    let thawed = progress(whats.clone());
+    let machine = thawed.iter().next().unwrap();
+    assert!(machine.expected() && !machine.is_complete());
     whats.push((720, healthy()));
-    assert_eq!(lanes(whats.clone()).iter().next().unwrap().voters, Some(1));
+    assert_eq!(
+        progress(whats.clone()).iter().next().unwrap().voters,
+        Some(1)
+    );
     whats.extend([
         (800, What::Frozen),
         (900, What::PoweredOff),
         (1_000, What::PoweredOn),
     ]);
-    let again = lanes(whats);
+    let again = progress(whats);
     assert!(again.iter().next().unwrap().expected(), "it boots anew");
 }
 
@@ -205,9 +208,9 @@ fn a_machine_with_firmware_is_as_far_as_it_has_booted() {
     whats.extend(boot(4).into_iter().skip(1));
     // It comes late over the console, and changes nothing.
     whats.push((100, booting(Link::Initrd)));
-    let lanes = lanes(whats);
-    let lane = lanes.iter().next().unwrap();
-    let links: Vec<_> = lane.turns.iter().map(|turn| turn.link).collect();
+    let progress = progress(whats);
+    let machine = progress.iter().next().unwrap();
+    let links: Vec<_> = machine.turns.iter().map(|turn| turn.link).collect();
     let way = [
         Link::Power,
         Link::Firmware,

@@ -1,4 +1,4 @@
-//! What servers and machines tell, as observations.
+//! Translates the events of servers and machines to observations.
 
 use std::net::Ipv4Addr;
 
@@ -10,7 +10,7 @@ use quorate_server::Event;
 use crate::servers::Boot;
 
 /// What an event of the servers shows, and of which machine.
-pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
+pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
     Some(match event {
         Event::Ready { .. } => (None, What::ServersReady),
         Event::NamePublished { hostname, addr } => (Some(hostname), What::NamePublished { addr }),
@@ -91,7 +91,7 @@ pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
             let text = format!("the servers' wall clock was set by {secs:+} s");
             (None, What::Note { text })
         }
-        // The machines tell their leases and seeds themselves.
+        // The machines report their leases and seeds themselves.
         Event::Offered { .. }
         | Event::Leased { .. }
         | Event::LeaseEnded { .. }
@@ -100,14 +100,14 @@ pub fn of_servers(event: Event) -> Option<(Option<String>, What)> {
     })
 }
 
-/// Sees machines boot, as far as the servers do.
+/// Sees machines boot, as far as the servers see it.
 #[derive(Clone, Debug)]
-pub struct BootTeller {
+pub struct BootObserver {
     machines: Vec<Machine>,
     boot: Boot,
 }
 
-impl BootTeller {
+impl BootObserver {
     /// For the virtual machines of `story`, which boot this.
     pub fn new(story: &Story, boot: Boot) -> Self {
         let machines = story.machines.iter();
@@ -119,7 +119,7 @@ impl BootTeller {
     }
 
     /// What an event of the servers shows of a machine's boot.
-    pub fn what(&self, event: &Event) -> Option<(String, What)> {
+    pub fn observe(&self, event: &Event) -> Option<(String, What)> {
         let (mac, link) = if let Event::Offered {
             mac,
             firmware: true,
@@ -149,15 +149,15 @@ impl BootTeller {
     }
 }
 
-/// Reads what one machine tells; remembers the lease, which a renewal does not repeat.
+/// Translates the events of one machine; remembers the lease, which a renewal does not repeat.
 #[derive(Clone, Debug, Default)]
-pub struct MachineTeller {
+pub struct MachineObserver {
     leased: Option<(Ipv4Addr, Option<String>)>,
 }
 
-impl MachineTeller {
+impl MachineObserver {
     /// What an event of the machine shows. `last_words` is what the service's log ends with.
-    pub fn what(
+    pub fn observe(
         &mut self,
         event: NodeEvent,
         last_words: impl FnOnce() -> Option<String>,
@@ -249,7 +249,7 @@ mod tests {
                     world = \"vm\"\n[[machines]]\nname = \"n2\"\nclass = \"etcd\"\n";
         let mut story = Story::parse("story.toml", text).unwrap();
         story.virtualize(Virtual::Wanted);
-        let teller = BootTeller::new(
+        let observer = BootObserver::new(
             &story,
             Boot {
                 files: Vec::new(),
@@ -281,7 +281,7 @@ mod tests {
             served("initrd"),
         ]
         .iter()
-        .filter_map(|event| teller.what(event))
+        .filter_map(|event| observer.observe(event))
         .collect();
         let n1 = |link| ("n1".to_owned(), What::Booting { link });
         let expected = [Link::Firmware, Link::Script, Link::Kernel, Link::Initrd];
