@@ -89,12 +89,12 @@ impl Axis {
         piece.from + (share * (piece.to - piece.from) as f64) as u64
     }
 
-    /// Times worth a label, with the step between them.
-    pub(crate) fn ticks(&self) -> Vec<(u64, u64)> {
+    /// Times worth a label, at least `room_min` apart, with the step between them.
+    pub(crate) fn ticks(&self, room_min: f64) -> Vec<(u64, u64)> {
         let busy = self.pieces.iter().filter(|piece| !piece.squeezed);
         busy.flat_map(|piece| {
             let room = (piece.x_to - piece.x_from).max(1.0);
-            let wanted = (piece.to - piece.from) as f64 * TICK_WIDTH_MIN / room;
+            let wanted = (piece.to - piece.from) as f64 * room_min / room;
             let step = round_up(wanted as u64);
             let first = piece.from.next_multiple_of(step);
             let count = (piece.to - first.min(piece.to)) / step;
@@ -103,6 +103,20 @@ impl Axis {
                 .filter(move |(at, _)| (piece.from..=piece.to).contains(at))
         })
         .collect()
+    }
+}
+
+/// With as many digits as the step needs.
+pub(crate) fn tick_label(at: u64, step: u64) -> String {
+    let nanos = at as f64;
+    match (at, step) {
+        (0, _) => "0".to_owned(),
+        (_, 0..1_000_000) => format!("{:.1} ms", nanos / 1e6),
+        (0..1_000_000_000, _) => format!("{:.0} ms", nanos / 1e6),
+        (_, 1_000_000..10_000_000) => format!("{:.3} s", nanos / 1e9),
+        (_, 10_000_000..100_000_000) => format!("{:.2} s", nanos / 1e9),
+        (_, 100_000_000..1_000_000_000) => format!("{:.1} s", nanos / 1e9),
+        (_, _) => format!("{:.0} s", nanos / 1e9),
     }
 }
 
@@ -115,7 +129,7 @@ pub(crate) fn busy_nanos(outcome: &Outcome) -> u64 {
 
 /// When the progress of some machine changed.
 fn times(outcome: &Outcome) -> BTreeSet<u64> {
-    let turns = outcome.progress.iter().flat_map(|lane| &lane.turns);
+    let turns = outcome.progress.iter().flat_map(|progress| &progress.turns);
     let turns = turns.map(|turn| turn.at.as_nanos());
     turns
         .chain(outcome.formed_at.map(Instant::as_nanos))
@@ -181,7 +195,6 @@ const SQUEEZED_SHARE_MIN: f64 = 0.35;
 /// What is shorter is drawn as long as it was: readers compare such times.
 const SQUEEZED_NANOS_MIN: u64 = 2_000_000_000;
 const SQUEEZED_MAX: usize = 6;
-const TICK_WIDTH_MIN: f64 = 85.0;
 const TICK_NANOS_MIN: u64 = 100_000;
 
 #[cfg(test)]
@@ -224,7 +237,7 @@ mod tests {
     fn ticks_are_round_and_have_room() {
         for end in [1, 7, 60, 3_600] {
             let axis = axis(&[], end);
-            let ticks = axis.ticks();
+            let ticks = axis.ticks(85.0);
             assert!((3..=14).contains(&ticks.len()), "{end}: {ticks:?}");
             assert!(ticks.iter().all(|(at, step)| at % step == 0));
         }

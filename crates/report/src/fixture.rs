@@ -146,12 +146,12 @@ impl Run {
         run
     }
 
-    fn lanes(&self) -> StoryProgress {
-        let mut lanes = StoryProgress::new(&self.story);
+    fn progress(&self) -> StoryProgress {
+        let mut progress = StoryProgress::new(&self.story);
         for observation in &self.observations {
-            lanes.observe(observation);
+            progress.observe(observation);
         }
-        lanes
+        progress
     }
 
     /// With this verdict.
@@ -160,7 +160,7 @@ impl Run {
             verdict,
             observations: self.observations.clone(),
             evidence: self.evidence.clone(),
-            progress: self.lanes(),
+            progress: self.progress(),
             formed_at: self.formed_at,
             ended_at: self.ended_at,
         }
@@ -171,7 +171,7 @@ impl Run {
         let findings = oracle::judge(
             &self.story,
             &self.expected,
-            &self.lanes(),
+            &self.progress(),
             &self.observations,
             &self.evidence,
         );
@@ -185,7 +185,7 @@ pub(crate) fn at(ms: u64) -> Instant {
 
 pub(crate) fn used() -> Artifacts {
     Artifacts {
-        dir: Some("out/run-1".into()),
+        dir: Some("/out/run 1".into()),
         world: "host".to_owned(),
         seed: 7,
         etcd: "3.5.16 (cache, from debian)".to_owned(),

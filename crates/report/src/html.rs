@@ -81,7 +81,7 @@ struct Page<'a> {
 
 /// One machine, ready to be drawn.
 struct Row<'a> {
-    lane: &'a MachineProgress,
+    progress: &'a MachineProgress,
     milestones: Milestones<'a>,
     spans: Vec<Span>,
 }
@@ -89,11 +89,11 @@ struct Row<'a> {
 impl Row<'_> {
     /// True when it is on at the end and something is missing.
     fn is_stuck(&self) -> bool {
-        self.lane.powered && !self.lane.is_complete()
+        self.milestones.is_stuck()
     }
 
     fn stage(&self) -> Stage {
-        Stage::of(self.lane.link(), self.lane.class)
+        Stage::of(self.progress.link(), self.progress.class)
     }
 }
 
@@ -104,10 +104,10 @@ impl<'a> Page<'a> {
             .progress
             .iter()
             .zip(all)
-            .map(|(lane, milestones)| Row {
-                lane,
+            .map(|(progress, milestones)| Row {
+                progress,
                 milestones,
-                spans: spans(lane, outcome.ended_at),
+                spans: spans(progress, outcome.ended_at),
             });
         let mut found = BTreeMap::new();
         for (number, finding) in outcome.verdict.findings().iter().enumerate() {

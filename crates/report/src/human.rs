@@ -1,10 +1,11 @@
 //! The report for people.
 //!
-//! A failure begins with three lines that name the first broken link, the cause and the fix; a
-//! success ends with the line that says so. Between them is the boot chain of each machine.
+//! A failure begins with three lines that name the first broken link, the cause and the fix. The
+//! boot chain of each machine follows. The last line is the verdict, with the address of the report
+//! for a browser.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_core::Instant;
@@ -64,6 +65,14 @@ impl Style {
         if self.unicode { '█' } else { '=' }
     }
 
+    pub(crate) const fn thin(self) -> char {
+        if self.unicode { '─' } else { '-' }
+    }
+
+    pub(crate) const fn off(self) -> char {
+        if self.unicode { '▁' } else { '_' }
+    }
+
     pub(crate) const fn dot(self) -> char {
         if self.unicode { '·' } else { '.' }
     }
@@ -74,10 +83,11 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts, style: St
     let verdict = verdict(story, outcome, style);
     let chain = chain(story, outcome, style);
     let footer = footer(artifacts, style);
+    let last = last_line(story, outcome, artifacts, style);
     match outcome.verdict {
-        Verdict::Pass => format!("{chain}{footer}\n{verdict}"),
+        Verdict::Pass => format!("{chain}{footer}\n{last}"),
         Verdict::Fail { .. } | Verdict::Inconclusive { .. } => {
-            format!("{verdict}\n{chain}{footer}")
+            format!("{verdict}\n{chain}{footer}\n{last}")
         }
     }
 }
@@ -110,10 +120,38 @@ pub fn verdict(story: &Story, outcome: &Outcome, style: Style) -> String {
     }
 }
 
+/// The verdict in one line, and where the report for a browser is, when it was written.
+pub fn last_line(story: &Story, outcome: &Outcome, artifacts: &Artifacts, style: Style) -> String {
+    let verdict = verdict(story, outcome, style);
+    let line = verdict.lines().next().unwrap_or_default();
+    match artifacts.dir.as_deref().and_then(link) {
+        Some(link) => format!("{line}  {link}\n"),
+        None => format!("{line}\n"),
+    }
+}
+
+/// RFC 8089: the report for a browser in this directory, as an address.
+fn link(dir: &Path) -> Option<String> {
+    let path = std::path::absolute(dir).ok()?.join("report.html");
+    let mut link = "file://".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        // RFC 3986 §2.3, and the slash.
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(byte) {
+            link.push(char::from(*byte));
+        } else {
+            let _ = write!(link, "%{byte:02X}");
+        }
+    }
+    Some(link)
+}
+
 fn passed(story: &Story, outcome: &Outcome, style: Style) -> String {
     let mut facts = Vec::new();
     let size = text::members(story);
-    let identity = outcome.progress.members().find_map(|lane| lane.identity);
+    let identity = outcome
+        .progress
+        .members()
+        .find_map(|progress| progress.identity);
     match (story.clusters.as_slice(), identity) {
         ([_], Some((cluster, _))) => facts.extend([size, format!("cluster {cluster}")]),
         ([_], None) => facts.push(size),
@@ -168,7 +206,7 @@ fn chain(story: &Story, outcome: &Outcome, style: Style) -> String {
     if left_out > 0 {
         out.push_str(&summary(&rows, shown.len()));
     }
-    let lease_times = lease_times::draw(&lease_times::lease_times(story, outcome));
+    let lease_times = lease_times::draw(&lease_times::lease_times(story, outcome), style.width);
     if !lease_times.is_empty() {
         let _ = write!(out, "\n{lease_times}");
     }
@@ -188,8 +226,8 @@ fn clusters(story: &Story, outcome: &Outcome) -> String {
         return String::new();
     }
     let whole = |cluster: &&Cluster| {
-        let mut lanes = outcome.progress.of(cluster);
-        lanes.all(|lane| lane.voters == Some(cluster.size()))
+        let mut members = outcome.progress.of(cluster);
+        members.all(|progress| progress.voters == Some(cluster.size()))
     };
     let whole = story.clusters.iter().filter(whole).count();
     format!(", {whole} of {all} clusters are whole")
@@ -197,7 +235,7 @@ fn clusters(story: &Story, outcome: &Outcome) -> String {
 
 /// What the machines that are not shown would have shown.
 fn summary(rows: &[Milestones<'_>], shown: usize) -> String {
-    let stuck = rows.iter().filter(|row| row.is_stuck()).count();
+    let stuck = rows.iter().filter(|row| row.is_unfinished()).count();
     let mut complete: Vec<_> = rows.iter().filter_map(completed).collect();
     complete.sort_unstable();
     let times = match (complete.first(), complete.last()) {
@@ -216,7 +254,7 @@ fn summary(rows: &[Milestones<'_>], shown: usize) -> String {
 const fn completed(row: &Milestones<'_>) -> Option<Duration> {
     match row.completion {
         Completion::Complete(took) => Some(took),
-        Completion::NeverOn | Completion::Stuck(_) => None,
+        Completion::NeverOn | Completion::Missing(_) => None,
     }
 }
 

@@ -223,7 +223,10 @@ fn notes(outcome: &Outcome) -> Vec<String> {
 }
 
 fn one_cluster(cluster: &story::Cluster, outcome: &Outcome) -> OneCluster {
-    let machines = outcome.progress.of(cluster).map(|lane| lane.name.clone());
+    let machines = outcome
+        .progress
+        .of(cluster)
+        .map(|progress| progress.name.clone());
     OneCluster {
         name: cluster.name.clone(),
         size: cluster.size(),
@@ -234,7 +237,7 @@ fn one_cluster(cluster: &story::Cluster, outcome: &Outcome) -> OneCluster {
 
 /// The one ID of all of these that have one.
 fn common_id<'a>(lanes: impl Iterator<Item = &'a MachineProgress>) -> Option<String> {
-    let mut ids = lanes.filter_map(|lane| lane.identity);
+    let mut ids = lanes.filter_map(|progress| progress.identity);
     let (first, _) = ids.next()?;
     ids.all(|(id, _)| id == first).then(|| first.to_string())
 }
@@ -251,12 +254,12 @@ fn members(outcome: &Outcome) -> Vec<Member> {
         .collect()
 }
 
-fn machine(lane: &MachineProgress) -> Machine {
-    let reached = lane.reached.iter();
-    let turns = lane.turns.iter();
+fn machine(progress: &MachineProgress) -> Machine {
+    let reached = progress.reached.iter();
+    let turns = progress.turns.iter();
     Machine {
-        machine: lane.name.clone(),
-        class: class(lane).to_owned(),
+        machine: progress.name.clone(),
+        class: class(progress).to_owned(),
         reached: reached.map(|(link, at)| (*link, at.as_nanos())).collect(),
         history: turns
             .map(|turn| Turn {
@@ -266,17 +269,17 @@ fn machine(lane: &MachineProgress) -> Machine {
                 frozen: turn.frozen,
             })
             .collect(),
-        starts: lane.starts,
-        cluster_id: lane.identity.map(|(cluster, _)| cluster.to_string()),
-        member_id: lane.identity.map(|(_, member)| member.to_string()),
-        voters: lane.voters,
-        last_words: lane.last_words.clone(),
+        starts: progress.starts,
+        cluster_id: progress.identity.map(|(cluster, _)| cluster.to_string()),
+        member_id: progress.identity.map(|(_, member)| member.to_string()),
+        voters: progress.voters,
+        last_words: progress.last_words.clone(),
     }
 }
 
 /// As scenario files call it.
-pub(crate) const fn class(lane: &MachineProgress) -> &'static str {
-    match lane.class {
+pub(crate) const fn class(progress: &MachineProgress) -> &'static str {
+    match progress.class {
         Class::Etcd => "etcd",
         Class::Plain => "plain",
     }

@@ -32,7 +32,7 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String
         outcome
             .progress
             .iter()
-            .any(|lane| lane.reached.contains_key(&link))
+            .any(|progress| progress.reached.contains_key(&link))
     };
     let concerns = |link: &Link| !link.is_boot() || booted(*link);
     for link in Link::ALL.into_iter().filter(concerns) {
@@ -71,7 +71,7 @@ fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
     let reached = outcome
         .progress
         .iter()
-        .filter_map(|lane| lane.reached.get(&link));
+        .filter_map(|progress| progress.reached.get(&link));
     let last = reached
         .max()
         .map_or(Duration::ZERO, |at| at.since(Instant::ZERO));

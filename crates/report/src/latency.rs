@@ -43,7 +43,7 @@ pub(crate) struct Samples {
 impl Samples {
     pub(crate) fn new(outcome: &Outcome) -> Self {
         let mut samples = Self::default();
-        let boots = outcome.progress.iter().flat_map(|lane| &lane.boots);
+        let boots = outcome.progress.iter().flat_map(|progress| &progress.boots);
         for boot in boots {
             samples.add_boot(boot);
         }

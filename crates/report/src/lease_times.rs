@@ -5,7 +5,6 @@
 //! of it. A renewal is none.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use quorate_core::Instant;
@@ -14,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Percentiles;
-use crate::text;
+use crate::{table, text};
 
 /// How long some machines took to get an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -126,14 +125,12 @@ fn nanos(time: Duration) -> u64 {
 }
 
 /// A table for a terminal; empty when no machine has a lease.
-pub(crate) fn draw(all: &[LeaseTimes]) -> String {
+pub(crate) fn draw(all: &[LeaseTimes], width: usize) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let mut out = format!(
-        "{:<25} {:>6} {:>8} {:>8} {:>8} {:>8}\n",
-        "leases", "count", "p50", "p90", "p99", "max"
-    );
+    let head = ["leases", "count", "p50", "p90", "p99", "max"];
+    let mut lines = vec![head.map(str::to_owned).to_vec()];
     for (title, of) in MEASURES {
         for (one, times) in all.iter().filter_map(|one| Some((one, of(one)?))) {
             let name = match one.machines {
@@ -141,14 +138,13 @@ pub(crate) fn draw(all: &[LeaseTimes]) -> String {
                 MachineKind::Real => format!("{title}, real"),
                 MachineKind::Hollow => format!("{title}, hollow"),
             };
-            let _ = write!(out, "{name:<25} {:>6}", times.count);
-            for nanos in [times.p50, times.p90, times.p99, times.max] {
-                let _ = write!(out, " {:>8}", text::duration(Duration::from_nanos(nanos)));
-            }
-            out.push('\n');
+            let mut line = vec![name, times.count.to_string()];
+            let times = [times.p50, times.p90, times.p99, times.max];
+            line.extend(times.map(|nanos| text::duration(Duration::from_nanos(nanos))));
+            lines.push(line);
         }
     }
-    out
+    table::columns(&lines, width)
 }
 
 /// What is measured, and where it is.
@@ -266,15 +262,15 @@ mod tests {
                 (MachineKind::Hollow, 60)
             ]
         );
-        insta::assert_snapshot!(draw(&all), @r"
-        leases                     count      p50      p90      p99      max
-        power-on to lease              2    50 ms    70 ms    70 ms    70 ms
-        power-on to lease, real        1    50 ms    50 ms    50 ms    50 ms
-        power-on to lease, hollow      1    70 ms    70 ms    70 ms    70 ms
-        DISCOVER to ACK                2    40 ms    60 ms    60 ms    60 ms
-        DISCOVER to ACK, real          1    40 ms    40 ms    40 ms    40 ms
-        DISCOVER to ACK, hollow        1    60 ms    60 ms    60 ms    60 ms
+        insta::assert_snapshot!(draw(&all, 60), @r"
+        leases                     count    p50    p90    p99    max
+        power-on to lease              2  50 ms  70 ms  70 ms  70 ms
+        power-on to lease, real        1  50 ms  50 ms  50 ms  50 ms
+        power-on to lease, hollow      1  70 ms  70 ms  70 ms  70 ms
+        DISCOVER to ACK                2  40 ms  60 ms  60 ms  60 ms
+        DISCOVER to ACK, real          1  40 ms  40 ms  40 ms  40 ms
+        DISCOVER to ACK, hollow        1  60 ms  60 ms  60 ms  60 ms
         ");
-        assert_eq!(draw(&[]), "");
+        assert_eq!(draw(&[], 60), "");
     }
 }

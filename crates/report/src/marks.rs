@@ -113,9 +113,9 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
         };
         mark(observation.at, kind, observation.machine.as_ref());
     }
-    for lane in outcome.progress.iter() {
-        for boot in lane.boots.iter().skip(1) {
-            mark(boot.on, MarkKind::PowerOn, Some(&lane.name));
+    for progress in outcome.progress.iter() {
+        for boot in progress.boots.iter().skip(1) {
+            mark(boot.on, MarkKind::PowerOn, Some(&progress.name));
         }
     }
     if let Some(at) = outcome.formed_at {

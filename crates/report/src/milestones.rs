@@ -36,6 +36,7 @@ pub(crate) fn links(rows: &[Milestones<'_>]) -> Vec<Link> {
 /// The links that one machine reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Milestones<'a> {
+    pub(crate) progress: &'a MachineProgress,
     pub(crate) machine: &'a str,
     pub(crate) completion: Completion,
     /// Each link that it reached, in order of time.
@@ -52,19 +53,20 @@ pub(crate) enum Completion {
     /// It came to the end of its chain, this long after power-on.
     Complete(Duration),
     /// It never reached this link.
-    Stuck(Link),
+    Missing(Link),
 }
 
 impl<'a> Milestones<'a> {
-    fn new(lane: &'a MachineProgress, broken: Option<Link>) -> Self {
+    fn new(progress: &'a MachineProgress, broken: Option<Link>) -> Self {
         let mut reached: Vec<_> = CHAIN
             .into_iter()
-            .filter_map(|link| Some((link, *lane.reached.get(&link)?)))
+            .filter_map(|link| Some((link, *progress.reached.get(&link)?)))
             .collect();
         reached.sort_by_key(|(_, at)| *at);
         Self {
-            machine: &lane.name,
-            completion: completion(lane),
+            progress,
+            machine: &progress.name,
+            completion: completion(progress),
             reached,
             broken,
         }
@@ -87,13 +89,14 @@ impl<'a> Milestones<'a> {
         Some(self.at(link)? - self.on()?)
     }
 
-    /// When it reached the last thing that it reached.
-    pub(crate) fn last(&self) -> Option<Instant> {
-        self.reached.last().map(|(_, at)| *at)
+    /// True when it is on at the end and something is missing.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.progress.powered && !self.progress.is_complete()
     }
 
-    pub(crate) const fn is_stuck(&self) -> bool {
-        matches!(self.completion, Completion::Stuck(_))
+    /// True when it was on, and never came to the end of its chain.
+    pub(crate) const fn is_unfinished(&self) -> bool {
+        matches!(self.completion, Completion::Missing(_))
     }
 
     /// Greater for what a reader wants to see first: stuck machines, then slow ones.
@@ -101,7 +104,7 @@ impl<'a> Milestones<'a> {
         match self.completion {
             Completion::NeverOn => (false, Duration::ZERO),
             Completion::Complete(took) => (false, took),
-            Completion::Stuck(_) => (true, Duration::ZERO),
+            Completion::Missing(_) => (true, Duration::ZERO),
         }
     }
 }
@@ -114,16 +117,16 @@ const fn end_of_chain(class: Class) -> Link {
     }
 }
 
-fn completion(lane: &MachineProgress) -> Completion {
-    let end = end_of_chain(lane.class);
-    let at = |link: Link| lane.reached.get(&link).copied();
+fn completion(progress: &MachineProgress) -> Completion {
+    let end = end_of_chain(progress.class);
+    let at = |link: Link| progress.reached.get(&link).copied();
     match (at(Link::Power), at(end)) {
         (None, _) => Completion::NeverOn,
         (Some(on), Some(done)) => Completion::Complete(done - on),
         (Some(_), None) => {
             let mut chain = CHAIN.into_iter().filter(|link| !link.is_boot());
             let missing = chain.find(|link| at(*link).is_none());
-            Completion::Stuck(missing.unwrap_or(end))
+            Completion::Missing(missing.unwrap_or(end))
         }
     }
 }
@@ -139,7 +142,7 @@ pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Milestones<'a
     let rows: Vec<_> = outcome
         .progress
         .iter()
-        .map(|lane| Milestones::new(lane, broken.get(lane.name.as_str()).copied()))
+        .map(|progress| Milestones::new(progress, broken.get(progress.name.as_str()).copied()))
         .collect();
     assert_eq!(
         rows.len(),

@@ -66,14 +66,14 @@ impl Stage {
 }
 
 /// The spans of one machine, from its first power-on to the end of the story.
-pub(crate) fn spans(lane: &MachineProgress, ended_at: Instant) -> Vec<Span> {
-    let ends = lane.turns.iter().skip(1).map(|turn| turn.at);
-    let turns = lane.turns.iter().zip(ends.chain([ended_at]));
+pub(crate) fn spans(progress: &MachineProgress, ended_at: Instant) -> Vec<Span> {
+    let ends = progress.turns.iter().skip(1).map(|turn| turn.at);
+    let turns = progress.turns.iter().zip(ends.chain([ended_at]));
     turns
         .map(|(turn, to)| Span {
             from: turn.at.as_nanos(),
             to: to.as_nanos().max(turn.at.as_nanos()),
-            stage: stage(turn, lane.class),
+            stage: stage(turn, progress.class),
             linked: turn.linked,
             frozen: turn.frozen,
         })

@@ -7,11 +7,10 @@ use quorate_scenario::Link;
 
 use crate::human::Style;
 use crate::milestones::{self, Milestones};
-use crate::text;
+use crate::{text, waterfall};
 
 /// Milliseconds from each machine's power-on to each link, the median over `all` last (and of many
-/// the 99th percentile); power-on
-/// itself in milliseconds since the story began.
+/// the 99th percentile); power-on itself in milliseconds since the story began.
 pub(crate) fn draw(shown: &[Milestones<'_>], all: &[Milestones<'_>], style: Style) -> String {
     let links = milestones::links(all);
     let mut lines = vec![head(&links)];
@@ -22,25 +21,51 @@ pub(crate) fn draw(shown: &[Milestones<'_>], all: &[Milestones<'_>], style: Styl
     if all.len() >= MANY {
         lines.push(quantiles("p99", all, &links, milestones::p99));
     }
-    let widths: Vec<usize> = (0..lines[0].len())
-        .map(|column| lines.iter().map(|line| line[column].chars().count()).max())
-        .map(|width| width.unwrap_or(0))
-        .collect();
-    let total: usize = widths.iter().sum();
-    let gap = if total + 2 * widths.len() <= style.width {
-        2
-    } else {
-        1
-    };
+    if !fits(&widths(&lines), 1, style.width) {
+        // The legend above has the letters.
+        let letters = links
+            .iter()
+            .map(|link| waterfall::letter(*link).to_string());
+        lines[0].splice(1.., letters);
+    }
+    columns(&lines, style.width)
+}
+
+/// Aligned columns, the first one to the left. What does not fit into `width` follows below, under
+/// the first column again.
+pub(crate) fn columns(lines: &[Vec<String>], width: usize) -> String {
+    let widths = widths(lines);
+    let gap = if fits(&widths, 2, width) { 2 } else { 1 };
     let mut out = String::new();
-    for line in &lines {
-        let mut text = format!("{:width$}", line[0], width = widths[0]);
-        for (cell, width) in line.iter().zip(&widths).skip(1) {
-            let _ = write!(text, "{:gap$}{cell:>width$}", "");
+    let mut from = 1;
+    while from < widths.len() {
+        let mut used = widths[0];
+        let fitting = widths[from..].iter().take_while(|column| {
+            used += gap + **column;
+            used <= width
+        });
+        let to = from + fitting.count().max(1);
+        for line in lines {
+            let mut text = format!("{:width$}", line[0], width = widths[0]);
+            for (cell, width) in line[from..to].iter().zip(&widths[from..to]) {
+                let _ = write!(text, "{:gap$}{cell:>width$}", "");
+            }
+            let _ = writeln!(out, "{}", text.trim_end());
         }
-        let _ = writeln!(out, "{}", text.trim_end());
+        from = to;
     }
     out
+}
+
+fn widths(lines: &[Vec<String>]) -> Vec<usize> {
+    (0..lines[0].len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max())
+        .map(|width| width.unwrap_or(0))
+        .collect()
+}
+
+fn fits(widths: &[usize], gap: usize, width: usize) -> bool {
+    widths.iter().sum::<usize>() + gap * (widths.len() - 1) <= width
 }
 
 fn head(links: &[Link]) -> Vec<String> {

@@ -1,115 +1,123 @@
-//! The boot chain as bars: one row a machine, all on one time axis.
+//! The boot chain as bars: one row a machine, all on the time axis of the HTML report.
 //!
 //! ```text
 //!      |0           |500 ms      |1000 ms     |1500 ms
-//! n1   da==s==r=e=========c=========v                      1.18 s
+//! n1   p==a==n=s====e=====c=================v----------  1.18 s
+//! n2        p==a==n=s==..................................  no srv
 //! ```
-//! A segment is the time until the link whose letter it begins with. Where several links fit
-//! into one column, the one that took most of it is drawn; the table has the rest.
+//! A letter is the last link that holds from there on, as the colour is in [`html`](crate::html).
+//! Where several fit into one column, the one that holds for most of it is drawn; the table has
+//! the rest.
 
 use std::fmt::Write as _;
 
-use quorate_core::Instant;
 use quorate_scenario::{Link, Outcome};
 
+use crate::axis::{Axis, WIDTH, tick_label};
 use crate::human::Style;
 use crate::milestones::{self, Completion, Milestones};
+use crate::stage::{Span, Stage, spans};
 use crate::text;
 
 /// The axis, a bar for each of `rows`, and the legend; empty when nothing was ever switched on.
 pub(crate) fn draw(rows: &[Milestones<'_>], outcome: &Outcome, style: Style) -> String {
-    let Some(axis) = Axis::new(rows, outcome, style) else {
+    if rows.iter().all(|row| row.on().is_none()) {
         return String::new();
-    };
-    let mut out = format!("{:name$} {}\n", "", axis.labels(), name = axis.name_width);
+    }
+    let canvas = Canvas::new(rows, outcome, style);
+    let mut out = format!(
+        "{:name$} {}\n",
+        "",
+        canvas.labels(),
+        name = canvas.name_width
+    );
     for row in rows {
-        let name = text::cut(row.machine, axis.name_width, style.ellipsis());
-        let bar = axis.bar(row, style);
+        let name = text::cut(row.machine, canvas.name_width, style.ellipsis());
+        let bar = canvas.bar(row, outcome, style);
         let end = end(row, style);
-        let line = format!("{name:width$} {bar} {end}", width = axis.name_width);
+        let line = format!("{name:width$} {bar} {end}", width = canvas.name_width);
         let _ = writeln!(out, "{}", line.trim_end());
     }
-    let _ = writeln!(out, "{}", legend(rows, style));
+    out.push_str(&legend(rows, &canvas, style));
     out
 }
 
-/// From the start of the story to the end of the drawing, over so many columns.
-struct Axis {
-    end_ns: u64,
+/// The time axis in columns of characters.
+struct Canvas {
+    axis: Axis,
     columns: usize,
     name_width: usize,
 }
 
-/// The time from one link to the next.
+/// A stretch of time in which a bar looks the same.
 struct Segment {
-    from_ns: u64,
-    to_ns: u64,
-    /// What it leads to; `None` when it never came.
-    link: Option<Link>,
+    from: u64,
+    to: u64,
+    stage: Stage,
+    look: Look,
 }
 
-impl Axis {
-    fn new(rows: &[Milestones<'_>], outcome: &Outcome, style: Style) -> Option<Self> {
-        let last = rows.iter().filter_map(Milestones::last).max()?;
-        let is_cut_short = rows.iter().any(Milestones::is_stuck);
-        let end = if is_cut_short {
-            // Waiting in vain may have taken long; it must not squeeze what happened.
-            let doubled = Instant::from_nanos(last.as_nanos().saturating_mul(2));
-            outcome.ended_at.min(doubled).max(last)
-        } else {
-            last
-        };
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Off,
+    /// On its way.
+    Solid,
+    /// Every link holds.
+    Thin,
+    /// It stays here to the end, and something is missing.
+    Stuck,
+}
+
+impl Canvas {
+    fn new(rows: &[Milestones<'_>], outcome: &Outcome, style: Style) -> Self {
         let names = rows.iter().map(|row| row.machine.chars().count());
         let name_width = names.max().unwrap_or(0).clamp(NAME_MIN, NAME_MAX);
         let columns = style.width.saturating_sub(name_width + 2 + END_WIDTH);
-        Some(Self {
-            end_ns: end.as_nanos().max(1),
+        Self {
+            axis: Axis::of(outcome),
             columns: columns.max(COLUMNS_MIN),
             name_width,
-        })
+        }
     }
 
     /// The time at which column `column` begins.
     fn at(&self, column: usize) -> u64 {
-        let at = u128::from(self.end_ns) * column as u128 / self.columns as u128;
-        u64::try_from(at).unwrap_or(u64::MAX)
+        self.axis.at(column as f64 * WIDTH / self.columns as f64)
+    }
+
+    fn column(&self, x: f64) -> usize {
+        (x * self.columns as f64 / WIDTH) as usize
+    }
+
+    fn has_silence(&self) -> bool {
+        self.axis.pieces.iter().any(|piece| piece.squeezed)
     }
 
     fn labels(&self) -> String {
-        let step = self.step();
-        let mut line = String::new();
-        for tick in 0.. {
-            let at = step * tick;
-            let column = u128::from(at) * self.columns as u128 / u128::from(self.end_ns);
-            let column = usize::try_from(column).unwrap_or(usize::MAX);
+        let mut line = vec![' '; self.columns];
+        for piece in self.axis.pieces.iter().filter(|piece| piece.squeezed) {
+            let (from, to) = (self.column(piece.x_from), self.column(piece.x_to));
+            line[from..to.max(from + 1).min(self.columns)].fill(SILENCE);
+        }
+        let room = TICK_COLUMNS_MIN as f64 * WIDTH / self.columns as f64;
+        for (at, step) in self.axis.ticks(room) {
             let label = format!("|{}", tick_label(at, step));
-            if column.saturating_add(label.len()) > self.columns {
-                break;
+            let from = self.column(self.axis.x(at));
+            // A gap on both sides.
+            let around = from.saturating_sub(1)..from + label.len() + 1;
+            let is_free = around.end <= self.columns + 1
+                && line[around.start..around.end.min(self.columns)]
+                    .iter()
+                    .all(|c| *c == ' ');
+            if is_free {
+                line.splice(from..from + label.len(), label.chars());
             }
-            let _ = write!(line, "{:gap$}{label}", "", gap = column - line.len());
         }
-        line
+        line.into_iter().collect::<String>().trim_end().to_owned()
     }
 
-    /// The shortest of 1, 2, 5, 10, … that leaves room for a label.
-    fn step(&self) -> u64 {
-        let room = u128::from(self.end_ns) * TICK_COLUMNS_MIN as u128 / self.columns as u128;
-        let mut decade = TICK_NS_MIN;
-        loop {
-            for step in [decade, 2 * decade, 5 * decade] {
-                if u128::from(step) >= room {
-                    return step;
-                }
-            }
-            decade = match decade.checked_mul(10) {
-                Some(decade) if decade <= u64::MAX / 10 => decade,
-                Some(_) | None => return decade,
-            };
-        }
-    }
-
-    fn bar(&self, row: &Milestones<'_>, style: Style) -> String {
-        let segments = segments(row, self.end_ns);
+    fn bar(&self, row: &Milestones<'_>, outcome: &Outcome, style: Style) -> String {
+        let segments = segments(row, outcome);
         let mut bar = String::new();
         let mut drawn = None;
         let mut columns = 0..self.columns;
@@ -124,9 +132,10 @@ impl Axis {
                 .take_while(|&next| self.most(&segments, next) == most)
                 .count();
             columns.by_ref().take(same).for_each(drop);
-            let is_first = drawn != Some(index);
-            drawn = Some(index);
-            bar.push_str(&stretch(&segments[index], 1 + same, is_first, style));
+            let segment = &segments[index];
+            let letter = link(row, segment.stage).filter(|_| drawn != Some(segment.stage));
+            drawn = Some(segment.stage);
+            bar.push_str(&stretch(row, segment, 1 + same, letter, style));
         }
         bar
     }
@@ -135,8 +144,8 @@ impl Axis {
     fn most(&self, segments: &[Segment], column: usize) -> Option<usize> {
         let (from, to) = (self.at(column), self.at(column + 1));
         let share = |segment: &Segment| {
-            let end = segment.to_ns.min(to);
-            end.saturating_sub(segment.from_ns.max(from))
+            let end = segment.to.min(to);
+            end.saturating_sub(segment.from.max(from))
         };
         let shares = segments.iter().map(share).enumerate();
         // The first of equals, hence the comparison by hand.
@@ -152,57 +161,119 @@ impl Axis {
 }
 
 /// A stretch of one colour, its letter first.
-fn stretch(segment: &Segment, columns: usize, is_first: bool, style: Style) -> String {
-    let Some(link) = segment.link else {
-        let dots = String::from(style.dot()).repeat(columns);
-        return style.paint(DIM, &dots);
-    };
-    let mut text = String::new();
-    if is_first {
-        text.push(letter(link));
+fn stretch(
+    row: &Milestones<'_>,
+    segment: &Segment,
+    columns: usize,
+    letter_of: Option<Link>,
+    style: Style,
+) -> String {
+    let colour = link(row, segment.stage).map_or(DIM, colour);
+    let head: String = letter_of.map(letter).into_iter().collect();
+    let rest = columns - head.len();
+    let tail = String::from(match segment.look {
+        Look::Off => style.off(),
+        Look::Solid => style.fill(),
+        Look::Thin => style.thin(),
+        Look::Stuck => style.dot(),
+    });
+    if segment.look == Look::Stuck {
+        return style.paint(colour, &head) + &style.paint(RED, &tail.repeat(rest));
     }
-    let rest = columns - usize::from(is_first);
-    text.extend(std::iter::repeat_n(style.fill(), rest));
-    style.paint(colour(link), &text)
+    style.paint(colour, &(head + &tail.repeat(rest)))
 }
 
-fn segments(row: &Milestones<'_>, end_ns: u64) -> Vec<Segment> {
-    let steps = row.reached.windows(2).map(|pair| Segment {
-        from_ns: pair[0].1.as_nanos(),
-        to_ns: pair[1].1.as_nanos(),
-        link: Some(pair[1].0),
-    });
-    let mut segments: Vec<_> = steps.collect();
-    if let (true, Some(last)) = (row.is_stuck(), row.last()) {
-        segments.push(Segment {
-            from_ns: last.as_nanos(),
-            to_ns: end_ns,
-            link: None,
-        });
+/// The link whose letter and colour a stage has; `None` while the machine is off.
+fn link(row: &Milestones<'_>, stage: Stage) -> Option<Link> {
+    match stage {
+        Stage::Off => None,
+        Stage::At(link) => Some(link),
+        Stage::Done => row.progress.class.chain().last().copied(),
+    }
+}
+
+/// Spans that look the same are one segment.
+fn segments(row: &Milestones<'_>, outcome: &Outcome) -> Vec<Segment> {
+    let spans = spans(row.progress, outcome.ended_at);
+    let last = spans.len().saturating_sub(1);
+    let mut segments: Vec<Segment> = Vec::new();
+    for (index, span) in spans.iter().enumerate() {
+        let look = look(span, index == last && row.is_stuck());
+        match segments.last_mut() {
+            Some(before) if before.stage == span.stage && before.look == look => {
+                before.to = span.to;
+            }
+            Some(_) | None => segments.push(Segment {
+                from: span.from,
+                to: span.to,
+                stage: span.stage,
+                look,
+            }),
+        }
     }
     segments
+}
+
+const fn look(span: &Span, is_stuck: bool) -> Look {
+    match span.stage {
+        Stage::Off => Look::Off,
+        _ if is_stuck => Look::Stuck,
+        Stage::At(_) => Look::Solid,
+        Stage::Done => Look::Thin,
+    }
 }
 
 /// What stands behind the bar.
 fn end(row: &Milestones<'_>, style: Style) -> String {
     match (row.completion, row.broken) {
         (Completion::NeverOn, _) => "never on".to_owned(),
-        (Completion::Stuck(link), _) => style.paint(RED, &format!("no {link}")),
+        (Completion::Missing(link), _) => style.paint(RED, &format!("no {link}")),
         (Completion::Complete(_), Some(link)) => style.paint(RED, &format!("bad {link}")),
+        (Completion::Complete(_), None) if row.is_stuck() => style.paint(RED, "lost"),
         (Completion::Complete(took), None) => text::duration(took),
     }
 }
 
-/// What follows power-on.
-fn legend(rows: &[Milestones<'_>], style: Style) -> String {
-    let links = milestones::links(rows).into_iter().skip(1).map(|link| {
-        let letter = style.paint(colour(link), &letter(link).to_string());
-        format!("{letter} {link}")
-    });
-    links.collect::<Vec<_>>().join("  ")
+/// What the letters and the strokes mean, in lines that fit.
+fn legend(rows: &[Milestones<'_>], canvas: &Canvas, style: Style) -> String {
+    let mut words: Vec<(Option<&str>, char, String)> = milestones::links(rows)
+        .into_iter()
+        .map(|link| (Some(colour(link)), letter(link), link.to_string()))
+        .collect();
+    words.push((None, style.thin(), "complete".to_owned()));
+    if rows.iter().any(Milestones::is_stuck) {
+        words.push((Some(RED), style.dot(), "stuck".to_owned()));
+    }
+    if rows
+        .iter()
+        .any(|row| row.progress.turns.iter().any(|turn| turn.link.is_none()))
+    {
+        words.push((Some(DIM), style.off(), "off".to_owned()));
+    }
+    if canvas.has_silence() {
+        words.push((None, SILENCE, "silence".to_owned()));
+    }
+    let mut out = String::new();
+    let mut column = 0;
+    for (colour, sign, word) in words {
+        let length = word.chars().count() + 2;
+        if column > 0 && column + 2 + length > style.width {
+            out.push('\n');
+            column = 0;
+        }
+        let sign = colour.map_or_else(
+            || sign.to_string(),
+            |colour| style.paint(colour, &sign.to_string()),
+        );
+        let gap = if column == 0 { "" } else { "  " };
+        let _ = write!(out, "{gap}{sign} {word}");
+        column += gap.len() + length;
+    }
+    out.push('\n');
+    out
 }
 
-const fn letter(link: Link) -> char {
+pub(crate) const fn letter(link: Link) -> char {
     match link {
         Link::Power => 'p',
         Link::Firmware => 'f',
@@ -247,19 +318,11 @@ const fn colour(link: Link) -> &'static str {
     }
 }
 
-fn tick_label(at_ns: u64, step_ns: u64) -> String {
-    let at = at_ns as f64;
-    match step_ns {
-        _ if at_ns == 0 => "0".to_owned(),
-        0..1_000_000 => format!("{:.1} ms", at / 1e6),
-        1_000_000..1_000_000_000 => format!("{:.0} ms", at / 1e6),
-        _ => format!("{:.0} s", at / 1e9),
-    }
-}
-
 pub(crate) const DIM: &str = "2";
 pub(crate) const RED: &str = "31";
 
+/// Drawn above silence that is squeezed.
+const SILENCE: char = '~';
 const NAME_MIN: usize = 2;
 const NAME_MAX: usize = 16;
 /// `bad cluster-id`
@@ -267,4 +330,3 @@ const END_WIDTH: usize = 14;
 const COLUMNS_MIN: usize = 20;
 /// `|1500 ms` and a gap.
 const TICK_COLUMNS_MIN: usize = 11;
-const TICK_NS_MIN: u64 = 100_000;

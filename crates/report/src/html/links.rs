@@ -21,7 +21,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
             h2 { "Links" }
             p.lead {
                 "How long each link took, on a logarithmic scale; ticks on the bars are the median and p99. Counted over "
-                (text::count(page.rows.iter().map(|row| row.lane.boots.len()).sum(), "boot")) "."
+                (text::count(page.rows.iter().map(|row| row.progress.boots.len()).sum(), "boot")) "."
             }
             div.choice {
                 input #since type="radio" name="times" checked;
@@ -95,8 +95,8 @@ fn table<'a>(page: &Page<'_>, nanos: impl Fn(Link) -> Option<&'a Vec<u64>>) -> M
 
 fn line(page: &Page<'_>, link: Link, nanos: Option<&Vec<u64>>, scale: &Decades) -> Markup {
     let concerned = page.rows.iter().filter(|row| match link.is_boot() {
-        true => row.lane.reached.contains_key(&link),
-        false => row.lane.class.chain().contains(&link),
+        true => row.progress.reached.contains_key(&link),
+        false => row.progress.class.chain().contains(&link),
     });
     let concerned: Vec<_> = concerned.collect();
     if concerned.is_empty() {
@@ -104,11 +104,11 @@ fn line(page: &Page<'_>, link: Link, nanos: Option<&Vec<u64>>, scale: &Decades) 
     }
     let reached = concerned
         .iter()
-        .filter(|row| row.lane.reached.contains_key(&link))
+        .filter(|row| row.progress.reached.contains_key(&link))
         .count();
     let stopped = concerned
         .iter()
-        .filter(|row| row.is_stuck() && next(row.stage(), row.lane.class.chain()) == Some(link))
+        .filter(|row| row.is_stuck() && next(row.stage(), row.progress.class.chain()) == Some(link))
         .count();
     let first = page.findings().first().map(|finding| finding.link);
     let known = nanos.and_then(|nanos| Percentiles::of(nanos));

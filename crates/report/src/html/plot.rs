@@ -7,7 +7,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::Page;
-use crate::axis::{Axis, WIDTH};
+use crate::axis::{Axis, WIDTH, tick_label};
 use crate::marks::{Mark, MarkKind};
 use crate::stage::Stage;
 use crate::text;
@@ -28,7 +28,7 @@ pub(super) fn plot(page: &Page<'_>, rows: &Markup) -> Markup {
                     i.squeezed style=(format!("left:{};width:{}", percent(piece.x_from),
                         percent(piece.x_to - piece.x_from))) {}
                 }
-                @for (at, _) in page.axis.ticks() {
+                @for (at, _) in page.axis.ticks(TICK_WIDTH_MIN) {
                     i.tick style=(left(page.axis.x(at))) {}
                 }
                 @for flag in &flags {
@@ -69,7 +69,7 @@ fn ticks(axis: &Axis) -> Markup {
         x < WIDTH - LABEL_WIDTH && !clash
     };
     html! {
-        @for (at, step) in axis.ticks() {
+        @for (at, step) in axis.ticks(TICK_WIDTH_MIN) {
             @let x = axis.x(at);
             @if is_free(x) { span style=(left(x)) { (tick_label(at, step)) } }
         }
@@ -78,20 +78,6 @@ fn ticks(axis: &Axis) -> Markup {
             span.gap style=(left(f64::midpoint(piece.x_from, piece.x_to)))
                 title={ "nothing happened for " (time) } { (time) }
         }
-    }
-}
-
-/// With as many digits as the step needs.
-pub(super) fn tick_label(at: u64, step: u64) -> String {
-    let nanos = at as f64;
-    match (at, step) {
-        (0, _) => "0".to_owned(),
-        (_, 0..1_000_000) => format!("{:.1} ms", nanos / 1e6),
-        (0..1_000_000_000, _) => format!("{:.0} ms", nanos / 1e6),
-        (_, 1_000_000..10_000_000) => format!("{:.3} s", nanos / 1e9),
-        (_, 10_000_000..100_000_000) => format!("{:.2} s", nanos / 1e9),
-        (_, 100_000_000..1_000_000_000) => format!("{:.1} s", nanos / 1e9),
-        (_, _) => format!("{:.0} s", nanos / 1e9),
     }
 }
 
@@ -208,6 +194,8 @@ pub(super) fn legend(page: &Page<'_>) -> Markup {
     }
 }
 
+/// Ticks are no closer than this.
+const TICK_WIDTH_MIN: f64 = 85.0;
 /// Of half a label.
 const LABEL_WIDTH: f64 = 26.0;
 /// Plots of so few machines have thick bars.

@@ -43,7 +43,7 @@ pub(super) fn header(page: &Page<'_>) -> Markup {
 /// The result in a sentence or two.
 fn sentence(page: &Page<'_>) -> String {
     let all = page.rows.len();
-    let complete = page.rows.iter().filter(|row| row.lane.is_complete());
+    let complete = page.rows.iter().filter(|row| row.progress.is_complete());
     let complete = complete.count();
     let machines = format!(
         "{} of {} came to the end of the boot chain",
@@ -85,8 +85,8 @@ fn sentence(page: &Page<'_>) -> String {
 fn whole(page: &Page<'_>) -> String {
     let all = &page.story.clusters;
     let whole = all.iter().filter(|cluster| {
-        let mut lanes = page.outcome.progress.of(cluster);
-        lanes.all(|lane| lane.voters == Some(cluster.size()))
+        let mut members = page.outcome.progress.of(cluster);
+        members.all(|progress| progress.voters == Some(cluster.size()))
     });
     format!("{} of {}", whole.count(), all.len())
 }
@@ -115,7 +115,7 @@ fn tiles(page: &Page<'_>) -> Vec<(&'static str, String, String)> {
         .outcome
         .progress
         .members()
-        .find_map(|lane| lane.identity);
+        .find_map(|progress| progress.identity);
     if page.story.clusters.len() > 1 {
         let members = text::members(page.story);
         tiles.push(("clusters formed", whole(page), format!("of {members} each")));

@@ -59,12 +59,12 @@ fn line(
     links: &[Link],
     addrs: &BTreeMap<&str, Ipv4Addr>,
 ) -> Markup {
-    let lane = row.lane;
+    let progress = row.progress;
     let mac = page
         .story
         .machines
         .iter()
-        .find(|known| known.name == lane.name);
+        .find(|known| known.name == progress.name);
     let holds = match row.stage() {
         Stage::Off => "off".to_owned(),
         Stage::At(link) => link.to_string(),
@@ -72,15 +72,15 @@ fn line(
     };
     html! {
         tr {
-            th { a href={ "#" (row_id(&lane.name)) } { (lane.name) } }
-            td { (json::class(lane)) }
+            th { a href={ "#" (row_id(&progress.name)) } { (progress.name) } }
+            td { (json::class(progress)) }
             td.bad[row.is_stuck()] { i class=(colour(row.stage())) {} (holds) }
-            td.mono { @if let Some(addr) = addrs.get(lane.name.as_str()) { (addr) } }
+            td.mono { @if let Some(addr) = addrs.get(progress.name.as_str()) { (addr) } }
             td.mono { @if let Some(machine) = mac { (machine.mac) } }
             @for link in links { td.num { (time(row, *link)) } }
-            td.num { (lane.boots.len()) }
-            td.num { @if lane.starts > 0 { (lane.starts) } }
-            td.mono { @if let Some((cluster, _)) = lane.identity { (cluster) } }
+            td.num { (progress.boots.len()) }
+            td.num { @if progress.starts > 0 { (progress.starts) } }
+            td.mono { @if let Some((cluster, _)) = progress.identity { (cluster) } }
         }
     }
 }
@@ -91,7 +91,7 @@ fn time(row: &Row<'_>, link: Link) -> String {
     } else {
         row.milestones.took(link)
     };
-    let missing = if row.lane.class.chain().contains(&link) {
+    let missing = if row.progress.class.chain().contains(&link) {
         "–"
     } else {
         ""

@@ -58,7 +58,7 @@ fn groups<'a>(page: &'a Page<'a>, len: usize) -> Vec<Group<'a>> {
             let name = format!("{}: {}", cluster.name, range(&rows));
             groups.push(Group { name, rows });
         }
-        others.retain(|row| row.lane.cluster.is_none());
+        others.retain(|row| row.progress.cluster.is_none());
     }
     groups.extend(others.chunks(len).map(|rows| Group {
         name: range(rows),
@@ -69,7 +69,7 @@ fn groups<'a>(page: &'a Page<'a>, len: usize) -> Vec<Group<'a>> {
 
 /// One machine.
 fn machine(page: &Page<'_>, row: &Row<'_>) -> Markup {
-    let name = &row.lane.name;
+    let name = &row.progress.name;
     let finding = page.finding(name);
     html! {
         div.row.machine.broken[finding.is_some()] id=(row_id(name)) data-name=(name)
@@ -103,17 +103,17 @@ fn labels(page: &Page<'_>, row: &Row<'_>) -> Markup {
 }
 
 fn is_bad(page: &Page<'_>, row: &Row<'_>) -> bool {
-    row.is_stuck() || page.finding(&row.lane.name).is_some()
+    row.is_stuck() || page.finding(&row.progress.name).is_some()
 }
 
 /// What stands behind a row.
 fn end(page: &Page<'_>, row: &Row<'_>) -> String {
-    if let Some((_, finding)) = page.finding(&row.lane.name) {
+    if let Some((_, finding)) = page.finding(&row.progress.name) {
         return format!("✕ {}", finding.link);
     }
     match row.milestones.completion {
         Completion::NeverOn => "never on".to_owned(),
-        Completion::Stuck(link) => format!("no {link}"),
+        Completion::Missing(link) => format!("no {link}"),
         Completion::Complete(_) if row.is_stuck() => "lost".to_owned(),
         Completion::Complete(took) => text::duration(took),
     }
@@ -121,9 +121,9 @@ fn end(page: &Page<'_>, row: &Row<'_>) -> String {
 
 /// The text under the pointer.
 fn tip(row: &Row<'_>) -> String {
-    let lane = row.lane;
-    let mut tip = format!("{} ({})", lane.name, crate::json::class(lane));
-    for (number, boot) in lane.boots.iter().enumerate() {
+    let progress = row.progress;
+    let mut tip = format!("{} ({})", progress.name, crate::json::class(progress));
+    for (number, boot) in progress.boots.iter().enumerate() {
         let on = text::duration(boot.on.since(quorate_core::Instant::ZERO));
         let again = if number > 0 { " again" } else { "" };
         let _ = write!(tip, "\npower on{again} at {on}");
@@ -133,10 +133,10 @@ fn tip(row: &Row<'_>) -> String {
             }
         }
     }
-    if lane.starts > 1 {
-        let _ = write!(tip, "\netcd started {} times", lane.starts);
+    if progress.starts > 1 {
+        let _ = write!(tip, "\netcd started {} times", progress.starts);
     }
-    if let (true, Some(said)) = (row.is_stuck(), &lane.last_words) {
+    if let (true, Some(said)) = (row.is_stuck(), &progress.last_words) {
         let said = text::cut(&text::one_line(said), LAST_WORDS_MAX, '…');
         let _ = write!(tip, "\nlast words: {said}");
     }
@@ -214,20 +214,20 @@ fn opening(page: &Page<'_>, group: &Group<'_>) -> Markup {
 fn range(group: &[&Row<'_>]) -> String {
     match (group.first(), group.last()) {
         (Some(first), Some(last)) if group.len() > 1 => {
-            let (first, last) = (&first.lane.name, &last.lane.name);
+            let (first, last) = (&first.progress.name, &last.progress.name);
             let digits = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
             let (stem, number) = last.split_at(digits(last));
             let is_same = first[..digits(first)] == *stem && !number.is_empty();
             format!("{first} – {}", if is_same { number } else { last })
         }
-        (Some(first), _) => first.lane.name.clone(),
+        (Some(first), _) => first.progress.name.clone(),
         (None, _) => String::new(),
     }
 }
 
 /// `24 of 25`
 fn tally(group: &[&Row<'_>]) -> String {
-    let complete = group.iter().filter(|row| row.lane.is_complete());
+    let complete = group.iter().filter(|row| row.progress.is_complete());
     format!("{} of {}", complete.count(), group.len())
 }
 
@@ -235,7 +235,10 @@ fn group_tip(group: &[&Row<'_>]) -> String {
     let mut took: Vec<Duration> = group.iter().copied().filter_map(completed).collect();
     took.sort_unstable();
     let mut tip = format!("{}: {} complete", range(group), tally(group));
-    let mut ids: Vec<_> = group.iter().filter_map(|row| row.lane.identity).collect();
+    let mut ids: Vec<_> = group
+        .iter()
+        .filter_map(|row| row.progress.identity)
+        .collect();
     ids.sort_unstable();
     ids.dedup_by_key(|(cluster, _)| *cluster);
     for (cluster, _) in ids.iter().take(IDS_MAX) {
@@ -255,7 +258,7 @@ fn group_tip(group: &[&Row<'_>]) -> String {
 fn completed(row: &Row<'_>) -> Option<Duration> {
     match row.milestones.completion {
         Completion::Complete(took) => Some(took),
-        Completion::NeverOn | Completion::Stuck(_) => None,
+        Completion::NeverOn | Completion::Missing(_) => None,
     }
 }
 

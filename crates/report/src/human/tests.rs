@@ -73,11 +73,12 @@ fn a_pass_ends_with_the_line_that_says_so() {
     let run = Run::well(3, 100);
     let outcome = run.outcome(Verdict::Pass);
     insta::assert_snapshot!(text_of(&run, &outcome, wide(80)), @r"
-       |0          |500 ms     |1000 ms     |1500 ms    |2000 ms
-    n1        a=ns=er=c================v=========================     2.00 s
-    n2          dan=se=rc=================v========================   2.00 s
-    n3             a=ns=er=c================v======================== 2.00 s
-    d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+       |0          |500 ms     |1.0 s       |1.5 s      |2.0 s
+    n1        d=an=s==e================c========================v---- 2.00 s
+    n2          pda=ns==e=================c========================v- 2.00 s
+    n3             d=an=s==e================c======================== 2.00 s
+    p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+    - complete
 
     ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
     n1        300       4.0   60   120   180  300   240        1000   2000
@@ -85,15 +86,15 @@ fn a_pass_ends_with_the_line_that_says_so() {
     n3        500       4.0   60   120   180  300   240        1000   2000
     median              4.0   60   120   180  300   240        1000   2000
 
-    leases                     count      p50      p90      p99      max
-    power-on to lease              3    60 ms    60 ms    60 ms    60 ms
-    DISCOVER to ACK                3    56 ms    56 ms    56 ms    56 ms
+    leases             count    p50    p90    p99    max
+    power-on to lease      3  60 ms  60 ms  60 ms  60 ms
+    DISCOVER to ACK        3  56 ms  56 ms  56 ms  56 ms
 
     first etcd exec after 540 ms, formed after 2.50 s
     seed 7, etcd 3.5.16 (cache, from debian), torn down in 123 ms
-    artifacts: out/run-1
+    artifacts: /out/run 1
 
-    PASS machines form a cluster: 3 members, cluster 366158d82220db8a, formed in 2.50 s
+    PASS machines form a cluster: 3 members, cluster 366158d82220db8a, formed in 2.50 s  file:///out/run%201/report.html
     ");
 }
 
@@ -105,11 +106,11 @@ fn a_split_begins_with_who_saw_what() {
       cause: the members read different SRV sets; etcd reads the set once, at its first start, and never again
       fix:   publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal
 
-       |0         |500 ms    |1000 ms    |1500 ms   |2000 ms   |2500 ms    |3000 ms   |3500 ms   |4000 ms
-    n1       a=n=ser=c==============......................................................................... no voter
-    n2                              a=ns=erc===============.................................................. no voter
-    n3                                                     an=se=rc===============........................... no voter
-    d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+       |0         |500 ms    |1.0 s      |1.5 s     |2.0 s     |2.5 s      |3.0 s     |3.5 s     |4.0 s
+    n1       d=a=ns==e==============c........................................................................ no voter
+    n2                              d=an=s=e===============c................................................. no voter
+    n3                                                     da=ns==e===============c.......................... no voter
+    p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter  - complete  . stuck
 
     ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
     n1        300       4.0   60   120   180  300   240        1000      -
@@ -117,13 +118,15 @@ fn a_split_begins_with_who_saw_what() {
     n3       2300       4.0   60   120   180  300   240        1000      -
     median              4.0   60   120   180  300   240        1000      -
 
-    leases                     count      p50      p90      p99      max
-    power-on to lease              3    60 ms    60 ms    60 ms    60 ms
-    DISCOVER to ACK                3    56 ms    56 ms    56 ms    56 ms
+    leases             count    p50    p90    p99    max
+    power-on to lease      3  60 ms  60 ms  60 ms  60 ms
+    DISCOVER to ACK        3  56 ms  56 ms  56 ms  56 ms
 
     first etcd exec after 540 ms, not formed after 4.50 s
     seed 7, etcd 3.5.16 (cache, from debian), torn down in 123 ms
-    artifacts: out/run-1
+    artifacts: /out/run 1
+
+    FAIL cluster-id n1: the cluster split into 3: b214b580e6756e99 on n1 (saw n1); 97d11626a4215663 on n2 (saw n1 n2); 366158d82220db8a on n3 (saw n1 n2 n3, the right one)  file:///out/run%201/report.html
     ");
 }
 
@@ -137,11 +140,12 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
       also:  etcd n1: etcd has not bootstrapped in 1 starts
       also:  etcd n2: etcd has not bootstrapped in 1 starts
 
-       |0         |200 ms    |400 ms     |600 ms    |800 ms
-    n1                  a===n==s===e==............................... no srv
-    n2                  a===n==s===e==............................... no srv
-    n3                  ............................................. no ack
-    d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+       |0                         |500 ms        ~~~
+    n1                 d===a==n==s................................... no srv
+    n2                 d===a==n==s................................... no srv
+    n3                 d............................................. no ack
+    p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
+    - complete  . stuck  ~ silence
 
     ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
     n1        300       4.0   60   120   180    -   240           -      -
@@ -149,13 +153,15 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
     n3        300       4.0    -     -     -    -     -           -      -
     median              4.0   60   120   180    -   240           -      -
 
-    leases                     count      p50      p90      p99      max
-    power-on to lease              2    60 ms    60 ms    60 ms    60 ms
-    DISCOVER to ACK                2    56 ms    56 ms    56 ms    56 ms
+    leases             count    p50    p90    p99    max
+    power-on to lease      2  60 ms  60 ms  60 ms  60 ms
+    DISCOVER to ACK        2  56 ms  56 ms  56 ms  56 ms
 
     first etcd exec after 540 ms, not formed after 30.0 s
     seed 7, etcd 3.5.16 (cache, from debian), torn down in 123 ms
-    artifacts: out/run-1
+    artifacts: /out/run 1
+
+    FAIL ack n3: asked for an address and has no lease  file:///out/run%201/report.html
     ");
 }
 
@@ -168,7 +174,10 @@ fn on_a_terminal_there_are_blocks_and_the_same_words() {
         ..wide(80)
     };
     let text = text_of(&run, &outcome, unicode);
-    let as_ascii = text.replace('█', "=").replace('·', ".");
+    let ascii = [('█', '='), ('─', '-'), ('▁', '_'), ('·', '.')];
+    let as_ascii = ascii.into_iter().fold(text.clone(), |text, (sign, plain)| {
+        text.replace(sign, &plain.to_string())
+    });
     assert_ne!(text, as_ascii);
     assert_eq!(as_ascii, text_of(&run, &outcome, wide(80)));
 }
@@ -200,8 +209,12 @@ fn without_colour(text: &str) -> String {
 }
 
 #[test]
-fn no_line_of_the_waterfall_is_wider_than_the_terminal() {
+fn no_line_of_a_table_is_wider_than_the_terminal() {
     let mut run = without_a_lease();
+    run.story.machines[2].hollow = true;
+    // Numbers of six digits.
+    run.saw(1, 400_000, run.boot(1).split_off(6));
+    run.ended_at = at(500_000);
     run.story.machines[0].name = "rack-17-slot-03-left-of-the-door".to_owned();
     let name = run.story.machines[0].name.clone();
     for observation in &mut run.observations {
@@ -209,12 +222,49 @@ fn no_line_of_the_waterfall_is_wider_than_the_terminal() {
             observation.machine = Some(name.clone());
         }
     }
-    for width in [80, 100, 120, 200] {
+    for width in [60, 80, 100, 120, 200] {
         let chain = chain(&run.story, &run.outcome(Verdict::Pass), wide(width));
         let widest = chain.lines().map(|line| line.chars().count()).max();
         assert!(widest.unwrap() <= width, "{width}:\n{chain}");
         assert!(chain.contains("rack-17-slot-03~"), "{chain}");
     }
+}
+
+#[test]
+fn a_letter_is_the_last_link_that_holds_as_in_the_page() {
+    let mut run = Run::well(2, 0);
+    run.saw(1, 4_000, vec![(0, What::PoweredOff)]);
+    let mut again = run.boot(1);
+    again.retain(|(_, what)| {
+        !matches!(
+            what,
+            What::ReversePublished { .. } | What::SrvPublished { .. } | What::Identified { .. }
+        )
+    });
+    run.saw(1, 5_000, again);
+    // Its cable comes out before etcd has a leader.
+    run.saw(0, 5_500, vec![(0, What::LinkDown)]);
+    run.ended_at = at(8_000);
+    let text = chain(&run.story, &run.outcome(Verdict::Pass), wide(100));
+    let drawn: String = text.lines().take(5).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(drawn, @r"
+       |0                  |2 s                 |4 s                |6 s
+    n1    dnse======c==========v-------------------------------c......................... lost
+    n2    dnse======c==========v----------------__________dnrc=================v--------- 2.00 s
+    p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter  - complete
+    . stuck  _ off
+    ");
+}
+
+#[test]
+fn without_a_directory_the_last_line_is_the_verdict_alone() {
+    let run = without_a_lease();
+    let mut artifacts = used();
+    artifacts.dir = None;
+    let text = report(&run.story, &run.judged(), &artifacts, wide(80));
+    let verdict = "FAIL ack n3: asked for an address and has no lease";
+    assert_eq!(text.lines().next(), Some(verdict));
+    assert_eq!(text.lines().last(), Some(verdict));
 }
 
 #[test]

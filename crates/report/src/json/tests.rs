@@ -16,7 +16,7 @@ fn the_keys_of_schema_1() {
     }
     insta::assert_snapshot!(format!("{got:#}"), @r#"
     {
-      "artifacts": "out/run-1",
+      "artifacts": "/out/run 1",
       "cluster": {
         "id": "cac5b42d61f4943b",
         "members": [
