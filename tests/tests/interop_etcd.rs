@@ -67,9 +67,7 @@ fn write_a_key(dir: &Path, version: &str) {
         Namespaces::new(etcd.etcd.clone()),
         options,
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let run = drive(&mut world, &story, &expected, Seed::new(1), |_, _| {});
-    let outcome = runtime.expect("a runtime").block_on(run);
+    let outcome = drive(&mut world, &story, &expected, Seed::new(1), |_, _| {});
     let outcome = outcome.expect("the world works");
     assert_eq!(outcome.verdict, Verdict::Pass);
 

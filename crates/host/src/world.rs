@@ -317,7 +317,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         Instant::from_nanos(monotonic_ns().saturating_sub(self.began_ns))
     }
 
-    async fn deploy(&mut self) -> Result<(), WorldError> {
+    fn deploy(&mut self) -> Result<(), WorldError> {
         if !self.story.network.racks.is_empty() {
             return Err(WorldError::Unsupported {
                 what: "unsupported here: racks behind relays".to_owned(),
@@ -337,7 +337,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         Ok(())
     }
 
-    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
         let done = match action {
             Action::PowerOn => self.power_on(index),
             Action::PowerOff => self.power_off(index),
@@ -352,7 +352,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         done.map_err(|error| broken(&self.slots[index].role.name, &error))
     }
 
-    async fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
+    fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
         let servers = self.servers.as_ref().expect("deployed");
         let members = &self.story.clusters[cluster].members;
         let leads = |index: &usize| {
@@ -366,7 +366,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         found.map_err(|error| broken("asking who leads", &error))
     }
 
-    async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
+    fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
         let observations = self.observations.clone();
         let servers = self
             .servers
@@ -388,7 +388,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         Ok(())
     }
 
-    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
+    fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
         let first = loop {
             let next = until.min(self.now() + LOOK_EVERY);
             match self.received.recv_timeout(next.since(self.now())) {
@@ -407,7 +407,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         Ok(seen.collect())
     }
 
-    async fn write(&mut self) -> Result<(), WorldError> {
+    fn write(&mut self) -> Result<(), WorldError> {
         let servers = self.servers.as_ref().expect("deployed");
         let members = self.healthy().concat();
         let written = servers.ns.run(|| collect::write(&self.story, &members));
@@ -415,7 +415,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         Ok(())
     }
 
-    async fn collect(&mut self) -> Result<Evidence, WorldError> {
+    fn collect(&mut self) -> Result<Evidence, WorldError> {
         let servers = self.servers.as_ref().expect("deployed");
         let on = self.healthy();
         let evidence = collect::evidence(&self.story, &self.expected, servers, &on, &self.written);

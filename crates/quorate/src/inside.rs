@@ -3,8 +3,6 @@
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use quorate_container::EngineError;
@@ -199,7 +197,6 @@ pub(crate) fn tell<T: From<u8>>(
             live.saw(observation, lanes);
         },
     );
-    let told = block_on(told);
     live.finish();
     let outcome = told.map_err(Trouble::World)?;
     let ended = Instant::now();
@@ -272,17 +269,6 @@ fn mount_memory(dir: &Path) -> io::Result<()> {
     use rustix::mount::{MountFlags, mount};
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     Ok(mount("quorate", dir, "tmpfs", flags, c"mode=0755")?)
-}
-
-/// Runs a future that waits in place.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
-            return done;
-        }
-    }
 }
 
 const CAPTURE: &str = "capture.pcapng";

@@ -35,7 +35,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the world, not the story, fails; but not when it was too late and its host was starved.
-pub async fn drive<W: World>(
+pub fn drive<W: World>(
     world: &mut W,
     story: &Story,
     expected: &Expected,
@@ -56,12 +56,12 @@ pub async fn drive<W: World>(
             by_machine: BTreeMap::new(),
         },
     };
-    let (evidence, late) = match run.run(world, seed).await {
+    let (evidence, late) = match run.run(world, seed) {
         Ok(evidence) => (evidence, None),
         Err(WorldError::Late(what)) => match world.starved() {
             Some(why) => {
                 // What else was seen by now may be the proof of something worse.
-                let seen = world.observe(world.now()).await.unwrap_or_default();
+                let seen = world.observe(world.now()).unwrap_or_default();
                 seen.into_iter().for_each(|seen| run.observe(seen));
                 (Evidence::without(why), Some(what))
             }
@@ -196,16 +196,16 @@ impl Renewals {
 
 impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
     /// Runs the whole story, and answers the evidence.
-    async fn run(&mut self, world: &mut impl World, seed: Seed) -> Result<Evidence, WorldError> {
+    fn run(&mut self, world: &mut impl World, seed: Seed) -> Result<Evidence, WorldError> {
         let story = self.story;
-        world.deploy().await?;
+        world.deploy()?;
         let (due, mut after_formed) = agenda(story, seed);
         self.due = due;
         let mut deadline = end(&self.due, story.formed_within);
         loop {
-            self.carry_out(world).await?;
+            self.carry_out(world)?;
             let next = self.due.front().map(|(at, ..)| (*at).min(deadline));
-            for observation in world.observe(next.unwrap_or(deadline)).await? {
+            for observation in world.observe(next.unwrap_or(deadline))? {
                 self.observe(observation);
             }
             if self.due.is_empty()
@@ -216,7 +216,7 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
                 if self.formed_at.is_none() {
                     self.formed_at = Some(now);
                     if story.expect.data_kept {
-                        world.write().await?;
+                        world.write()?;
                     }
                 }
                 let Some(next) = after_formed.pop_front() else {
@@ -230,26 +230,26 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
                 break;
             }
         }
-        let evidence = world.collect().await?;
-        for observation in world.observe(world.now()).await? {
+        let evidence = world.collect()?;
+        for observation in world.observe(world.now())? {
             self.observe(observation);
         }
         Ok(evidence)
     }
 
     /// Does all that is due.
-    async fn carry_out(&mut self, world: &mut impl World) -> Result<(), WorldError> {
+    fn carry_out(&mut self, world: &mut impl World) -> Result<(), WorldError> {
         while self.due.front().is_some_and(|(at, ..)| *at <= world.now()) {
             let Some((_, deed)) = self.due.pop_front() else {
                 break;
             };
             match deed {
-                Deed::Machine { action, machine } => world.apply(action, machine).await?,
-                Deed::Leader { action, cluster } => match world.leader(cluster).await? {
-                    Some(machine) => world.apply(action, machine).await?,
+                Deed::Machine { action, machine } => world.apply(action, machine)?,
+                Deed::Leader { action, cluster } => match world.leader(cluster)? {
+                    Some(machine) => world.apply(action, machine)?,
                     None => put_off(&mut self.due, world.now() + LEADER_AGAIN, deed),
                 },
-                Deed::Servers { up } => world.set_servers(up).await?,
+                Deed::Servers { up } => world.set_servers(up)?,
             }
         }
         Ok(())

@@ -7,11 +7,8 @@ use crate::evidence::Evidence;
 use crate::observation::Observation;
 use crate::story::Action;
 
-/// A place where stories happen. Every world reports the same observations.
-#[expect(
-    async_fn_in_trait,
-    reason = "worlds are driven on one task; no caller needs Send"
-)]
+/// A place where stories happen. Every world reports the same observations. A world that runs in
+/// real time waits within its calls, a simulated one returns from them at once.
 pub trait World {
     /// Time since the story began, as this world counts it.
     fn now(&self) -> Instant;
@@ -21,26 +18,26 @@ pub trait World {
     ///
     /// # Errors
     /// When this world cannot run here, or its servers do not come up.
-    async fn deploy(&mut self) -> Result<(), WorldError>;
+    fn deploy(&mut self) -> Result<(), WorldError>;
 
     /// Does `action` to the machine at `index` of the story's machines.
     ///
     /// # Errors
     /// When the world itself fails; what happens to the machine is observed instead.
-    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError>;
+    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError>;
 
     /// Who leads this of the story's clusters now, as an index into its machines; `None` when
     /// nobody says so.
     ///
     /// # Errors
     /// When the world itself fails.
-    async fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError>;
+    fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError>;
 
     /// Kills the servers, or starts them again with their disk.
     ///
     /// # Errors
     /// When this world cannot do that, or the world itself fails.
-    async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
+    fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
         let what = if up { "servers-start" } else { "servers-stop" };
         Err(WorldError::Unsupported {
             what: format!("unsupported here: do = {what:?}"),
@@ -53,7 +50,7 @@ pub trait World {
     ///
     /// # Errors
     /// When the world itself fails.
-    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError>;
+    fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError>;
 
     /// Writes a value through each member that is healthy; [`collect`](Self::collect) looks for
     /// all of them.
@@ -61,13 +58,13 @@ pub trait World {
     /// # Errors
     /// When the world itself fails; a value that a member does not take is one that is missing
     /// later.
-    async fn write(&mut self) -> Result<(), WorldError>;
+    fn write(&mut self) -> Result<(), WorldError>;
 
     /// Asks servers and members for the state that oracles judge.
     ///
     /// # Errors
     /// When the world itself fails.
-    async fn collect(&mut self) -> Result<Evidence, WorldError>;
+    fn collect(&mut self) -> Result<Evidence, WorldError>;
 
     /// Why what has happened so far may be the fault of a host that is too slow, when it may.
     fn starved(&self) -> Option<String> {

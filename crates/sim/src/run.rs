@@ -1,9 +1,5 @@
 //! One story, told to its end.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use quorate_core::{Mutant, Seed};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Decision, Observation, Occasion, Outcome, Story, What, WorldError};
@@ -101,7 +97,7 @@ fn tell(
         None if story.decisions.is_empty() => {}
         None => world.follow(&own),
     }
-    let mut outcome = at_once(drive(&mut world, story, &expected, seed, |_, _| {}))?;
+    let mut outcome = drive(&mut world, story, &expected, seed, |_, _| {})?;
     if tape.is_none() {
         let (_, unmet) = own.unwind();
         outcome.observations.extend(unmet.iter().map(|occasion| {
@@ -114,12 +110,4 @@ fn tell(
         }));
     }
     Ok(outcome)
-}
-
-/// The output of a future that never waits, as none in this world does.
-fn at_once<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("virtual time passes within a call"),
-    }
 }

@@ -346,7 +346,7 @@ impl World for SimWorld {
         self.now
     }
 
-    async fn deploy(&mut self) -> Result<(), WorldError> {
+    fn deploy(&mut self) -> Result<(), WorldError> {
         self.schedule_faults();
         for cluster in &self.expected.clusters {
             if let Some(url) = &cluster.registry {
@@ -360,7 +360,7 @@ impl World for SimWorld {
         Ok(())
     }
 
-    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
         match action {
             Action::PowerOn => self.switch(index, true),
             Action::PowerOff => self.switch(index, false),
@@ -381,13 +381,13 @@ impl World for SimWorld {
         Ok(())
     }
 
-    async fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
+    fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
         let mut members = self.story.clusters[cluster].members.iter().copied();
         let leads = |index: &usize| self.leader_of(*index) == Ok(*index);
         Ok(members.find(leads))
     }
 
-    async fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
+    fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
         if up {
             self.servers
                 .start(self.clocks())
@@ -399,7 +399,7 @@ impl World for SimWorld {
         Ok(())
     }
 
-    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
+    fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
         loop {
             // Once something was seen, what follows closely is told together with it.
             let until = match self.seen.first() {
@@ -413,12 +413,12 @@ impl World for SimWorld {
         }
     }
 
-    async fn write(&mut self) -> Result<(), WorldError> {
+    fn write(&mut self) -> Result<(), WorldError> {
         self.write_once();
         Ok(())
     }
 
-    async fn collect(&mut self) -> Result<Evidence, WorldError> {
+    fn collect(&mut self) -> Result<Evidence, WorldError> {
         // A story may end in the midst of trouble. What is judged is what becomes of it: all
         // must be well a bounded time after the last of it.
         while self.step(self.judged_at)? {}

@@ -1,7 +1,5 @@
 //! The order in which the steps of a story run, against a world that only takes notes.
 
-use std::task::{Context, Poll, Waker};
-
 use quorate_etcd::{ClusterId, MemberId, member_id};
 
 use super::*;
@@ -64,11 +62,11 @@ impl World for Notes {
         self.now
     }
 
-    async fn deploy(&mut self) -> Result<(), WorldError> {
+    fn deploy(&mut self) -> Result<(), WorldError> {
         Ok(())
     }
 
-    async fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
         let name = self.names[index].clone();
         self.done.push((self.now, action, name.clone()));
         let boot = Duration::from_millis(100);
@@ -120,13 +118,13 @@ impl World for Notes {
         Ok(())
     }
 
-    async fn leader(&mut self, _cluster: usize) -> Result<Option<usize>, WorldError> {
+    fn leader(&mut self, _cluster: usize) -> Result<Option<usize>, WorldError> {
         let answer = (self.leaderless == 0).then_some(1);
         self.leaderless = self.leaderless.saturating_sub(1);
         Ok(answer)
     }
 
-    async fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
+    fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {
         match self.pending.pop_front() {
             Some(observation) => {
                 self.now = self.now.max(observation.at);
@@ -139,12 +137,12 @@ impl World for Notes {
         }
     }
 
-    async fn write(&mut self) -> Result<(), WorldError> {
+    fn write(&mut self) -> Result<(), WorldError> {
         self.written.push(self.now);
         Ok(())
     }
 
-    async fn collect(&mut self) -> Result<Evidence, WorldError> {
+    fn collect(&mut self) -> Result<Evidence, WorldError> {
         match self.is_late {
             true => Err(WorldError::Late("the leases".to_owned())),
             false => Ok(Evidence::default()),
@@ -157,24 +155,20 @@ impl World for Notes {
 }
 
 fn run(text: &str, healthy: bool) -> (Notes, Outcome) {
-    tell_with(text, healthy, 2)
+    run_with(text, healthy, 2)
 }
 
-fn tell_with(text: &str, healthy: bool, leaderless: u32) -> (Notes, Outcome) {
+fn run_with(text: &str, healthy: bool, leaderless: u32) -> (Notes, Outcome) {
     let story = Story::parse("story.toml", text).unwrap();
     let expected = Expected::new(&story, 3, 5);
     let mut world = Notes::new(&story, &expected, healthy);
     world.leaderless = leaderless;
-    let outcome = tell_to(&mut world, &story, &expected).unwrap();
+    let outcome = run_to(&mut world, &story, &expected).unwrap();
     (world, outcome)
 }
 
-fn tell_to(world: &mut Notes, story: &Story, expected: &Expected) -> Result<Outcome, WorldError> {
-    let running = std::pin::pin!(drive(world, story, expected, Seed::new(1), |_, _| {}));
-    match running.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => panic!("this world never waits"),
-    }
+fn run_to(world: &mut Notes, story: &Story, expected: &Expected) -> Result<Outcome, WorldError> {
+    drive(world, story, expected, Seed::new(1), |_, _| {})
 }
 
 const STORY: &str = r#"
@@ -252,7 +246,7 @@ fn a_step_waits_for_a_leader_and_for_the_formation_that_it_counts_from() {
     assert_eq!(undone(&outcome), 0);
     let first = STORY_OF_LEADERS.rfind("[[steps]]").unwrap();
     let at_start = STORY_OF_LEADERS[..first].replace("after_formed", "at");
-    let (_, outcome) = tell_with(&at_start, false, u32::MAX);
+    let (_, outcome) = run_with(&at_start, false, u32::MAX);
     assert_eq!(undone(&outcome), 1);
 }
 
@@ -287,7 +281,7 @@ fn tell_late(
     world.is_late = true;
     world.starved = starved.map(str::to_owned);
     change(&mut world);
-    tell_to(&mut world, &story, &expected)
+    run_to(&mut world, &story, &expected)
 }
 
 #[test]
