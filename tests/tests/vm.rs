@@ -93,7 +93,8 @@ fn missing() -> Option<String> {
 fn no_mirror() -> Option<String> {
     let cache = tempfile::tempdir().ok()?;
     let wanted = [Wanted::Package("ipxe-qemu")];
-    packages(cache.path(), "bookworm", &wanted, &Silent).err()
+    let error = packages(cache.path(), "bookworm", &wanted, &Silent).err()?;
+    Some(error.to_string())
 }
 
 /// The whole way from firmware to quorum, by a user who has nothing; each link of it is shown.

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quorate_init::DATA_LABEL;
-use quorate_obtain::Progress;
 use quorate_obtain::debian::packages::{Unpacked, Wanted, packages};
 use quorate_obtain::tool::{find_in, run};
+use quorate_obtain::{FetchError, Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::partitions::{EFI_SYSTEM, LINUX, Partition, SECTOR, first_sector};
@@ -256,7 +256,7 @@ impl<'a> Tools<'a> {
 }
 
 /// Debian's, in the cache.
-fn mke2fs(request: &Request<'_>) -> Result<PathBuf, String> {
+fn mke2fs(request: &Request<'_>) -> Result<PathBuf, FetchError> {
     let (of, name) = ("e2fsprogs", "mke2fs");
     let wanted = [Wanted::Program { of, name }];
     let unpacked = packages(request.cache, SUITE, &wanted, request.progress)?;

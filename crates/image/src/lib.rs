@@ -26,8 +26,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quorate_elf::Program;
-use quorate_obtain::Progress;
 use quorate_obtain::debian::packages::{Unpacked, Wanted, packages};
+use quorate_obtain::{FetchError, Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::initrd::Contents;
@@ -120,7 +120,7 @@ impl Image {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     #[error("the packages of the image: {0}")]
-    Packages(String),
+    Packages(#[source] FetchError),
     #[error("{what}: {source}")]
     Files {
         what: String,
@@ -130,7 +130,7 @@ pub enum ImageError {
     #[error(
         "there is no mke2fs here: install the package e2fsprogs; it cannot be fetched from Debian: {0}"
     )]
-    NoMke2fs(String),
+    NoMke2fs(#[source] FetchError),
     #[error("images are for x86-64: {} is not", .0.display())]
     Architecture(PathBuf),
 }

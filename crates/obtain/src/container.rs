@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::error::FetchError;
 use crate::provider::{Fetched, Progress, Provider};
 use crate::release::ReleaseArchive;
 use crate::tool::{find, run};
 use crate::version::{Version, VersionReq};
 
+const ENGINES: [&str; 2] = ["podman", "docker"];
 const IMAGE: &str = "gcr.io/etcd-development/etcd";
 
 /// An image, through whichever of podman and docker is installed.
@@ -33,18 +35,19 @@ impl Provider for Container {
         version: Version,
         into: &Path,
         progress: &dyn Progress,
-    ) -> Result<Fetched, String> {
-        let engine = ["podman", "docker"]
-            .into_iter()
+    ) -> Result<Fetched, FetchError> {
+        let engine = ENGINES
+            .iter()
+            .copied()
             .find(|engine| find(engine).is_some())
-            .ok_or("neither podman nor docker is installed")?;
+            .ok_or(FetchError::NotInstalled(&ENGINES))?;
         let image = format!("{IMAGE}:v{version}");
         progress.step(&format!(
             "copying the binaries out of {image} with {engine}"
         ));
         let output = run(Command::new(engine).args(["create", &image]), progress)?;
         // A pull prints before it; the identifier is the last line.
-        let container = output.last().ok_or("the engine named no container")?;
+        let container = output.last().ok_or(FetchError::NoContainer)?;
         let copied = ["etcd", "etcdctl"].iter().try_for_each(|binary| {
             let mut copy = Command::new(engine);
             copy.arg("cp")

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::error::FetchError;
 use crate::provider::{Fetched, Progress, Provider};
 use crate::tool::run;
 use crate::version::Version;
@@ -43,11 +44,11 @@ impl Provider for Debian {
         version: Version,
         into: &Path,
         progress: &dyn Progress,
-    ) -> Result<Fetched, String> {
+    ) -> Result<Fetched, FetchError> {
         let (_, suite) = SUITES
             .iter()
             .find(|(offer, _)| *offer == version)
-            .ok_or_else(|| format!("no suite has {version}"))?;
+            .ok_or(FetchError::NoSuite(version))?;
         let apt = Apt::open(into, suite, None, progress)?;
         let packages = ["etcd-server", "etcd-client"];
         apt.download(&packages, into, progress)?;
@@ -75,7 +76,7 @@ impl Apt {
         suite: &str,
         architecture: Option<&str>,
         progress: &dyn Progress,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, FetchError> {
         let mirror = system_mirror()?;
         let config = write_config(scratch, &mirror, suite, architecture)?;
         let apt = Self { config };
@@ -97,7 +98,7 @@ impl Apt {
         packages: &[&str],
         into: &Path,
         progress: &dyn Progress,
-    ) -> Result<(), String> {
+    ) -> Result<(), FetchError> {
         progress.step(&format!("downloading {}", packages.join(" and ")));
         let mut download = self.tool("apt-get");
         download.args(["-q", "download"]).args(packages);
@@ -110,11 +111,11 @@ impl Apt {
         from: &Path,
         root: &Path,
         progress: &dyn Progress,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Vec<String>, FetchError> {
         progress.step("unpacking");
         let mut archives = Vec::new();
-        for entry in fs::read_dir(from).map_err(|error| error.to_string())? {
-            let entry = entry.map_err(|error| error.to_string())?;
+        for entry in fs::read_dir(from).map_err(FetchError::file(from.display()))? {
+            let entry = entry.map_err(FetchError::file(from.display()))?;
             let path = entry.path();
             if path.extension().is_some_and(|extension| extension == "deb") {
                 self.extract(&path, root, progress)?;
@@ -127,8 +128,13 @@ impl Apt {
 
     /// As `dpkg-deb -x`, but what comes belongs to the user who runs this, and no file is
     /// set-user-ID: root has no other users in a namespace, and nothing updates the cache.
-    fn extract(&self, archive: &Path, root: &Path, progress: &dyn Progress) -> Result<(), String> {
-        fs::create_dir_all(root).map_err(|error| error.to_string())?;
+    fn extract(
+        &self,
+        archive: &Path,
+        root: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), FetchError> {
+        fs::create_dir_all(root).map_err(FetchError::file(root.display()))?;
         let files = archive.with_extension("tar");
         let mut decompress = self.tool("sh");
         decompress.args(["-c", r#"exec dpkg-deb --fsys-tarfile "$0" >"$1""#]);
@@ -136,12 +142,12 @@ impl Apt {
         let mut extract = self.tool("tar");
         extract.args(["--no-same-owner", "--no-same-permissions", "-x", "-f"]);
         run(extract.arg(&files).arg("-C").arg(root), progress)?;
-        fs::remove_file(files).map_err(|error| error.to_string())
+        fs::remove_file(&files).map_err(FetchError::file(files.display()))
     }
 }
 
 /// The mirror that this system gets its own packages from.
-fn system_mirror() -> Result<Source, String> {
+fn system_mirror() -> Result<Source, FetchError> {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let field = |name: &str| {
         let value = release
@@ -151,7 +157,7 @@ fn system_mirror() -> Result<Source, String> {
     };
     let (system, codename) = (field("ID"), field("VERSION_CODENAME"));
     if system != "debian" {
-        return Err(format!("this system is {system:?}, not Debian"));
+        return Err(FetchError::NotDebian(system));
     }
     let mut found = Vec::new();
     let mut files = vec![Path::new("/etc/apt/sources.list").to_owned()];
@@ -172,7 +178,7 @@ fn system_mirror() -> Result<Source, String> {
     }
     find_mirror(&found, &codename)
         .cloned()
-        .ok_or_else(|| format!("no source in /etc/apt has Debian {codename:?} main"))
+        .ok_or(FetchError::NoMirror(codename))
 }
 
 /// Writes apt's whole private world below `into`, and answers its configuration file.
@@ -181,8 +187,11 @@ fn write_config(
     mirror: &Source,
     suite: &str,
     architecture: Option<&str>,
-) -> Result<PathBuf, String> {
-    let failed = |error: std::io::Error| format!("apt's private configuration: {error}");
+) -> Result<PathBuf, FetchError> {
+    let failed = |source| FetchError::File {
+        what: "apt's private configuration".to_owned(),
+        source,
+    };
     let root = into.join("apt");
     for dir in ["lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(root.join(dir)).map_err(failed)?;

@@ -6,6 +6,7 @@
 //!
 //! - [`version`]: versions, and what is asked for
 //! - [`cache`]: installed binaries, each with a manifest of where it came from
+//! - [`error`]: why something could not be had
 //! - [`provider`]: the trait; [`debian`], [`release`], [`pypi`], [`container`] implement it
 //! - [`tool`]: running the tools that they need
 //!
@@ -18,6 +19,7 @@
 pub mod cache;
 pub mod container;
 pub mod debian;
+pub mod error;
 pub mod provider;
 pub mod pypi;
 pub mod release;
@@ -26,6 +28,7 @@ pub mod tool;
 pub mod version;
 
 pub use cache::{Cached, list};
-pub use provider::{Fetched, Progress, Provider, Silent, providers};
-pub use request::{Attempt, Etcd, ObtainError, Origin, Request, obtain, obtain_from};
+pub use error::FetchError;
+pub use provider::{Fetched, Progress, Provider, Silent};
+pub use request::{Attempt, Etcd, ObtainError, Origin, Request, obtain, obtain_from, providers};
 pub use version::{Version, VersionReq};

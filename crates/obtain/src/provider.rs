@@ -2,13 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::container::Container;
-use crate::debian::Debian;
-use crate::pypi::PyPi;
-use crate::release::ReleaseArchive;
+use crate::error::FetchError;
 use crate::version::{Version, VersionReq};
 
-/// Someone who packages etcd.
+/// A packager of etcd.
 pub trait Provider {
     /// A short name for messages and for directories in the cache.
     fn name(&self) -> &'static str;
@@ -22,13 +19,13 @@ pub trait Provider {
     }
 
     /// Puts binaries of this version somewhere below `into`, an empty directory that it may
-    /// also use for what it needs on the way. The error is one line for people.
+    /// also use for what it needs on the way.
     fn fetch(
         &self,
         version: Version,
         into: &Path,
         progress: &dyn Progress,
-    ) -> Result<Fetched, String>;
+    ) -> Result<Fetched, FetchError>;
 }
 
 /// What a provider left behind.
@@ -55,16 +52,6 @@ pub struct Silent;
 impl Progress for Silent {
     fn step(&self, _what: &str) {}
     fn line(&self, _line: &str) {}
-}
-
-/// Every provider, in the order in which they are asked.
-pub fn providers() -> Vec<Box<dyn Provider>> {
-    vec![
-        Box::new(Debian),
-        Box::new(ReleaseArchive),
-        Box::new(PyPi),
-        Box::new(Container),
-    ]
 }
 
 /// How Debian, the release archives and container images name this machine's architecture.

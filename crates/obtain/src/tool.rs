@@ -8,7 +8,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::provider::Progress;
+use crate::error::FetchError;
+use crate::provider::{Progress, Silent};
 use crate::version::Version;
 
 /// The longest that one program may take; a slow mirror needs some minutes for an index.
@@ -16,16 +17,19 @@ const RUN_SECS_MAX: u64 = 600;
 /// How many of the last lines of a failed program's output its error repeats.
 const ERROR_LINES_MAX: usize = 4;
 
-/// Runs a program to its end; every line that it prints goes to `progress`. The error says
-/// what was run, how it ended, and its last lines.
-pub fn run(command: &mut Command, progress: &dyn Progress) -> Result<Vec<String>, String> {
-    let name = display_name(command.get_program());
+/// Runs a program to its end; every line that it prints goes to `progress`.
+pub fn run(command: &mut Command, progress: &dyn Progress) -> Result<Vec<String>, FetchError> {
+    let program = display_name(command.get_program());
+    let not_started = |source| FetchError::NotStarted {
+        program: program.clone(),
+        source,
+    };
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{name}: {error}"))?;
+        .map_err(not_started)?;
     let (sender, lines) = mpsc::channel();
     let stdout = child
         .stdout
@@ -50,32 +54,36 @@ pub fn run(command: &mut Command, progress: &dyn Progress) -> Result<Vec<String>
         // It may have ended by itself just now.
         drop(child.kill());
         drop(child.wait());
-        return Err(format!("{name} did not end within {RUN_SECS_MAX} s"));
+        return Err(FetchError::TimedOut {
+            program,
+            secs: RUN_SECS_MAX,
+        });
     }
     for reader in [stdout, stderr].into_iter().flatten() {
-        reader
-            .join()
-            .map_err(|_| format!("{name}: its output was lost"))?;
+        if reader.join().is_err() {
+            return Err(FetchError::OutputLost { program });
+        }
     }
-    let status = child.wait().map_err(|error| format!("{name}: {error}"))?;
+    let status = child.wait().map_err(not_started)?;
     if status.success() {
         return Ok(output);
     }
     let from = output.len().saturating_sub(ERROR_LINES_MAX);
-    Err(format!("{name}: {status}: {}", output[from..].join(" / ")))
+    Err(FetchError::Failed {
+        program,
+        status,
+        last_lines: output[from..].join(" / "),
+    })
 }
 
 /// The version that an etcd binary says it has.
-pub fn etcd_version(etcd: &Path) -> Result<Version, String> {
-    let lines = run(
-        Command::new(etcd).arg("--version"),
-        &crate::provider::Silent,
-    )?;
+pub fn etcd_version(etcd: &Path) -> Result<Version, FetchError> {
+    let lines = run(Command::new(etcd).arg("--version"), &Silent)?;
     lines
         .iter()
         .find_map(|line| line.strip_prefix("etcd Version: "))
         .and_then(|version| version.trim().parse().ok())
-        .ok_or_else(|| format!("{} does not say that it is etcd", etcd.display()))
+        .ok_or_else(|| FetchError::NotEtcd(etcd.to_owned()))
 }
 
 /// Whether a program of this name is in `$PATH`.
@@ -116,20 +124,20 @@ fn display_name(program: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Silent;
 
     #[test]
     fn the_error_of_a_program_has_its_last_lines() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo no space left >&2; exit 3"]);
-        let error = run(&mut command, &Silent).unwrap_err();
+        let error = run(&mut command, &Silent).unwrap_err().to_string();
         assert!(error.starts_with("sh: exit status: 3: "), "{error}");
         assert!(error.contains("no space left"), "{error}");
     }
 
     #[test]
     fn a_program_that_is_absent_is_named() {
-        let error = run(&mut Command::new("no-such-program"), &Silent).unwrap_err();
+        let error = run(&mut Command::new("no-such-program"), &Silent);
+        let error = error.unwrap_err().to_string();
         assert!(error.starts_with("no-such-program: "), "{error}");
     }
 }

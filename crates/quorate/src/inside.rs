@@ -14,7 +14,7 @@ use quorate_obtain::Progress as _;
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::hardware::Virtual;
 use quorate_scenario::{Story, WorldError};
-use quorate_vm::{Accelerator, VirtualMachines};
+use quorate_vm::{VirtualMachines, find_accelerator};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
@@ -149,7 +149,7 @@ fn run<T: From<u8>>(job: &Job) -> Result<T, Trouble> {
         Machines::Virtual { etcd, files, .. } => {
             mount()?;
             let dir = job.run_dir.join("probe");
-            let accelerator = Accelerator::find(files, &dir, |what| Steps.step(what));
+            let accelerator = find_accelerator(files, &dir, |what| Steps.step(what));
             let backend = VirtualMachines::new((**files).clone(), accelerator, etcd.path.clone());
             tell(job, backend, etcd.version, &etcd.shown)
         }

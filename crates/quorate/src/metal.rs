@@ -71,10 +71,13 @@ fn firmware(story: &Story, cache: &Path, progress: &dyn Progress) -> Result<Firm
         Err(missing) => missing,
     };
     let wanted: Vec<Wanted> = missing.things().iter().map(wanted).collect();
-    let found = packages(cache, SUITE, &wanted, progress).and_then(|unpacked| {
-        let roots: Vec<PathBuf> = unpacked.into_iter().map(|one| one.root).collect();
-        Firmware::find(story, &roots).map_err(|left| format!("in its packages {left}"))
-    });
+    let found = packages(cache, SUITE, &wanted, progress);
+    let found = found
+        .map_err(|error| error.to_string())
+        .and_then(|unpacked| {
+            let roots: Vec<PathBuf> = unpacked.into_iter().map(|one| one.root).collect();
+            Firmware::find(story, &roots).map_err(|left| format!("in its packages {left}"))
+        });
     found.map_err(|reason| {
         let remedy = missing.remedy();
         format!(

@@ -16,8 +16,8 @@
 //! No socket of a machine has a name in the file system; its disk is a sparse file. QEMU is a child
 //! of the runner in the sandbox's PID namespace: whatever ends the runner ends it.
 //!
-//! - [`accel`]: what executes their instructions
-//! - [`firmware`]: what of it must be on this host
+//! - [`accel`]: what executes their instructions; [`kvm_probe`]: whether KVM does
+//! - [`files`]: what they boot; [`firmware`]: what of it must be on this host
 //! - `qemu`: one machine that is on; `qmp`: its monitor
 //! - `console`: what comes on its serial ports; `disk`: what it keeps
 //! - [`backend`]: all machines of a story
@@ -30,10 +30,14 @@ pub mod accel;
 pub mod backend;
 mod console;
 mod disk;
+pub mod files;
 pub mod firmware;
+pub mod kvm_probe;
 mod qemu;
 mod qmp;
 
 pub use accel::Accelerator;
-pub use backend::{Files, VirtualMachines};
+pub use backend::VirtualMachines;
+pub use files::Files;
 pub use firmware::{Firmware, Missing, Thing};
+pub use kvm_probe::find_accelerator;

@@ -179,76 +179,22 @@ fn socket(child_fd: i32) -> io::Result<(UnixStream, FdMapping)> {
 
 /// QEMU's command line.
 fn arguments(spec: &Spec<'_>) -> Vec<String> {
-    let hardware = spec.hardware;
-    let memory_mib = hardware.memory_mib.unwrap_or(spec.memory_mib);
-    let memory_mib = if hardware.boot.is_uefi() {
-        // Less, and UEFI does not find its way to the boot loader.
-        memory_mib.max(UEFI_MEMORY_MIB)
-    } else {
-        memory_mib
-    };
     let mut line = Line(Vec::new());
     line.flags(&["-nodefaults", "-no-user-config"]);
     line.option("-name", format!("guest={}", escaped(spec.name)));
     line.option("-M", "pc");
-    match spec.accelerator {
-        Accelerator::Kvm => {
-            line.option("-accel", "kvm");
-            line.option("-cpu", "host");
-        }
-        Accelerator::Tcg { .. } => {
-            // The default for translated code is as large as several of these machines.
-            line.option("-accel", "tcg,tb-size=32");
-            line.option("-cpu", "qemu64");
-        }
-    }
-    line.option("-m", memory_mib.to_string());
+    line.processor(spec);
     line.option("-display", "none");
     line.option("-boot", "strict=on");
-    let clock = hardware.clock.as_deref().unwrap_or("utc");
+    let clock = spec.hardware.clock.as_deref().unwrap_or("utc");
     line.option("-rtc", format!("base={clock}"));
-    line.option("-chardev", format!("socket,id=qmp,fd={QMP_FD}"));
-    line.option("-mon", "chardev=qmp,mode=control");
-    // An interrupt each: they are not shared on this bus.
-    for (index, (fd, irq)) in [(CONSOLE_FD, 4), (EVENTS_FD, 3), (UNIT_LOG_FD, 5)]
-        .into_iter()
-        .enumerate()
-    {
-        line.option("-chardev", format!("socket,id=serial{index},fd={fd}"));
-        let device = format!("isa-serial,chardev=serial{index},index={index},irq={irq}");
-        line.option("-device", device);
-    }
+    line.monitor_and_serial_ports();
     if let Some(dir) = &spec.firmware.roms {
         line.option("-L", dir.display().to_string());
     }
     line.option("-device", "virtio-rng-pci");
-    line.option(
-        "-netdev",
-        format!("stream,id=net0,server=off,addr.type=fd,addr.str={WIRE_FD}"),
-    );
-    let rom = match hardware.boot {
-        // QEMU writes the card's number into its own ROM file, and into no other: without it the
-        // BIOS would not run it.
-        Boot::Pxe => "",
-        Boot::Uefi | Boot::UefiHttp | Boot::Direct => ",romfile=",
-    };
-    // The firmware passes over a disk on which there is nothing to start.
-    let (network, on_disk) = if hardware.install { (2, 1) } else { (1, 2) };
-    let mac = spec.mac;
-    line.option(
-        "-device",
-        format!("virtio-net-pci,netdev=net0,id={NIC},mac={mac},bootindex={network}{rom}"),
-    );
-    let disk = escaped(&spec.disk.display().to_string());
-    line.option(
-        "-drive",
-        format!("file={disk},if=none,id={DISK},format=raw,cache=unsafe,discard=unmap"),
-    );
-    line.option(
-        "-device",
-        format!("virtio-blk-pci,drive={DISK},bootindex={on_disk}"),
-    );
-    if hardware.install {
+    line.network_and_disk(spec);
+    if spec.hardware.install {
         for word in spec.oem {
             line.option("-smbios", format!("type=11,value={}", escaped(word)));
         }
@@ -266,6 +212,74 @@ impl Line {
 
     fn option(&mut self, name: &str, value: impl Into<String>) {
         self.0.extend([name.to_owned(), value.into()]);
+    }
+
+    /// What executes the instructions, and the memory.
+    fn processor(&mut self, spec: &Spec<'_>) {
+        match spec.accelerator {
+            Accelerator::Kvm => {
+                self.option("-accel", "kvm");
+                self.option("-cpu", "host");
+            }
+            Accelerator::Tcg { .. } => {
+                // The default for translated code is as large as several of these machines.
+                self.option("-accel", "tcg,tb-size=32");
+                self.option("-cpu", "qemu64");
+            }
+        }
+        let hardware = spec.hardware;
+        let memory_mib = hardware.memory_mib.unwrap_or(spec.memory_mib);
+        let memory_mib = if hardware.boot.is_uefi() {
+            // With less, UEFI does not get to the boot loader.
+            memory_mib.max(UEFI_MEMORY_MIB)
+        } else {
+            memory_mib
+        };
+        self.option("-m", memory_mib.to_string());
+    }
+
+    fn monitor_and_serial_ports(&mut self) {
+        self.option("-chardev", format!("socket,id=qmp,fd={QMP_FD}"));
+        self.option("-mon", "chardev=qmp,mode=control");
+        // An interrupt each: they are not shared on this bus.
+        for (index, (fd, irq)) in [(CONSOLE_FD, 4), (EVENTS_FD, 3), (UNIT_LOG_FD, 5)]
+            .into_iter()
+            .enumerate()
+        {
+            self.option("-chardev", format!("socket,id=serial{index},fd={fd}"));
+            let device = format!("isa-serial,chardev=serial{index},index={index},irq={irq}");
+            self.option("-device", device);
+        }
+    }
+
+    fn network_and_disk(&mut self, spec: &Spec<'_>) {
+        let hardware = spec.hardware;
+        self.option(
+            "-netdev",
+            format!("stream,id=net0,server=off,addr.type=fd,addr.str={WIRE_FD}"),
+        );
+        let rom = match hardware.boot {
+            // QEMU writes the card's number into its own ROM file, and into no other: without it
+            // the BIOS would not run it.
+            Boot::Pxe => "",
+            Boot::Uefi | Boot::UefiHttp | Boot::Direct => ",romfile=",
+        };
+        // The firmware passes over a disk on which there is nothing to start.
+        let (network, on_disk) = if hardware.install { (2, 1) } else { (1, 2) };
+        let mac = spec.mac;
+        self.option(
+            "-device",
+            format!("virtio-net-pci,netdev=net0,id={NIC},mac={mac},bootindex={network}{rom}"),
+        );
+        let disk = escaped(&spec.disk.display().to_string());
+        self.option(
+            "-drive",
+            format!("file={disk},if=none,id={DISK},format=raw,cache=unsafe,discard=unmap"),
+        );
+        self.option(
+            "-device",
+            format!("virtio-blk-pci,drive={DISK},bootindex={on_disk}"),
+        );
     }
 
     /// What the machine begins with.
@@ -305,7 +319,7 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// The network card and the disk, as QEMU is events to call them.
+/// The names of the network card and the disk in QEMU.
 const NIC: &str = "nic0";
 const DISK: &str = "disk0";
 const WIRE_FD: i32 = 3;

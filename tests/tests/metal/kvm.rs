@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use quorate_image::Disk;
 use quorate_tests::checks::succeed;
 use quorate_tests::stories::check;
-use quorate_vm::{Accelerator, Files};
+use quorate_vm::{Accelerator, Files, find_accelerator};
 use serde_json::json;
 
 /// Why nothing can be found out here.
@@ -26,7 +26,7 @@ pub(crate) fn is_tried_first(disk: &Disk) -> Result<(), Failed> {
         let probe = dir.path().join("probe");
         let find = || {
             let mut asked = false;
-            let found = Accelerator::find(&files, &probe, |_| asked = true);
+            let found = find_accelerator(&files, &probe, |_| asked = true);
             (found, asked)
         };
         let (first, asked) = find();

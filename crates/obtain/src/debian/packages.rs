@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Apt, program};
 use crate::cache::Locked;
+use crate::error::FetchError;
 use crate::provider::Progress;
 use crate::tool::run;
 
@@ -61,18 +62,18 @@ struct Manifest {
 }
 
 /// The packages, from the cache; what is missing there is fetched by apt, without root, from
-/// the mirror that this system is configured with. The error is one line for people.
+/// the mirror that this system is configured with.
 pub fn packages(
     cache: &Path,
     suite: &str,
     wanted: &[Wanted],
     progress: &dyn Progress,
-) -> Result<Vec<Unpacked>, String> {
+) -> Result<Vec<Unpacked>, FetchError> {
     let find = |one: &Wanted| read(&place(cache, suite, one));
     if let Some(all) = wanted.iter().map(find).collect() {
         return Ok(all);
     }
-    let locked = Locked::new(cache).map_err(|error| format!("{}: {error}", cache.display()))?;
+    let locked = Locked::new(cache).map_err(FetchError::file(cache.display()))?;
     // Another process may have fetched some while this one waited for the lock.
     let missing: Vec<_> = wanted.iter().filter(|one| find(one).is_none()).collect();
     if !missing.is_empty() {
@@ -81,7 +82,7 @@ pub fn packages(
         fetched?;
     }
     let complete: Option<Vec<_>> = wanted.iter().map(find).collect();
-    complete.ok_or_else(|| "what was just unpacked is not there".to_owned())
+    complete.ok_or(FetchError::Vanished)
 }
 
 fn fetch(
@@ -90,8 +91,11 @@ fn fetch(
     suite: &str,
     missing: &[&Wanted],
     progress: &dyn Progress,
-) -> Result<(), String> {
-    let io = |error: std::io::Error| error.to_string();
+) -> Result<(), FetchError> {
+    let io = |source| FetchError::File {
+        what: cache.display().to_string(),
+        source,
+    };
     let staging = locked.staging().map_err(io)?;
     let apt = Apt::open(&staging, suite, Some(ARCHITECTURE), progress)?;
     for (number, wanted) in missing.iter().enumerate() {
@@ -102,7 +106,7 @@ fn fetch(
         let manifest = Manifest {
             archive: archives.join(" "),
         };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|error| io(error.into()))?;
         fs::write(ready.join(MANIFEST), text).map_err(io)?;
         fs::rename(&ready, place(cache, suite, wanted)).map_err(io)?;
     }
@@ -116,14 +120,17 @@ fn archives(
     into: &Path,
     root: &Path,
     progress: &dyn Progress,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, FetchError> {
     let package = match *wanted {
         Wanted::Package(name) => name.to_owned(),
         Wanted::Dependency { of, prefix } => {
             let mut show = apt.tool("apt-cache");
             let shown = run(show.args(["show", "--no-all-versions", of]), progress)?;
             let found = dependency(&shown, prefix);
-            found.ok_or_else(|| format!("{of} depends on no {prefix}…"))?
+            found.ok_or(FetchError::NoDependency {
+                package: of,
+                prefix,
+            })?
         }
         Wanted::Program { of, name } => {
             return program::fetch(apt, (of, name), into, root, progress);

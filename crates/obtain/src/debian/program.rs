@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Apt;
+use crate::error::FetchError;
 use crate::provider::{Progress, Silent};
 use crate::tool::run;
 
@@ -21,20 +22,26 @@ pub(super) fn fetch(
     into: &Path,
     root: &Path,
     progress: &dyn Progress,
-) -> Result<Vec<String>, String> {
+) -> Result<Vec<String>, FetchError> {
     if std::env::consts::ARCH != "x86_64" {
         let here = std::env::consts::ARCH;
-        return Err(format!("Debian's {package} is for x86-64, this is {here}"));
+        let package = package.to_owned();
+        return Err(FetchError::Architecture { package, here });
     }
     download(apt, package, into, progress)?;
     let archives = apt.unpack(into, root, progress)?;
-    start(root, name).map_err(|error| format!("{name} of {package}: {error}"))?;
+    start(root, name)?;
     Ok(archives)
 }
 
 /// Downloads a package and those that it depends on, as if nothing was installed.
-fn download(apt: &Apt, package: &str, into: &Path, progress: &dyn Progress) -> Result<(), String> {
-    fs::create_dir_all(into.join("partial")).map_err(|error| error.to_string())?;
+fn download(
+    apt: &Apt,
+    package: &str,
+    into: &Path,
+    progress: &dyn Progress,
+) -> Result<(), FetchError> {
+    fs::create_dir_all(into.join("partial")).map_err(FetchError::file(into.display()))?;
     let install = |how: &str| {
         let mut install: Command = apt.tool("apt-get");
         install.args(["-q", "-y", "--no-install-recommends", how, "-o"]);
@@ -58,15 +65,18 @@ fn sum(uris: &[String]) -> (usize, u64) {
 }
 
 /// Writes the script that starts the program.
-fn start(root: &Path, name: &str) -> Result<(), String> {
+fn start(root: &Path, name: &str) -> Result<(), FetchError> {
     let find = |dirs: &[&'static str], file: &str| {
         let mut dirs = dirs.iter().copied();
         let found = dirs.find(|dir| root.join(dir).join(file).is_file());
-        found.ok_or_else(|| format!("there is no {file} in the packages"))
+        found.ok_or_else(|| FetchError::NotInPackages(file.to_owned()))
     };
     let dir = find(&PROGRAMS, name)?;
     let loader = root.join(find(&LIBRARIES, LOADER)?).join(LOADER);
-    let io = |error: std::io::Error| error.to_string();
+    let io = |source| FetchError::File {
+        what: format!("starting {name}"),
+        source,
+    };
     fs::hard_link(loader, root.join(dir).join(LOADER)).map_err(io)?;
     let libraries = LIBRARIES.map(|dir| format!("$root/{dir}")).join(":");
     let script = format!(
@@ -113,9 +123,10 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         };
-        assert!(start(&root, "tool").unwrap_err().contains("no tool"));
+        let fails = || start(&root, "tool").unwrap_err().to_string();
+        assert!(fails().contains("no tool"));
         write("usr/sbin/tool", "");
-        assert!(start(&root, "tool").unwrap_err().contains(LOADER));
+        assert!(fails().contains(LOADER));
         let loader = format!("lib/x86_64-linux-gnu/{LOADER}");
         write(&loader, "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\"\n");
         start(&root, "tool").unwrap();

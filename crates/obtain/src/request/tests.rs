@@ -19,8 +19,9 @@ impl Provider for Scripted {
         vec![self.offer]
     }
 
-    fn fetch(&self, _: Version, into: &Path, _: &dyn Progress) -> Result<Fetched, String> {
-        let actual = self.actual?;
+    fn fetch(&self, _: Version, into: &Path, _: &dyn Progress) -> Result<Fetched, FetchError> {
+        let failed = |codename| FetchError::NoMirror(str::to_owned(codename));
+        let actual = self.actual.map_err(failed)?;
         let etcd = into.join("download");
         script(&etcd, actual);
         Ok(Fetched {
@@ -66,7 +67,7 @@ fn provider(
 fn the_first_provider_that_works_is_used_and_then_the_cache() {
     let dir = tempfile::tempdir().unwrap();
     let providers = [
-        provider("broken", NEW, Err("the mirror is away")),
+        provider("broken", NEW, Err("sid")),
         provider("liar", NEW, Ok(OLD)),
         provider("good", NEW, Ok(NEW)),
     ];
@@ -83,7 +84,7 @@ fn the_error_names_every_place_and_its_reason() {
     let dir = tempfile::tempdir().unwrap();
     let cache = dir.path().join("cache");
     let providers = [
-        provider("broken", NEW, Err("the mirror is away")),
+        provider("broken", NEW, Err("sid")),
         provider("liar", NEW, Ok(OLD)),
         provider("other", OLD, Ok(OLD)),
     ];
@@ -92,7 +93,7 @@ fn the_error_names_every_place_and_its_reason() {
         error.to_string(),
         format!(
             "no etcd 3.5 could be obtained:\n  $PATH: has no etcd\n  cache: nothing of it in {}\n  \
-             broken: the mirror is away\n  liar: script holds 3.4.23, not 3.5.16\n  \
+             broken: no source in /etc/apt has Debian \"sid\" main\n  liar: script holds 3.4.23, not 3.5.16\n  \
              other: has only 3.4.23\n\
              give one with --etcd PATH or $QUORATE_ETCD, or install one into $PATH",
             cache.display()
