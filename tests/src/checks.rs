@@ -1,13 +1,8 @@
-//! Test programs whose cases need foreign programs, and no sandbox.
-//!
-//! As in [`sandboxed`](crate::sandboxed), a case that lacks what it needs is reported as ignored,
-//! with the reason in its line.
+//! Checks that need foreign programs, and no sandbox.
 
 use std::process::{Command, Output};
 
-use libtest_mimic::Trial;
-
-use crate::sandboxed::{Need, program};
+use quorate_needs::{Need, Test};
 
 /// One test.
 #[derive(Clone, Copy, Debug)]
@@ -18,22 +13,10 @@ pub struct Check {
     pub run: fn(),
 }
 
-/// Trials for a harness.
-pub fn trials(checks: &[Check]) -> Vec<Trial> {
-    let trial = |check: &Check| {
-        let run = check.run;
-        let trial = Trial::test(check.name, move || {
-            run();
-            Ok(())
-        });
-        match check.needs.iter().find_map(|need| need.missing()) {
-            None => trial,
-            Some(reason) => trial
-                .with_kind(format!("not run: {reason}"))
-                .with_ignored_flag(true),
-        }
-    };
-    checks.iter().map(trial).collect()
+/// The tests of a harness.
+pub fn tests(checks: &[Check]) -> Vec<Test> {
+    let test = |check: &Check| Test::new(check.name, check.needs, check.run);
+    checks.iter().map(test).collect()
 }
 
 /// A command for a program whose need the check declared.
@@ -57,9 +40,4 @@ pub fn succeed(command: &mut Command) -> Output {
         String::from_utf8_lossy(&output.stderr),
     );
     output
-}
-
-/// True when there is such a program.
-pub fn has(name: &str) -> bool {
-    program(name).is_some()
 }

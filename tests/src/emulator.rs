@@ -10,18 +10,11 @@ use libtest_mimic::Failed;
 use quorate_core::MacAddr;
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::checks::has;
-
 const QEMU: &str = "qemu-system-x86_64";
 
 /// For one thing to happen, on a host that others keep busy.
 const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-/// True when there is a QEMU.
-pub fn is_here() -> bool {
-    has(QEMU)
-}
 
 /// How a machine is put together.
 #[derive(Clone, Debug)]
@@ -112,15 +105,17 @@ pub struct Firmware {
 }
 
 impl Firmware {
-    /// OVMF, if it is here.
-    pub fn uefi() -> Option<Self> {
-        let firmware = Self {
-            code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
-            variables: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
-        };
-        (firmware.code.exists() && firmware.variables.exists()).then_some(firmware)
+    /// OVMF. The test needs both files.
+    pub fn uefi() -> Self {
+        Self {
+            code: UEFI_CODE.into(),
+            variables: UEFI_VARIABLES.into(),
+        }
     }
 }
+
+pub const UEFI_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+pub const UEFI_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// A machine that has power. Loses it when dropped.
 #[derive(Debug)]

@@ -19,8 +19,8 @@ use quorate_host::netns::NetNs;
 use quorate_netlink::Netlink;
 use serde_json::Value;
 
-use crate::sandboxed::program;
 use crate::stories::wait_for;
+use quorate_needs::probe::program;
 
 /// Where the daemons are.
 pub const SERVER: Ipv4Addr = addr(1);

@@ -11,17 +11,17 @@
 //!         └ interop_dns serve …       the daemons, when a case starts them
 //! ```
 //!
-//! A case that lacks what it needs is reported as ignored, with the reason in its line.
+//! A case needs namespaces beside what it says: see [`quorate_needs`].
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use quorate_host::sandbox;
-use quorate_obtain::{Etcd, Request, Silent, obtain};
+use quorate_needs::{Need, Test};
 
 /// One test that runs in a sandbox.
 #[derive(Clone, Copy, Debug)]
@@ -31,19 +31,6 @@ pub struct Case {
     /// Panics when what it tests is broken. Its argument is an empty directory, which is
     /// removed afterwards.
     pub run: fn(&Path),
-}
-
-/// What a case cannot do without, beside namespaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// A foreign program.
-    Program(&'static str),
-    /// An etcd of this version, with its etcdctl.
-    Etcd(&'static str),
-    /// A foreign program that calls itself at least this version, major and minor.
-    Since(&'static str, [u32; 2]),
-    /// Something that only the environment knows.
-    Variable(&'static str),
 }
 
 /// The `main` of a test program that has these cases. Call it before the first thread starts.
@@ -62,104 +49,23 @@ pub fn main_within(case_max: Duration, cases: &[Case]) -> ExitCode {
         let case = cases.iter().find(|case| case.name == name);
         return inside(name, case.map(|case| case.run), Path::new(dir), case_max);
     }
-    let arguments = Arguments::from_args();
-    let trials = trials(cases, arguments.list);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    quorate_needs::main(tests(cases))
 }
 
-/// Trials for a harness that has others beside them; the program calls [`main`] with `cases`
-/// when its first argument is [`HIDDEN_VERB`].
-pub fn trials(cases: &[Case], list_only: bool) -> Vec<Trial> {
-    let no_sandbox = if list_only { None } else { no_sandbox() };
-    let trial = |case: &Case| {
-        let name = case.name;
-        let missing = || case.needs.iter().find_map(|need| need.missing());
-        let reason = match &no_sandbox {
-            _ if list_only => None,
-            Some(reason) => Some(reason.clone()),
-            None => missing(),
-        };
-        let trial = Trial::test(name, move || outside(name));
-        match reason {
-            Some(reason) => trial
-                .with_kind(format!("not run: {reason}"))
-                .with_ignored_flag(true),
-            None => trial,
-        }
-    };
-    cases.iter().map(trial).collect()
+/// Tests for a program that has others beside them; it calls [`main`] with `cases` when its first
+/// argument is [`HIDDEN_VERB`].
+pub fn tests(cases: &[Case]) -> Vec<Test> {
+    cases.iter().map(|case| test(case, || Ok(()))).collect()
 }
 
-/// The path of a program; some are in directories that are not on everybody's `$PATH`.
-pub fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(more)
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file())
-}
-
-/// An etcd of this version; fetched when there is none.
-pub fn etcd(version: &str) -> Result<Etcd, String> {
-    let version = version
-        .parse()
-        .map_err(|error| format!("{version}: {error}"))?;
-    let request = Request::new(None, Some(version)).map_err(|error| error.to_string())?;
-    obtain(&request, &Silent).map_err(|error| error.to_string())
-}
-
-impl Need {
-    /// Why it is not met.
-    pub fn missing(self) -> Option<String> {
-        match self {
-            Self::Program(name) if program(name).is_some() => None,
-            Self::Program(name) => Some(format!("{name} is not installed")),
-            Self::Etcd(version) => match etcd(version) {
-                Ok(etcd) if etcd.etcdctl.is_some() => None,
-                Ok(etcd) => Some(format!("no etcdctl beside {}", etcd.etcd.display())),
-                Err(error) => Some(error),
-            },
-            Self::Since(name, least) => {
-                let has = match version(name) {
-                    Ok(has) => has,
-                    Err(missing) => return Some(missing),
-                };
-                let ([major, minor], [has_major, has_minor]) = (least, has);
-                (has < least).then(|| {
-                    format!("{name} is {has_major}.{has_minor}, this needs {major}.{minor}")
-                })
-            }
-            Self::Variable(name) => std::env::var_os(name)
-                .is_none()
-                .then(|| format!("${name} is not set")),
-        }
-    }
-}
-
-/// What a program answers to `--version`: the last word of its first line.
-fn version(name: &str) -> Result<[u32; 2], String> {
-    let path = program(name).ok_or_else(|| format!("{name} is not installed"))?;
-    let output = Command::new(path).arg("--version").output();
-    let output = output.map_err(|error| format!("{name}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let line = said.lines().next().unwrap_or_default();
-    let word = line.split(' ').next_back().unwrap_or_default();
-    let mut parts = word.split('.').map(str::parse);
-    match (parts.next(), parts.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Ok([major, minor]),
-        _ => Err(format!("{name} does not say its version: {line}")),
-    }
-}
-
-/// Why there can be no sandbox here.
-fn no_sandbox() -> Option<String> {
-    let output = match start_inside(PROBE, Path::new("/")).output() {
-        Ok(output) => output,
-        Err(error) => return Some(format!("this program does not start: {error}")),
-    };
-    let said = String::from_utf8_lossy(&output.stderr);
-    (!output.status.success()).then(|| said.trim().replace('\n', "; "))
+/// One of them, with work to do before it, outside of the sandbox.
+pub fn test(case: &Case, prepare: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Test {
+    let name = case.name;
+    let needs = [&[Need::Host], case.needs].concat();
+    Test::fallible(name, &needs, move || {
+        prepare()?;
+        outside(name)
+    })
 }
 
 /// Runs one case to its end.
@@ -191,10 +97,7 @@ fn inside(name: &str, run: Option<fn(&Path)>, dir: &Path, max: Duration) -> Exit
         }
         return ExitCode::FAILURE;
     }
-    let Some(run) = run else {
-        assert_eq!(name, PROBE, "a case of that name");
-        return ExitCode::SUCCESS;
-    };
+    let run = run.unwrap_or_else(|| panic!("no case is called {name}"));
     let (_ended, end) = channel::<()>();
     thread::spawn(move || give_up_late(&end, max));
     run(dir);
@@ -212,6 +115,4 @@ fn give_up_late(end: &Receiver<()>, max: Duration) {
 
 /// The first argument under which this program runs a case, which is the second.
 pub const HIDDEN_VERB: &str = "__case";
-/// A case that does nothing.
-const PROBE: &str = "";
 const CASE_MAX: Duration = Duration::from_secs(180);

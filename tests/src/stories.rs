@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Failed;
 use tempfile::TempDir;
 
 /// True when this process shall be `quorate` and nothing else. Ask before the first thread starts.
@@ -51,32 +51,6 @@ pub fn fetched_etcd(version: &str) -> Result<PathBuf, Failed> {
     check_exit(&fetched, 0)?;
     let fetched: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
     Ok(fetched["etcd"].as_str().ok_or("no path of etcd")?.into())
-}
-
-/// Why no story can run in this world here: one of these versions of etcd cannot be had, or
-/// the run of a single machine cannot begin.
-pub fn missing(world: &str, versions: &[&str]) -> Option<String> {
-    for version in versions {
-        let fetched = cli().args(["etcd", "fetch", version]).output().ok()?;
-        if !fetched.status.success() {
-            return Some(text(&fetched.stderr));
-        }
-    }
-    let one = scenario("one-machine");
-    let tried = cli().arg("run").arg(one).args(["--world", world]).output();
-    let tried = tried.ok()?;
-    (tried.status.code() == Some(3)).then(|| text(&tried.stderr))
-}
-
-/// Trials that are not run, with the first line of the reason; as they are, without one.
-pub fn unless(missing: Option<&str>, trials: Vec<Trial>) -> Vec<Trial> {
-    let Some(reason) = missing else {
-        return trials;
-    };
-    let reason = reason.lines().next().unwrap_or_default();
-    let kind = format!("not run: {reason}");
-    let skip = |trial: Trial| trial.with_kind(&kind).with_ignored_flag(true);
-    trials.into_iter().map(skip).collect()
 }
 
 /// What a program said.

@@ -11,12 +11,13 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 use quorate_container::engine::LABEL;
 use quorate_container::{Engine, Image};
+use quorate_needs::{Need, Test};
 use quorate_tests::stories::{
-    self, Nobody, check, check_empty, check_exit, cli, conclusive, fetched_etcd, is_command_line,
-    scenario, text, unless, wait_for,
+    Nobody, check, check_empty, check_exit, cli, conclusive, fetched_etcd, is_command_line,
+    scenario, text, wait_for,
 };
 use testcontainers::GenericBuildableImage;
 use testcontainers::bollard::Docker;
@@ -63,23 +64,23 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A run keeps both cores of a small machine busy.
     arguments.test_threads.get_or_insert(2);
-    let missing = if arguments.list { None } else { missing() };
-    let trials = CASES.map(|(name, case)| Trial::test(name, case));
-    let mut trials = unless(missing.as_deref(), trials.into());
-    trials.push(Trial::test(
+    let test = |(name, case): (&str, Case)| Test::fallible(name, &NEEDS, case);
+    let without = Test::fallible(
         "without_an_engine_it_says_what_to_do",
+        &[Need::Host, Need::Etcd("3.5")],
         without_an_engine,
-    ));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    );
+    let tests = CASES.into_iter().map(test).chain([without]);
+    quorate_needs::run(&arguments, tests)
 }
 
-/// Why no story can run here: no engine, no etcd, or no namespaces for the servers.
-fn missing() -> Option<String> {
-    match Engine::connect() {
-        Err(error) => Some(error.to_string()),
-        Ok(_) => stories::missing("container", &["3.5", "3.4"]),
-    }
-}
+/// What a story in containers needs. Where these are, exit 3 is a failure.
+const NEEDS: [Need; 4] = [
+    Need::Docker,
+    Need::Host,
+    Need::Etcd("3.5"),
+    Need::Etcd("3.4"),
+];
 
 /// A run in the world `container`, in the directory for temporary files `temp`.
 fn contained(file: &Path, temp: &Path) -> Command {

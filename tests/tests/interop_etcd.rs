@@ -11,9 +11,10 @@ use quorate_host::machine::{Bind, Init, Machine, MachineSpec};
 use quorate_host::netns::NetNs;
 use quorate_host::world::backend::Namespaces;
 use quorate_host::world::{HostWorld, Options};
+use quorate_needs::Need;
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Story, Verdict};
-use quorate_tests::sandboxed::{self, Case, Need};
+use quorate_tests::sandboxed::{self, Case};
 
 const CASES: [Case; 2] = [
     Case {
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn write_a_key(dir: &Path, version: &str) {
-    let etcd = sandboxed::etcd(version).expect("the case says that it needs it");
+    let etcd = quorate_needs::probe::etcd(version).expect("the case says that it needs it");
     let number = |n| version.split('.').nth(n).and_then(|text| text.parse().ok());
     let numbers = number(0).zip(number(1)).expect("two numbers");
     let story = Story::parse("the test's", STORY).expect("a story");

@@ -9,9 +9,10 @@ mod trace;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
+use quorate_needs::{Need, Test};
 use quorate_scenario::Observation;
-use quorate_tests::stories::{self, cli, is_command_line, scenario, unless};
+use quorate_tests::stories::{cli, is_command_line, scenario};
 
 use trace::Trace;
 
@@ -74,15 +75,10 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);
-    let missing = if arguments.list {
-        None
-    } else {
-        stories::missing("host", &["3.5", "3.4"])
-    };
-    let trials = STORIES.map(|name| Trial::test(name, move || compare(name)));
-    let mut trials = unless(missing.as_deref(), trials.into());
-    trials.push(Trial::test("a_difference_is_shown", a_difference_is_shown));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let needs = [Need::Host, Need::Etcd("3.5"), Need::Etcd("3.4")];
+    let compared = STORIES.map(|name| Test::fallible(name, &needs, move || compare(name)));
+    let shown = Test::fallible("a_difference_is_shown", &[], a_difference_is_shown);
+    quorate_needs::run(&arguments, compared.into_iter().chain([shown]))
 }
 
 /// What was observed in one world.

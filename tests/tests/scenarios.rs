@@ -14,10 +14,11 @@ use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
 use left::{Host, Process};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
+use quorate_needs::{Need, Test};
 use quorate_tests::stories::{
-    self, Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario,
-    scenarios, text, unless, wait_for,
+    Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario, scenarios,
+    text, wait_for,
 };
 
 /// Stories that the tests of the world `sim` run: so many processes would starve a small host,
@@ -79,12 +80,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A run keeps both cores of a small machine busy, and some stories are about time.
     arguments.test_threads.get_or_insert(2);
-    let missing = if arguments.list {
-        None
-    } else {
-        stories::missing("host", &["3.5", "3.4"])
-    };
-    let mut trials = Vec::new();
+    let mut tests = Vec::new();
     for file in story_files() {
         let name = file
             .file_stem()
@@ -97,23 +93,24 @@ fn main() -> ExitCode {
         {
             continue;
         }
-        trials.push(Trial::test(name.clone(), move || {
-            runs_as_expected(&name, &file)
-        }));
+        tests.push(test(&name.clone(), move || runs_as_expected(&name, &file)));
     }
-    trials.push(Trial::test(
+    tests.push(test(
         "an_ordinary_user_needs_no_root",
         an_ordinary_user_needs_no_root,
     ));
     let ends = LEAVES_NOTHING.into_iter().chain(STARVED);
-    trials.extend(ends.map(|(name, end)| Trial::test(name, end)));
-    trials.push(Trial::test(
-        "the_report_has_everything",
-        the_report_has_everything,
-    ));
-    let trials = unless(missing.as_deref(), trials);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    tests.extend(ends.map(|(name, end)| test(name, end)));
+    tests.push(test("the_report_has_everything", the_report_has_everything));
+    quorate_needs::run(&arguments, tests)
 }
+
+fn test(name: &str, run: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Test {
+    Test::fallible(name, &NEEDS, run)
+}
+
+/// What a story in the world `host` needs. Where these are, exit 3 is a failure.
+const NEEDS: [Need; 3] = [Need::Host, Need::Etcd("3.5"), Need::Etcd("3.4")];
 
 fn story_files() -> Vec<PathBuf> {
     let entries = fs::read_dir(scenarios()).expect("the scenarios are in the repository");

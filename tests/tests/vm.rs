@@ -10,19 +10,19 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Failed};
 use quorate::{Group, Scenario, Verdict, World};
-use quorate_obtain::Silent;
-use quorate_obtain::debian::packages::{Wanted, packages};
+use quorate_needs::need::DEBIAN;
+use quorate_needs::{Need, Test};
 use quorate_tests::stories::{
-    self, Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario, text,
-    unless, wait_for,
+    Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario, text,
+    wait_for,
 };
 use serde_json::Value;
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 9] = [
     ("three_members_unchanged_and_without_root", three_members),
     (
         "empty_disks_are_installed_once_and_keep_their_data",
@@ -39,6 +39,7 @@ const CASES: [(&str, Case); 8] = [
         "a_run_that_is_killed_while_it_installs_leaves_nothing",
         || leaves_nothing("metal-install", "boots: installer"),
     ),
+    ("a_qemu_that_ends_is_named_when_it_does", ending_qemu),
 ];
 
 const UEFI_CASES: [(&str, Case); 3] = [
@@ -46,11 +47,10 @@ const UEFI_CASES: [(&str, Case); 3] = [
     ("uefi_boots_by_http_alone", uefi_http),
     ("uefi_machines_are_installed_once_too", installed_by_uefi),
 ];
-/// Of Debian's packages `ovmf` and `ipxe`.
-const UEFI: [&str; 3] = [
-    "/usr/share/OVMF/OVMF_CODE_4M.fd",
-    "/usr/lib/ipxe/snponly.efi",
-    "/usr/lib/ipxe/ipxe.efi",
+const WITHOUT_QEMU: [(&str, Case); 3] = [
+    ("a_fresh_machine_gets_qemu_from_debian", fresh_machine),
+    ("without_a_network_it_says_why", without_network),
+    ("without_qemu_it_says_what_to_do", without_qemu),
 ];
 
 fn main() -> ExitCode {
@@ -60,42 +60,37 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Three emulated machines keep the processors of a small host busy.
     arguments.test_threads.get_or_insert(1);
-    let missing = if arguments.list { None } else { missing() };
-    let trials = CASES.map(|(name, case)| Trial::test(name, case));
-    let mut trials = unless(missing.as_deref(), trials.into());
-    let no_mirror = match &missing {
-        None if !arguments.list => no_mirror(),
-        None | Some(_) => missing.clone(),
-    };
-    let has_uefi = UEFI.iter().all(|file| Path::new(file).exists());
-    let no_uefi = if has_uefi { &missing } else { &no_mirror };
-    let uefi = UEFI_CASES.map(|(name, case)| Trial::test(name, case));
-    trials.extend(unless(no_uefi.as_deref(), uefi.into()));
-    let fresh = [
-        Trial::test("a_fresh_machine_gets_qemu_from_debian", fresh_machine),
-        Trial::test("without_a_network_it_says_why", without_network),
-    ];
-    trials.extend(unless(no_mirror.as_deref(), fresh.into()));
-    trials.push(Trial::test("without_qemu_it_says_what_to_do", without_qemu));
-    let ends = Trial::test("a_qemu_that_ends_is_named_when_it_does", ending_qemu);
-    trials.extend(unless(missing.as_deref(), vec![ends]));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let all = CASES.into_iter().map(|case| (case, &NEEDS[..]));
+    let uefi = UEFI_CASES.into_iter().map(|case| (case, &NEEDS_UEFI[..]));
+    let without = WITHOUT_QEMU
+        .into_iter()
+        .map(|case| (case, &NEEDS_MIRROR[..]));
+    let tests = all
+        .chain(uefi)
+        .chain(without)
+        .map(|((name, case), needs)| Test::fallible(name, needs, case));
+    quorate_needs::run(&arguments, tests)
 }
 
-/// Why no story can run here: no QEMU, no image, or no namespaces for the servers.
-fn missing() -> Option<String> {
-    // Gets etcd, QEMU and the image's packages. Where they cannot be had, the run says 3 in its last line.
-    let said = stories::missing("vm", &[])?;
-    said.lines().last().map(str::to_owned)
-}
-
-/// Why nothing can be fetched here: one of Debian's packages cannot be had.
-fn no_mirror() -> Option<String> {
-    let cache = tempfile::tempdir().ok()?;
-    let wanted = [Wanted::Package("ipxe-qemu")];
-    let error = packages(cache.path(), "bookworm", &wanted, &Silent).err()?;
-    Some(error.to_string())
-}
+/// What a story on virtual machines needs. Where these are, exit 3 is a failure.
+const NEEDS: [Need; 4] = [
+    Need::Qemu,
+    Need::Host,
+    Need::Etcd("3.5"),
+    Need::Package("linux-image-cloud-amd64"),
+];
+/// Of Debian's packages `ovmf` and `ipxe`.
+const NEEDS_UEFI: [Need; 7] = [
+    NEEDS[0],
+    NEEDS[1],
+    NEEDS[2],
+    NEEDS[3],
+    Need::Firmware("/usr/share/OVMF/OVMF_CODE_4M.fd"),
+    Need::Firmware("/usr/lib/ipxe/snponly.efi"),
+    Need::Firmware("/usr/lib/ipxe/ipxe.efi"),
+];
+/// What is missing is fetched, or cannot be.
+const NEEDS_MIRROR: [Need; 3] = [Need::Host, Need::Etcd("3.5"), Need::Network(DEBIAN)];
 
 /// The whole way from firmware to quorum, by a user who has nothing; each link of it is shown.
 fn three_members() -> Result<(), Failed> {

@@ -12,11 +12,9 @@
 //! [`Need::Switch`] is for tests that nobody needs to run every day. They stay off until their
 //! switch is set, also under `all`; `cargo run -p quorate-needs` lists them with how to run each.
 //!
-//! - [`need`]: the needs, and which [`Resource`] each belongs to
-//! - [`probe`]: questions to this machine
-//! - [`require`]: `$QUORATE_REQUIRE`
-//! - [`harness`]: tests, trials, and the `main` of a test program
-//! - [`switches`]: the tests that are off
+//! What is where: [`need`] has the needs and which [`Resource`] each belongs to; [`probe`] asks this
+//! machine; [`require`] reads `$QUORATE_REQUIRE`; [`harness`] has tests and the `main` of their
+//! programs; [`switches`] lists the tests that are off.
 
 pub mod harness;
 pub mod need;

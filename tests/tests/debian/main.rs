@@ -11,8 +11,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::Arguments;
-use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB, Need};
-use quorate_tests::stories::{is_command_line, unless};
+use quorate_needs::Need;
+use quorate_needs::need::DEBIAN;
+use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB};
+use quorate_tests::stories::is_command_line;
 
 use crate::root::Root;
 
@@ -37,13 +39,13 @@ const NETWORKD: Root = Root {
 };
 
 const NEEDS: &[Need] = &[
-    Need::Variable("QUORATE_SLOW"),
+    Need::Switch("QUORATE_SLOW"),
     root::NEEDS[0],
-    root::NEEDS[1],
-    Need::Program("qemu-system-x86_64"),
+    Need::Qemu,
     Need::Program("dig"),
     Need::Program("curl"),
     Need::Etcd("3.5"),
+    Need::Network(DEBIAN),
 ];
 
 const CASES: [Case; 3] = [
@@ -74,27 +76,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // An emulated machine keeps a processor busy, and its cloud-init has timeouts of its own.
     arguments.test_threads.get_or_insert(1);
-    let can_run = !arguments.list && NEEDS.iter().all(|need| need.missing().is_none());
-    let roots = [IFUPDOWN, NETWORKD, IFUPDOWN];
-    let missing = CASES.iter().zip(roots).map(|(case, root)| {
-        let is_wanted = can_run && !is_filtered_out(&arguments, case);
-        is_wanted.then(|| root.make().err()).flatten()
+    let tests = CASES.iter().zip(ROOTS).map(|(case, root)| {
+        // Outside of the sandbox, in which only one user would have files.
+        sandboxed::test(case, move || Ok(root.make()?))
     });
-    let missing: Vec<_> = missing.collect();
-    let trials = sandboxed::trials(&CASES, arguments.list)
-        .into_iter()
-        .zip(missing)
-        .flat_map(|(trial, missing)| unless(missing.as_deref(), vec![trial]))
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    quorate_needs::run(&arguments, tests)
 }
 
-fn is_filtered_out(arguments: &Arguments, case: &Case) -> bool {
-    arguments
-        .filter
-        .as_ref()
-        .is_some_and(|filter| !case.name.contains(filter))
-}
+/// The root of each case.
+const ROOTS: [&Root; 3] = [&IFUPDOWN, &NETWORKD, &IFUPDOWN];
 
 /// Longer than the machine's own patience, whose message says more.
 const CASE_MAX: Duration = Duration::from_secs(30 * 60);

@@ -10,12 +10,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use quorate_needs::Need;
 use quorate_tests::checks::foreign;
 use quorate_tests::debian::mmdebstrap;
-use quorate_tests::sandboxed::Need;
 
 /// What it takes to make one.
-pub(crate) const NEEDS: [Need; 2] = [Need::Program("mmdebstrap"), Need::Program("mke2fs")];
+pub(crate) const NEEDS: [Need; 1] = [Need::Program("mmdebstrap")];
 
 /// Which programs configure the network.
 #[derive(Clone, Copy, Debug)]

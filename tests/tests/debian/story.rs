@@ -14,7 +14,6 @@ use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::dns_tools::dig;
 use quorate_tests::emulator::{Boot, Machine, Network};
 use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, mac, within};
-use quorate_tests::sandboxed;
 use serde_json::{Value, json};
 
 use crate::root::{self, INITRD, KERNEL, REPORT, Root, TOOLS_DIR, TOOLS_LABEL};
@@ -52,7 +51,9 @@ pub(crate) fn from_power_to_etcd(root: &Root, dir: &Path) {
 pub(crate) fn one_of_three(root: &Root, dir: &Path) {
     let (place, mut daemon) = Place::new(root, dir, 3);
     let endpoints = OTHERS.map(|(host, name)| (place.lab.endpoint(host), name));
-    let etcd = sandboxed::etcd("3.5").expect("the case needs it").etcd;
+    let etcd = quorate_needs::probe::etcd("3.5")
+        .expect("the case needs it")
+        .etcd;
     let power_on = |(endpoint, name): &(Endpoint, &str)| {
         let bind = Bind {
             host: etcd.clone(),
@@ -315,7 +316,7 @@ fn copy(disk: &Path, dir: &Path) -> PathBuf {
 fn tools(dir: &Path) -> PathBuf {
     let files = dir.join(TOOLS_LABEL);
     fs::create_dir(&files).expect("the test's directory is writable");
-    let etcd = sandboxed::etcd("3.5").expect("the case needs it");
+    let etcd = quorate_needs::probe::etcd("3.5").expect("the case needs it");
     let own = std::env::current_exe().expect("it is running");
     for (from, path) in [(etcd.etcd, ETCD), (own, host::PROGRAM)] {
         let below = Path::new(path).strip_prefix(TOOLS_DIR);

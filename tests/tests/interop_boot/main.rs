@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use quorate_daemon::Event;
+use quorate_needs::Need;
 use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, eventually};
-use quorate_tests::sandboxed::{self, Case, Need};
+use quorate_tests::sandboxed::{self, Case};
 use serde_json::json;
 
 const BUSYBOX: Need = Need::Program("busybox");

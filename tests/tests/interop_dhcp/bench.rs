@@ -9,9 +9,9 @@ use std::process::Child;
 
 use quorate_core::MacAddr;
 use quorate_daemon::Event;
+use quorate_needs::probe::program;
 use quorate_tests::dns_tools::dig;
 use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, addr, eventually, foreign};
-use quorate_tests::sandboxed::program;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 

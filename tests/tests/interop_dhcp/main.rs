@@ -8,7 +8,8 @@ mod udhcpc;
 use std::path::Path;
 use std::process::ExitCode;
 
-use quorate_tests::sandboxed::{self, Case, Need};
+use quorate_needs::Need;
+use quorate_tests::sandboxed::{self, Case};
 
 const UDHCPC: &[Need] = &[Need::Program("udhcpc"), BUSYBOX, DIG];
 const DHCLIENT: &[Need] = &[Need::Program("dhclient"), BUSYBOX, DIG];

@@ -9,7 +9,8 @@ mod updates;
 use std::path::Path;
 use std::process::ExitCode;
 
-use quorate_tests::sandboxed::{self, Case, Need};
+use quorate_needs::Need;
+use quorate_tests::sandboxed::{self, Case};
 
 const CASES: [Case; 18] = [
     case("nsupdate_is_trusted_by_its_address", updates::by_address),

@@ -1,6 +1,6 @@
 //! KVM as this host has it: it is used where a machine boots under it, and nowhere else.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,12 +10,6 @@ use quorate_tests::checks::succeed;
 use quorate_tests::stories::check;
 use quorate_vm::{Accelerator, Files, find_accelerator};
 use serde_json::json;
-
-/// Why nothing can be found out here.
-pub(crate) fn lacks() -> Option<&'static str> {
-    let opened = OpenOptions::new().read(true).write(true).open("/dev/kvm");
-    opened.is_err().then_some("there is no /dev/kvm to open")
-}
 
 /// With the processor as it is, and with a plainer one, with which fewer hosts have QEMU give up and
 /// more have it hang.

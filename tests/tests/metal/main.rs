@@ -11,9 +11,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use quorate_image::{Disk, ImageError, Kernel, Request, build_disk};
+use libtest_mimic::{Arguments, Failed};
+use quorate_image::{Disk, Kernel, Request, build_disk};
+use quorate_needs::{Need, Test};
 use quorate_obtain::{Silent, obtain};
 use quorate_tests::emulator::{self, Boot, Firmware, Hardware, Machine, Network};
 
@@ -22,8 +24,8 @@ use crate::seeds::Seeds;
 struct Case {
     name: &'static str,
     kernel: Kernel,
-    /// Why it cannot run here, beside what all need.
-    lacks: fn() -> Option<&'static str>,
+    /// What it needs beside what all need.
+    needs: &'static [Need],
     run: fn(&Disk) -> Result<(), Failed>,
 }
 
@@ -31,37 +33,40 @@ const CASES: [Case; 6] = [
     Case {
         name: "kernel_and_initrd_boot_and_run_etcd",
         kernel: Kernel::Cloud,
-        lacks: || None,
+        needs: &[],
         run: kernel_and_initrd,
     },
     Case {
         name: "an_installed_disk_boots_and_keeps_its_data",
         kernel: Kernel::Cloud,
-        lacks: || None,
+        needs: &[],
         run: an_installed_disk,
     },
     Case {
         name: "an_installation_that_loses_power_begins_anew",
         kernel: Kernel::Cloud,
-        lacks: || None,
+        needs: &[],
         run: a_cut_installation,
     },
     Case {
         name: "the_disk_boots_by_uefi",
         kernel: Kernel::Cloud,
-        lacks: || Firmware::uefi().is_none().then_some("there is no OVMF"),
+        needs: &[
+            Need::Firmware(emulator::UEFI_CODE),
+            Need::Firmware(emulator::UEFI_VARIABLES),
+        ],
         run: by_uefi,
     },
     Case {
         name: "a_generic_kernel_finds_other_hardware",
         kernel: Kernel::Generic,
-        lacks: || None,
+        needs: &[],
         run: other_hardware,
     },
     Case {
         name: "kvm_is_used_where_a_machine_boots_under_it",
         kernel: Kernel::Cloud,
-        lacks: kvm::lacks,
+        needs: &[Need::Switch("/dev/kvm")],
         run: kvm::is_tried_first,
     },
 ];
@@ -73,74 +78,43 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // An emulated machine keeps a processor busy.
     arguments.test_threads.get_or_insert(2);
-    let trials = if arguments.list {
-        CASES.map(|case| Trial::test(case.name, || Ok(()))).into()
-    } else {
-        trials()
+    quorate_needs::run(&arguments, CASES.into_iter().map(test))
+}
+
+fn test(case: Case) -> Test {
+    let package = match case.kernel {
+        Kernel::Cloud => "linux-image-cloud-amd64",
+        Kernel::Generic => "linux-image-amd64",
     };
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let needs = [Need::Qemu, Need::Etcd("3.5"), Need::Package(package)];
+    let needs = [&needs, case.needs].concat();
+    Test::fallible(case.name, &needs, move || (case.run)(disk(case.kernel)?))
 }
 
-fn trials() -> Vec<Trial> {
-    let qemu = emulator::is_here();
-    let made = |kernel| qemu.then(|| disk(kernel));
-    let (cloud, generic) = (made(Kernel::Cloud), made(Kernel::Generic));
-    let trial = |case: Case| {
-        let disk = match case.kernel {
-            Kernel::Cloud => cloud.clone(),
-            Kernel::Generic => generic.clone(),
-        };
-        let lacks = match (&disk, (case.lacks)()) {
-            (None, _) => Some("there is no qemu-system-x86_64".to_owned()),
-            (Some(Err(Missing::Packages(reason))), _) => {
-                Some(reason.lines().next().unwrap_or_default().to_owned())
-            }
-            (Some(_), lacks) => lacks.map(str::to_owned),
-        };
-        let trial = Trial::test(case.name, move || match disk {
-            Some(Ok(disk)) => (case.run)(&disk),
-            Some(Err(Missing::Broken(reason) | Missing::Packages(reason))) => Err(reason.into()),
-            None => Ok(()),
-        });
-        match lacks {
-            Some(reason) => trial
-                .with_kind(format!("not run: {reason}"))
-                .with_ignored_flag(true),
-            None => trial,
-        }
+/// The disk with this kernel, made once.
+fn disk(kernel: Kernel) -> Result<&'static Disk, Failed> {
+    static CLOUD: OnceLock<Result<Disk, String>> = OnceLock::new();
+    static GENERIC: OnceLock<Result<Disk, String>> = OnceLock::new();
+    let disk = match kernel {
+        Kernel::Cloud => &CLOUD,
+        Kernel::Generic => &GENERIC,
     };
-    CASES.into_iter().map(trial).collect()
+    let disk = disk.get_or_init(|| make_disk(kernel));
+    disk.as_ref().map_err(|error| error.as_str().into())
 }
 
-#[derive(Clone)]
-enum Missing {
-    /// What cannot be had here.
-    Packages(String),
-    /// What should have worked.
-    Broken(String),
-}
-
-fn disk(kernel: Kernel) -> Result<Disk, Missing> {
-    let request = quorate_obtain::Request::new(None, None);
-    let request = request.map_err(|error| Missing::Packages(error.to_string()))?;
-    let etcd = obtain(&request, &Silent).map_err(|error| Missing::Packages(error.to_string()))?;
-    let program = std::env::current_exe().map_err(|error| Missing::Broken(error.to_string()))?;
-    let disk = build_disk(
-        &Request {
-            cache: &request.cache,
-            kernel,
-            etcd: &etcd.etcd,
-            program: &program,
-            progress: &Silent,
-        },
-        DATA_MIB,
-    );
-    disk.map_err(|error| match error {
-        ImageError::Packages(_) | ImageError::NoMke2fs(_) => Missing::Packages(error.to_string()),
-        ImageError::Files { .. } | ImageError::Architecture(_) => {
-            Missing::Broken(error.to_string())
-        }
-    })
+fn make_disk(kernel: Kernel) -> Result<Disk, String> {
+    let request = quorate_obtain::Request::new(None, None).map_err(|error| error.to_string())?;
+    let etcd = obtain(&request, &Silent).map_err(|error| error.to_string())?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let request = Request {
+        cache: &request.cache,
+        kernel,
+        etcd: &etcd.etcd,
+        program: &program,
+        progress: &Silent,
+    };
+    build_disk(&request, DATA_MIB).map_err(|error| error.to_string())
 }
 
 /// The machine knows the address of its seed from the command line; everything else it takes
@@ -264,7 +238,7 @@ fn by_uefi(disk: &Disk) -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     let own = dir.path().join("own.img");
     copy_sparse(&disk.disk, &own)?;
-    let firmware = Firmware::uefi().ok_or("there is no OVMF")?;
+    let firmware = Firmware::uefi();
     let mut machine = Machine::boot(&Boot {
         disk: Some(&own),
         firmware: Some(&firmware),

@@ -9,16 +9,15 @@ mod nixpkgs;
 
 use std::process::{Command, ExitCode};
 
-use libtest_mimic::Arguments;
+use quorate_needs::Need;
 use quorate_tests::checks::{self, Check, foreign, succeed};
 use quorate_tests::root;
-use quorate_tests::sandboxed::Need;
 use serde_json::Value;
 
 const NONE: &[Need] = &[];
 const NIX: &[Need] = &[Need::Program("nix-instantiate")];
 const NIXPKGS: &[Need] = &[
-    Need::Variable("NIXPKGS"),
+    Need::Switch("NIXPKGS"),
     // What nixpkgs asks for.
     Need::Since("nix", [2, 18]),
 ];
@@ -42,17 +41,15 @@ const CHECKS: [Check; 15] = [
 ];
 
 const PYTHON: &[Need] = &[Need::Program("python3")];
-const RUFF: &[Need] = &[Need::Program("ruff")];
+const RUFF: &[Need] = &[Need::Switch("ruff")];
 const UNITS: &[Need] = &[
-    Need::Variable("NIXPKGS"),
+    Need::Switch("NIXPKGS"),
     Need::Since("nix", [2, 18]),
     Need::Program("systemd-analyze"),
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let trials = checks::trials(&CHECKS);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    quorate_needs::main(checks::tests(&CHECKS))
 }
 
 /// Evaluates an expression that needs no store; the answer is as JSON has it.

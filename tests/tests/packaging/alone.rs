@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use quorate_elf::Program;
+use quorate_needs::Need;
 use quorate_tests::checks::succeed;
 use quorate_tests::lab::{Lab, SERVER, eventually, foreign};
 use quorate_tests::read;
-use quorate_tests::sandboxed::Need;
 use quorate_tests::stories::text;
 use serde_json::json;
 
 use crate::served;
 use crate::unit::EXAMPLE;
 
-pub(crate) const PROGRAM: Need = Need::Variable("QUORATE_STATIC");
+pub(crate) const PROGRAM: Need = Need::Switch("QUORATE_STATIC");
 
 /// No interpreter, so no library either.
 pub(crate) fn is_static() {

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use quorate_needs::Need;
 use quorate_tests::checks::{foreign, succeed};
-use quorate_tests::sandboxed::Need;
 use quorate_tests::stories::cli;
 use quorate_tests::{debian, read, root};
 
-pub(crate) const PACKAGE: Need = Need::Variable("QUORATE_DEB");
+pub(crate) const PACKAGE: Need = Need::Switch("QUORATE_DEB");
 pub(crate) const MMDEBSTRAP: Need = Need::Program("mmdebstrap");
 
 /// Where the package puts it.

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use quorate_elf::Program;
+use quorate_needs::{Need, probe::program};
 use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::lab::eventually;
 use quorate_tests::read;
-use quorate_tests::sandboxed::{Need, program};
 use quorate_tests::stories::text;
 use tempfile::TempDir;
 
 use crate::unit::EXAMPLE;
 
 pub(crate) const NEEDS: &[Need] = &[
-    Need::Variable("QUORATE_IMAGE"),
+    Need::Switch("QUORATE_IMAGE"),
     Need::Program("docker"),
     Need::Program("busybox"),
     Need::Program("dig"),

@@ -14,8 +14,9 @@ mod unit;
 use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
+use quorate_needs::{Need, Test};
 use quorate_tests::checks::{self, Check};
-use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB, Need};
+use quorate_tests::sandboxed::{self, Case, HIDDEN_VERB};
 use quorate_tests::stories::is_command_line;
 
 const CASES: [Case; 5] = [
@@ -72,7 +73,7 @@ const CHECKS: [Check; 11] = [
     check("the_unit_is_hardened", SYSTEMD, unit::security),
     check(
         "what_is_linked_is_allowed",
-        &[Need::Program("cargo-deny")],
+        &[Need::Switch("cargo-deny")],
         dependencies::are_allowed,
     ),
     check(
@@ -114,9 +115,9 @@ fn main() -> ExitCode {
     if !arguments.list {
         debian::install();
     }
-    let mut trials = sandboxed::trials(&CASES, arguments.list);
-    trials.extend(checks::trials(&CHECKS));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let mut tests: Vec<Test> = sandboxed::tests(&CASES);
+    tests.extend(checks::tests(&CHECKS));
+    quorate_needs::run(&arguments, tests)
 }
 
 const fn check(name: &'static str, needs: &'static [Need], run: fn()) -> Check {
