@@ -5,14 +5,14 @@
 //! join commands, `#` at the start of a line begins a comment. Nothing quotes `${`, so
 //! values that hold what iPXE would not read literally are refused.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::Facts;
 use crate::route::{FILES_PATH, seed_path};
 
 /// What machines boot.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
     /// The kernel's name among the boot files.

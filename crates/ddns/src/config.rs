@@ -64,6 +64,25 @@ pub struct RawService {
     pub ttl_secs: Option<u32>,
 }
 
+impl RawService {
+    /// A service with etcd's ports and the plain set, gated.
+    pub fn new(name: impl Into<String>, class: impl Into<String>, members: usize) -> Self {
+        Self {
+            name: name.into(),
+            class: class.into(),
+            members,
+            gate: default_gate(),
+            set: RawSet::Plain,
+            srv_name: None,
+            peer_port: default_peer_port(),
+            client_port: default_client_port(),
+            priority: 0,
+            weight: 0,
+            ttl_secs: None,
+        }
+    }
+}
+
 /// How peers talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

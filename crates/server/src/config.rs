@@ -5,15 +5,19 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use quorate_boot::{EtcdUnit, Script};
+pub use quorate_boot::{EtcdUnit, PeerScheme, Script};
 use quorate_core::MacAddr;
-use quorate_dhcp::server::{Limits, RawBoot, RawClass, RawHost, RawServerConfig, RawSubnet};
-use serde::Deserialize;
+pub use quorate_ddns::{DEFAULT_TTL_SECS, RawService, RawSet};
+pub use quorate_dhcp::net::{AddrRange, Ipv4Net};
+use quorate_dhcp::server::RawServerConfig;
+pub use quorate_dhcp::server::{Limits, RawBoot, RawClass, RawHost, RawSubnet};
+pub use quorate_dns::RawZone;
+use serde::{Deserialize, Serialize};
 
 mod one_or_many;
 
 /// The whole file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where leases, zones and keys are kept; created 0700 when it is absent.
@@ -31,7 +35,7 @@ pub struct Config {
 }
 
 /// The DHCPv4 server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dhcp {
     #[serde(default = "yes")]
@@ -95,7 +99,7 @@ impl Dhcp {
 }
 
 /// The authoritative DNS server, updates included.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dns {
     #[serde(default = "yes")]
@@ -103,7 +107,7 @@ pub struct Dns {
     /// UDP and TCP are served on each.
     pub listen: Vec<SocketAddr>,
     #[serde(default)]
-    pub zones: Vec<quorate_dns::RawZone>,
+    pub zones: Vec<RawZone>,
     /// Who may change what.
     #[serde(default)]
     pub update: Vec<quorate_dns::policy::RawGrant>,
@@ -116,7 +120,7 @@ pub struct Dns {
 }
 
 /// From leases to names and services: UPDATEs to a DNS server, ours or another.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ddns {
     #[serde(default = "yes")]
@@ -133,11 +137,11 @@ pub struct Ddns {
     #[serde(default = "ttl_secs")]
     pub ttl_secs: u32,
     #[serde(default)]
-    pub services: Vec<quorate_ddns::RawService>,
+    pub services: Vec<RawService>,
 }
 
 /// NoCloud seeds over HTTP.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seed {
     #[serde(default = "yes")]
@@ -149,7 +153,7 @@ pub struct Seed {
 }
 
 /// The etcd unit that the seeds of one class install.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeedEtcd {
     pub class: String,
@@ -158,7 +162,7 @@ pub struct SeedEtcd {
 
 /// Network boot. Files go over the HTTP server of `[seed]`, under `/boot/`; the script for iPXE
 /// under `/ipxe/<mac>`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Boot {
     #[serde(default = "yes")]
@@ -184,7 +188,7 @@ pub struct Boot {
 }
 
 /// What some machines boot: those with one of the addresses, or of the class.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptFor {
     #[serde(default)]
@@ -203,7 +207,7 @@ impl ScriptFor {
 
 /// Short, since names appear while people wait for them.
 const fn ttl_secs() -> u32 {
-    quorate_ddns::DEFAULT_TTL_SECS
+    DEFAULT_TTL_SECS
 }
 
 const fn yes() -> bool {

@@ -89,7 +89,7 @@ fn tell(
     let (major, minor) = options.etcd_version;
     let expected = Expected::new(story, major, minor);
     let seed = Seed::new(options.seed);
-    let mut world = SimWorld::new(story, &expected, options)?;
+    let mut world = SimWorld::new(story, &expected, options);
     world.servers.mutant = mutant;
     let own = ChoiceLog::beside_chance(&story.decisions);
     match tape {

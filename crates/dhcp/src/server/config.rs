@@ -5,12 +5,12 @@
 use std::net::Ipv4Addr;
 
 use quorate_core::MacAddr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::net::{AddrRange, Ipv4Net};
 
 /// Everything the server needs to know.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawServerConfig {
     /// Option 54, and the source of replies. The subnet it is in serves clients that no relay
@@ -52,7 +52,7 @@ impl RawServerConfig {
 }
 
 /// One link's addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSubnet {
     /// `10.77.0.0/24`.
@@ -89,25 +89,25 @@ impl RawSubnet {
 }
 
 /// What is set aside for one machine, named by exactly one of `mac` and `client_id`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawHost {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddr>,
     /// Option 61 in hexadecimal.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addr: Option<Ipv4Addr>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     /// The class, in the place of the one that matches.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
 }
 
 /// What machines of one kind get. All matchers given must match; with none any client does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawClass {
     pub name: String,
@@ -139,7 +139,7 @@ pub struct RawClass {
 /// What firmware of one kind gets in the place of its class's boot file: a machine is the same
 /// machine, of the same class, while its ROM, its boot loader and its system ask one after the
 /// other. All matchers given must match; with none any client does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawBoot {
     /// Any of these in option 93 (RFC 4578 §2.1, and IANA's registry after it): 0 is BIOS, 7 and 9
@@ -160,7 +160,7 @@ pub struct RawBoot {
 }
 
 /// One more option, its value given in exactly one of three ways.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawOption {
     pub code: u8,
@@ -176,7 +176,7 @@ pub struct RawOption {
 }
 
 /// What bounds the server's memory and promises.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// How long an offer holds its address.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use quorate_scenario::story::Story;
 use quorate_world::observe::BootObserver;
-use quorate_world::servers::{Boot, config, with_boot};
+use quorate_world::servers::{Boot, add_boot, config};
 use serde::de::DeserializeOwned;
 
 use super::backend::NetBoot;
@@ -53,7 +53,7 @@ impl Servers {
         let mut config = config(story, options.etcd_version);
         let boot = netboot.map(|netboot| {
             let (boot, binds) = boot(netboot);
-            config = with_boot(std::mem::take(&mut config), story, &boot);
+            add_boot(&mut config, story, &boot);
             let observer = BootObserver::new(story, boot);
             Booting { binds, observer }
         });
