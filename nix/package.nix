@@ -8,6 +8,7 @@ let
   inherit (lib.importTOML ../Cargo.toml) workspace;
   # The tests of the others make namespaces or speak to foreign programs.
   pure = [
+    "await-peers"
     "boot"
     "core"
     "ddns"
@@ -16,9 +17,8 @@ let
     "etcd"
     "fabric"
     "node"
-    "peers"
     "scenario"
-    "services"
+    "server"
     "store"
   ];
 in
@@ -41,7 +41,7 @@ rustPlatform.buildRustPackage {
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;
-  cargoBuildFlags = [ "--package=quorate" ];
+  cargoBuildFlags = [ "--package=quorate-cli" ];
   cargoTestFlags = map (name: "--package=quorate-${name}") pure;
 
   nativeBuildInputs = [ installShellFiles ];

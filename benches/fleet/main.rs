@@ -28,8 +28,8 @@ use request::Request;
 type BenchError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() || runs::is_cli() {
-        return quorate::main();
+    if quorate_cli::is_part_of_run() || runs::is_cli() {
+        return quorate_cli::main();
     }
     let request = match Request::read(std::env::args().skip(1)) {
         Ok(request) => request,

@@ -23,8 +23,8 @@ const WALL_MAX: Duration = Duration::from_secs(4);
 const BEFORE_ETCD_MAX: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() || harness::is_cli() {
-        return quorate::main();
+    if quorate_cli::is_part_of_run() || harness::is_cli() {
+        return quorate_cli::main();
     }
     // `cargo bench` adds `--bench`; a number is the number of rounds.
     let rounds = std::env::args().find_map(|argument| argument.parse().ok());

@@ -40,8 +40,8 @@ pub fn main(cases: &[Case]) -> ExitCode {
 
 /// The same for cases that may take as long as this.
 pub fn main_within(case_max: Duration, cases: &[Case]) -> ExitCode {
-    if quorate::is_part_of_run() {
-        return quorate::main();
+    if quorate_cli::is_part_of_run() {
+        return quorate_cli::main();
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

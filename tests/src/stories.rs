@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 /// True when this process shall be `quorate` and nothing else. Ask before the first thread starts.
 pub fn is_command_line() -> bool {
-    quorate::is_part_of_run() || std::env::var_os(AS_CLI).is_some()
+    quorate_cli::is_part_of_run() || std::env::var_os(AS_CLI).is_some()
 }
 
 /// The command line, with a terminal's behaviour off.

@@ -59,7 +59,7 @@ const CASES: [(&str, Case); 13] = [
 
 fn main() -> ExitCode {
     if is_command_line() {
-        return quorate::main();
+        return quorate_cli::main();
     }
     let mut arguments = Arguments::from_args();
     // A run keeps both cores of a small machine busy.

@@ -71,7 +71,7 @@ const DIFFERENCES: [(&str, &str); 9] = [
 
 fn main() -> ExitCode {
     if is_command_line() {
-        return quorate::main();
+        return quorate_cli::main();
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);

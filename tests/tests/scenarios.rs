@@ -75,7 +75,7 @@ const STARVED: [(&str, Case); 2] = [
 
 fn main() -> ExitCode {
     if is_command_line() {
-        return quorate::main();
+        return quorate_cli::main();
     }
     let mut arguments = Arguments::from_args();
     // A run keeps both cores of a small machine busy, and some stories are about time.

@@ -55,7 +55,7 @@ const WITHOUT_QEMU: [(&str, Case); 3] = [
 
 fn main() -> ExitCode {
     if is_command_line() {
-        return quorate::main();
+        return quorate_cli::main();
     }
     let mut arguments = Arguments::from_args();
     // Three emulated machines keep the processors of a small host busy.

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use quorate::{Group, Outcome, RunError, Scenario, World};
 
+quorate::before_main!();
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let is_sim = std::env::args().any(|word| word == "sim");
     let world = if is_sim { World::Sim } else { World::Host };
-    let outcome = tell(world).await?;
+    let outcome = run(world).await?;
     for lane in outcome.progress.iter() {
         let address = outcome.evidence.leases.iter();
         let address = address.filter(|lease| lease.hostname.as_ref() == Some(&lane.name));
@@ -29,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Dropping the future ends the run, and nothing is left of it.
-pub(crate) async fn tell(world: World) -> Result<Outcome, RunError> {
+pub(crate) async fn run(world: World) -> Result<Outcome, RunError> {
     Scenario::builder("three machines find each other")
         .machines(Group::etcd("n").count(3).spread(Duration::from_secs(1)))
         .world(world)

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use quorate::{Group, Scenario, Step, World};
 
+quorate::before_main!();
+
 fn main() -> ExitCode {
     let is_sim = std::env::args().any(|word| word == "sim");
     let world = if is_sim { World::Sim } else { World::Host };

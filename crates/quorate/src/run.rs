@@ -1,186 +1,176 @@
-//! `quorate run`: everything that happens outside of the sandbox.
-//!
-//! Reads the scenario, gets etcd, and starts this program again in a sandbox (see
-//! [`inside`](crate::inside)). Stays behind to pass signals on and to clean up.
+//! A scenario runs in a world, for a caller who wants its outcome and no printed report.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
+use std::thread;
 
-use quorate_scenario::Story;
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use quorate_obtain::Silent;
+use quorate_scenario::{Outcome, Recording, Story, StoryError, WorldError};
+use thiserror::Error;
 
-use crate::cli::{RunArgs, World};
-use crate::inside::{self, Etcd, Job};
+use crate::etcd::{self, EtcdError};
+use crate::exit::INTERRUPTED;
+use crate::job::{Etcd, Job, Machines};
+use crate::plays::Plays;
+use crate::recorder::Recorder;
 use crate::run_dir::RunDir;
-use crate::{contain, etcd, exit, live, metal, simulate};
+use crate::stop::StopHandle;
+use crate::world::World;
+use crate::{containers, sandboxed, sim, virtual_machines};
 
-pub(crate) fn run(args: &RunArgs, verbose: bool) -> ExitCode {
-    match args.world {
-        World::Host | World::Container | World::Vm
-            if args.faults || args.no_gate || args.record.is_some() =>
-        {
-            let option = match (args.faults, args.no_gate) {
-                (true, _) => "--faults",
-                (false, true) => "--no-gate",
-                (false, false) => "--record",
-            };
-            eprintln!("{option}: unsupported here: only the world `sim` has it; use --world sim");
-            exit::bad_input()
-        }
-        World::Host | World::Vm | World::Sim if args.image.is_some() => {
-            eprintln!("--image: only the world `container` runs images: --world container");
-            exit::bad_input()
-        }
-        World::Host | World::Container | World::Vm => in_sandbox(args, verbose),
-        World::Sim => simulate::run(args),
-    }
+/// What runs, and where.
+#[derive(Clone, Debug)]
+pub struct RunRequest {
+    /// What errors call the scenario.
+    pub name: String,
+    /// The scenario itself, as a file has it.
+    pub text: String,
+    pub world: World,
+    /// A version or a path; else what the scenario names.
+    pub etcd: Option<String>,
+    pub seed: u64,
+    /// Where artifacts are written, if anywhere.
+    pub report: Option<PathBuf>,
 }
 
-fn in_sandbox(args: &RunArgs, verbose: bool) -> ExitCode {
-    match prepare(args, verbose) {
-        Ok((job, dir)) => {
-            let code = start(&job);
-            if dir.is_kept() {
-                eprintln!("kept: {}", dir.path().display());
-            }
-            code
-        }
-        Err(code) => code,
-    }
+/// Why there is no outcome.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The scenario has errors.
+    #[error("{}", with_problems(.0))]
+    Scenario(#[from] Box<StoryError>),
+    /// There is no etcd of that version.
+    #[error("no etcd: {0}")]
+    Etcd(String),
+    /// The world cannot run here, or broke. The first line says why.
+    #[error("{0}")]
+    CannotRun(String),
+    /// A signal ended the run.
+    #[error("interrupted")]
+    Interrupted,
 }
 
-fn prepare(args: &RunArgs, verbose: bool) -> Result<(Job, RunDir), ExitCode> {
-    let (story, text) = simulate::load(&args.scenario)?;
-    let (story, text) = simulate::drawn(&story, text, args.seed);
-    if let Some(sizes) = &story.sizes {
-        eprintln!("seed {} draws {sizes}", args.seed);
-    }
-    if !story.network.racks.is_empty() {
-        eprintln!("unsupported here: racks behind relays\n  use --world sim");
-        return Err(exit::cannot_run());
-    }
-    if !(story.faults.is_empty() && story.decisions.is_empty()) {
-        eprintln!("unsupported here: faults\n  --world sim has them");
-        return Err(exit::cannot_run());
-    }
-    note_machines(args.world, &story);
-    let machines = match args.world {
-        World::Container => contain::machines(args, &story)?,
-        World::Host | World::Vm | World::Sim => {
-            let etcd = etcd_of(args, &story)?;
-            metal::machines(etcd, &story, args.world, &etcd::Steps).map_err(|error| {
-                eprintln!("{error}");
-                exit::cannot_run()
-            })?
-        }
-    };
-    let cannot = |what: &str, error: std::io::Error| {
-        eprintln!("{what}: {error}");
-        exit::cannot_run()
-    };
-    let report = match &args.report {
-        Some(dir) => Some(make(dir).map_err(|error| cannot(&dir.display().to_string(), error))?),
-        None => None,
-    };
-    let parent = match (args.world, args.keep) {
-        (World::Container, false) => contain::run_dir_parent(),
-        _ => std::env::temp_dir(),
-    };
-    let dir = RunDir::new(&parent, args.keep).map_err(|error| cannot("no run directory", error))?;
-    let scenario = args
-        .scenario
-        .canonicalize()
-        .unwrap_or_else(|_| args.scenario.clone());
-    let job = Job {
-        scenario,
-        text,
-        machines,
-        seed: args.seed,
-        run_dir: dir.path().to_owned(),
-        keep: args.keep,
-        report,
-        said: args.format.into(),
-        verbose,
-    };
-    Ok((job, dir))
-}
-
-/// Says what of the story this world leaves out, which is no reason not to tell the rest.
-pub(crate) fn note_machines(world: World, story: &Story) {
-    if metal::which(world).is_none()
-        && let Some(left_out) = story.without_vms()
-    {
-        eprintln!("note: {left_out}");
-    }
-}
-
-/// The etcd that the command line names, else the story, else the default one.
-pub(crate) fn etcd_of(args: &RunArgs, story: &Story) -> Result<Etcd, ExitCode> {
-    let etcd = etcd::get(args.etcd.as_deref(), story.etcd.version.as_deref())?;
-    Ok(Etcd {
-        path: etcd.etcd.canonicalize().unwrap_or(etcd.etcd),
-        version: (etcd.version.major, etcd.version.minor),
-        shown: format!("{} ({})", etcd.version, etcd.origin),
-    })
-}
-
-/// The report directory, made now, so that a wrong path is told before the run.
-fn make(dir: &PathBuf) -> std::io::Result<PathBuf> {
-    std::fs::create_dir_all(dir)?;
-    dir.canonicalize()
-}
-
-fn start(job: &Job) -> ExitCode {
-    match spawn(job).and_then(wait) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("cannot start a run: {error}");
-            exit::cannot_run()
-        }
-    }
-}
-
-fn spawn(job: &Job) -> std::io::Result<Child> {
-    let mut child = Command::new("/proc/self/exe")
-        .arg(inside::HIDDEN_VERB)
-        .stdin(Stdio::piped())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&serde_json::to_vec(job)?)?;
-    }
-    Ok(child)
-}
-
-/// Waits for the run. A terminal's Ctrl-C reaches it without our help; it must only not end us
-/// before it has ended. SIGTERM comes to us alone and is passed on.
-fn wait(mut child: Child) -> std::io::Result<ExitCode> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    std::thread::spawn(move || {
-        for signal in signals.forever() {
-            if let (SIGTERM, Some(pid)) = (signal, pid) {
-                // Too late when it has just ended.
-                let _ = kill_process(pid, Signal::TERM);
-            }
-        }
+fn with_problems(error: &StoryError) -> String {
+    let problems = error.problems.iter().map(|problem| {
+        let help = problem.help.as_deref().unwrap_or_default();
+        format!("\n  {problem}: {help}")
     });
-    let status = child.wait()?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    let was_killed = code.is_none_or(|code| code == INTERRUPTED);
-    if was_killed && std::io::stderr().is_terminal() {
-        // The picture of a run that could not take it away.
-        eprint!("{}", live::CLEAR);
-    }
-    if code == Some(INTERRUPTED) {
-        eprintln!("interrupted; nothing is left of the run");
-    }
-    Ok(code.map_or(ExitCode::from(KILLED), ExitCode::from))
+    format!("{error}{}", problems.collect::<String>())
 }
 
-/// What shells answer for a process that SIGINT ended.
-const INTERRUPTED: u8 = 130;
-/// What shells answer for a process that SIGKILL ended.
-const KILLED: u8 = 137;
+impl From<EtcdError> for RunError {
+    fn from(error: EtcdError) -> Self {
+        Self::Etcd(error.to_string())
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::CannotRun(error.to_string())
+    }
+}
+
+/// Runs a scenario to its end, in place.
+///
+/// # Errors
+/// When there is no outcome to judge.
+pub fn run(request: &RunRequest, stop: &StopHandle) -> Result<Outcome, RunError> {
+    let story = Story::parse(&request.name, &request.text).map_err(Box::new)?;
+    if stop.is_stopped() {
+        return Err(RunError::Interrupted);
+    }
+    match request.world {
+        World::Host | World::Container | World::Vm => in_sandbox(request, &story, stop),
+        World::Sim => in_sim(request, &story.drawn(request.seed)),
+    }
+}
+
+fn in_sim(request: &RunRequest, story: &Story) -> Result<Outcome, RunError> {
+    let options = sim::options(request.etcd.as_deref(), story, request.seed);
+    let (options, _) = options.map_err(|error| RunError::Etcd(error.to_string()))?;
+    match quorate_sim::run(story, options) {
+        Ok(outcome) => Ok(outcome),
+        Err(
+            error @ (WorldError::Unsupported { .. } | WorldError::Late(_) | WorldError::Broken(_)),
+        ) => Err(RunError::CannotRun(error.to_string())),
+    }
+}
+
+fn in_sandbox(request: &RunRequest, story: &Story, stop: &StopHandle) -> Result<Outcome, RunError> {
+    if Plays::now() == Plays::Never {
+        return Err(RunError::CannotRun(NEVER_PLAYS.to_owned()));
+    }
+    let wanted = story.etcd.version.as_deref();
+    let etcd = etcd::find(request.etcd.as_deref(), wanted, &Silent)?;
+    if let Some(dir) = &request.report {
+        std::fs::create_dir_all(dir)?;
+    }
+    let report = request.report.as_ref().map(|dir| dir.canonicalize());
+    let etcd = Etcd::from(etcd);
+    let (machines, parent) = match request.world {
+        World::Container => (Machines::Containers(etcd), containers::run_dir_parent()),
+        World::Host | World::Vm | World::Sim => {
+            let machines = virtual_machines::machines(etcd, story, request.world, &Silent);
+            let machines = machines.map_err(|error| RunError::CannotRun(error.to_string()))?;
+            (machines, std::env::temp_dir())
+        }
+    };
+    let dir = RunDir::new(&parent, false)?;
+    let job = Job {
+        scenario: request.name.clone().into(),
+        text: request.text.clone(),
+        machines,
+        seed: request.seed,
+        run_dir: dir.path().to_owned(),
+        keep: false,
+        view: Recorder {
+            report: report.transpose()?,
+        },
+    };
+    let (code, recording, log) = run_job(&job, stop)?;
+    stop.set_idle();
+    match serde_json::from_slice::<Recording>(&recording) {
+        Ok(recording) => Ok(recording.outcome(story)),
+        Err(_) if code.is_none() || code == Some(INTERRUPTED.into()) => Err(RunError::Interrupted),
+        Err(_) if log.trim().is_empty() => Err(RunError::CannotRun(PLAYS_NOT.to_owned())),
+        Err(_) => Err(RunError::CannotRun(log.trim().to_owned())),
+    }
+}
+
+/// Runs a job to its end: exit code, standard output, standard error.
+fn run_job(job: &Job<Recorder>, stop: &StopHandle) -> io::Result<(Option<i32>, Vec<u8>, String)> {
+    let mut command = Command::new("/proc/self/exe");
+    Plays::now().prepare(&mut command);
+    let mut child = command
+        .arg(sandboxed::HIDDEN_VERB)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    stop.set_running(&child)?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let log = thread::spawn(move || {
+        let mut log = Vec::new();
+        // What was read until it broke is all there is to show.
+        let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut log));
+        log
+    });
+    let job = serde_json::to_vec(job)?;
+    // A program that ends without reading it says why by its exit code.
+    let _ = stdin.map(|mut stdin| stdin.write_all(&job));
+    let mut recording = Vec::new();
+    if let Some(mut stdout) = stdout {
+        stdout.read_to_end(&mut recording)?;
+    }
+    let code = child.wait()?.code();
+    let log = log.join().unwrap_or_default();
+    Ok((code, recording, String::from_utf8_lossy(&log).into_owned()))
+}
+
+const NEVER_PLAYS: &str = "this program cannot be a part of a run: \
+    write `quorate::before_main!();` at its root, or call `quorate::main()` first thing in its \
+    `main` when `quorate::is_part_of_run()`";
+/// The program was started again and did something else.
+const PLAYS_NOT: &str = "this program did something else when it was started again as a part of a \
+    run: call `quorate::main()` first thing in its `main` when `quorate::is_part_of_run()`";

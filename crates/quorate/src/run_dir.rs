@@ -8,19 +8,22 @@ use tempfile::TempDir;
 
 /// A run directory; removed when dropped, unless it is kept.
 #[derive(Debug)]
-pub(crate) struct RunDir {
+pub struct RunDir {
     dir: Option<TempDir>,
     path: PathBuf,
-    /// Locked for as long as the run lasts: tells others that the directory is in use.
+    /// Locked for as long as the run lasts: shows others that the directory is in use.
     _lock: File,
 }
 
 impl RunDir {
     /// A new directory in `parent`. Also removes those of runs that were killed, of which there
-    /// is hardly more than the directory: a sandbox mounts its files over it, and containers
-    /// have somebody who empties it.
-    pub(crate) fn new(parent: &Path, keep: bool) -> io::Result<Self> {
-        sweep(parent);
+    /// is hardly more than the directory: a sandbox mounts its files over it, and a container
+    /// empties those of containers.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn new(parent: &Path, keep: bool) -> io::Result<Self> {
+        remove_dead(parent);
         let prefix = if keep { KEPT_PREFIX } else { PREFIX };
         let dir = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
         let lock = File::open(dir.path())?;
@@ -38,18 +41,18 @@ impl RunDir {
         })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// True when the files outlive the run.
-    pub(crate) const fn is_kept(&self) -> bool {
+    pub const fn is_kept(&self) -> bool {
         self.dir.is_none()
     }
 }
 
 /// Removes the directories of runs that are no more.
-fn sweep(parent: &Path) {
+fn remove_dead(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };

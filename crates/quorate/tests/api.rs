@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use quorate::{Group, Outcome, RunError, Scenario, Step, Verdict, World};
 
+quorate::before_main!();
+
 fn scenario(name: &str) -> Scenario {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
     Scenario::load(dir.join(name)).unwrap()

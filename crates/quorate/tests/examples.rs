@@ -15,7 +15,7 @@ mod hung_member;
 #[test]
 fn three_machines_find_each_other() {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let outcome = runtime.unwrap().block_on(first_cluster::tell(World::Sim));
+    let outcome = runtime.unwrap().block_on(first_cluster::run(World::Sim));
     let outcome = outcome.unwrap();
     assert_eq!(outcome.verdict, Verdict::Pass);
     assert_eq!(outcome.evidence.leases.len(), 3);

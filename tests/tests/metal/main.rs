@@ -72,8 +72,8 @@ const CASES: [Case; 6] = [
 ];
 
 fn main() -> ExitCode {
-    if quorate::is_part_of_run() {
-        return quorate::main();
+    if quorate_cli::is_part_of_run() {
+        return quorate_cli::main();
     }
     let mut arguments = Arguments::from_args();
     // An emulated machine keeps a processor busy.

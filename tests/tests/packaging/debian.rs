@@ -74,9 +74,7 @@ pub(crate) fn check_units(root: &Path) {
 /// What the package's list says is in the repository, is there; and what it says `packaging/files`
 /// makes, are the manual pages and completions of this program.
 pub(crate) fn assets_exist() {
-    let manifest: toml::Table = read("crates/quorate/Cargo.toml")
-        .parse()
-        .expect("it is TOML");
+    let manifest: toml::Table = read("crates/cli/Cargo.toml").parse().expect("it is TOML");
     let deb = &manifest["package"]["metadata"]["deb"];
     let assets = deb["assets"].as_array().expect("assets are a list");
     let sources: BTreeSet<&str> = assets
@@ -99,7 +97,7 @@ pub(crate) fn assets_exist() {
         let path = match source.strip_prefix(MADE) {
             Some(made) => dir.path().join(made),
             None if source == BINARY => continue,
-            None => root().join("crates/quorate").join(source),
+            None => root().join("crates/cli").join(source),
         };
         let (parent, name) = (path.parent(), path.file_name().unwrap_or_default());
         let pattern = name.to_string_lossy();
@@ -115,7 +113,7 @@ pub(crate) fn assets_exist() {
         };
         assert!(exists, "{source} is not there");
     }
-    let page = std::fs::read_to_string(dir.path().join("man/quorate-daemon.1"));
+    let page = std::fs::read_to_string(dir.path().join("man/quorate-serve.1"));
     let page = page.expect("the page that the unit names");
     assert!(page.contains("\\-\\-check"), "{page}");
 }

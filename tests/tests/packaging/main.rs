@@ -103,7 +103,7 @@ const CHECKS: [Check; 11] = [
 
 fn main() -> ExitCode {
     if is_command_line() {
-        return quorate::main();
+        return quorate_cli::main();
     }
     if std::env::args()
         .nth(1)

@@ -1,0 +1,117 @@
+//! `quorate serve`
+
+use std::io::Write as _;
+
+use quorate_daemon::{Config, Event, Line};
+
+use crate::args::{Format, ServeArgs};
+use crate::error::CliError;
+use crate::output::note;
+use crate::service_manager;
+
+pub(crate) fn run(args: &ServeArgs) -> Result<u8, CliError> {
+    let config = Config::load(&args.config)?;
+    if args.check {
+        return check(&config);
+    }
+    let format = args.format;
+    quorate::runner::serve(config, service_manager::stopping, |line| {
+        log(line, format);
+    })?;
+    Ok(0)
+}
+
+/// Says whether these servers would start, as far as the file decides it.
+fn check(config: &Config) -> Result<u8, CliError> {
+    for path in quorate_daemon::check(config)? {
+        note(format_args!("not read: {}", path.display()));
+    }
+    Ok(0)
+}
+
+fn log(line: &Line, format: Format) {
+    if matches!(line.event, Event::Ready { .. }) {
+        service_manager::ready();
+    }
+    let text = match format {
+        Format::Json => serde_json::to_string(line).unwrap_or_default(),
+        Format::Human => human(&line.event),
+    };
+    // The reader may have gone; the services go on.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn human(event: &Event) -> String {
+    match event {
+        Event::Ready { leases } => format!("ready, {leases} leases"),
+        Event::Offered {
+            addr,
+            mac,
+            firmware,
+        } => {
+            let whose = if *firmware { "the firmware of " } else { "" };
+            format!("offered {addr} to {whose}{mac}")
+        }
+        Event::Leased {
+            addr,
+            mac,
+            hostname,
+            kind,
+            ..
+        } => {
+            format!("leased {addr} to {mac} ({hostname}, {kind})")
+        }
+        Event::LeaseEnded { addr, mac, why } => format!("lease of {addr} to {mac} {why}"),
+        Event::Nak { addr, mac, why } => format!("refused {addr} to {mac}: {why}"),
+        Event::Refused {
+            service,
+            source,
+            why,
+        } => match source {
+            Some(source) => format!("{service}: refused {source}: {why}"),
+            None => format!("{service}: {why}"),
+        },
+        Event::ZoneChanged {
+            zone,
+            serial,
+            added,
+            removed,
+        } => {
+            format!("zone {zone} {serial}: +{} -{}", added.len(), removed.len())
+        }
+        Event::NamePublished { hostname, addr } => format!("{hostname} leads to {addr}"),
+        Event::ReversePublished { hostname, addr } => format!("{addr} leads to {hostname}"),
+        Event::ClockSet { secs } => {
+            format!("the wall clock was set by {secs:+} s, every lease is written again")
+        }
+        Event::NameConflict { hostname, addr } => {
+            format!("{hostname} belongs to another client, {addr} stays without a name")
+        }
+        Event::GateWaiting {
+            service,
+            have,
+            want,
+        } => {
+            format!("{service}: {have} of {want} members are there")
+        }
+        Event::GateOpened { service, members } => {
+            format!("{service}: complete: {}", members.join(" "))
+        }
+        Event::ServicePublished { service, members } => {
+            format!("{service}: published {}", members.join(" "))
+        }
+        Event::Late { service, hostname } => {
+            format!("{service}: {hostname} came after the set was frozen; add it by the member API")
+        }
+        Event::UpdateRetried { what, attempt, why } => {
+            format!("UPDATE of {what}: attempt {attempt}: {why}")
+        }
+        Event::SeedServed { mac, file } => format!("{mac} fetched its {file}"),
+        Event::BootServed {
+            mac: Some(mac),
+            file,
+            ..
+        } => format!("{mac} booted {file}"),
+        Event::BootServed { addr, file, .. } => format!("{addr} booted {file}"),
+    }
+}

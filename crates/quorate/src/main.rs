@@ -1,9 +1,0 @@
-//! See the library.
-
-/// The simulator makes and drops a great many small things.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-fn main() -> std::process::ExitCode {
-    quorate::main()
-}

@@ -1,0 +1,34 @@
+//! The worlds by name.
+
+use std::fmt;
+
+/// Where a scenario runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum World {
+    /// Kernel network stacks in namespaces, servers and etcd as processes; no root.
+    Host,
+    /// As `Host`, with each machine a container of a Docker engine.
+    Container,
+    /// As `Host`, with each machine a virtual one under QEMU that boots over the network.
+    Vm,
+    /// The same engines and bytes on virtual time, with a model of etcd.
+    Sim,
+}
+
+impl World {
+    /// The name that the command line and reports use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Container => "container",
+            Self::Vm => "vm",
+            Self::Sim => "sim",
+        }
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
