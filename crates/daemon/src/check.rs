@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use quorate_server::{Keys, Setup};
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
+use crate::error::ConfigError;
 use crate::keys;
 
 /// Checks all that [`run`](crate::run) checks before it opens the first socket. A build machine

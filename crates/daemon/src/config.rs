@@ -5,12 +5,11 @@
 
 use std::path::Path;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::{NamedSource, SourceSpan};
 use quorate_dns::Name;
-use quorate_server::SetupError;
 use serde::Deserialize;
-use thiserror::Error;
 
+use crate::error::{ConfigError, NoSuchKey};
 use crate::keys;
 
 /// The whole file, as [`quorate_server::Config`] describes it.
@@ -18,47 +17,6 @@ use crate::keys;
 pub struct Config {
     pub(crate) services: quorate_server::Config,
     source: NamedSource<String>,
-}
-
-/// The file does not configure a server.
-#[derive(Debug, Error, Diagnostic)]
-pub enum ConfigError {
-    #[error("{path}: {source}")]
-    #[diagnostic(help("name the file with --config"))]
-    Read {
-        path: String,
-        source: std::io::Error,
-    },
-    #[error("{message}")]
-    Parse {
-        message: String,
-        #[source_code]
-        source_code: NamedSource<String>,
-        #[label("here")]
-        span: Option<SourceSpan>,
-    },
-    #[error(transparent)]
-    Section(#[from] SetupError),
-    #[error("{path}: {message}")]
-    Key { path: String, message: String },
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    NoSuchKey(Box<NoSuchKey>),
-}
-
-/// A permission for a TSIG key that the server does not know.
-#[derive(Debug, Error, Diagnostic)]
-#[error("[dns] {list}: no key is called {key:?}")]
-#[diagnostic(help("{known}"))]
-pub struct NoSuchKey {
-    list: &'static str,
-    key: String,
-    /// What there is instead.
-    known: String,
-    #[source_code]
-    source_code: NamedSource<String>,
-    #[label("no client can sign with it")]
-    span: Option<SourceSpan>,
 }
 
 impl Config {

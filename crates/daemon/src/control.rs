@@ -4,7 +4,7 @@
 //! the access control.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -80,4 +80,11 @@ pub(crate) fn answer(ask: Ask, engines: &Engines<Disk>) {
     let _ = ask.answer.send(value);
 }
 
+/// Where the daemons listen, within the state directory.
+pub fn control_path(state_dir: &Path) -> PathBuf {
+    state_dir.join(STATE).join("control.sock")
+}
+
+/// The log, its lock and the control socket; 0700.
+const STATE: &str = "state";
 const ASKS_WAITING_MAX: usize = 16;

@@ -10,8 +10,7 @@ use quorate_server::setup::OWN_KEY_LEN;
 use quorate_server::{Config, Keys};
 use rustix::rand::GetRandomFlags;
 
-use crate::config::ConfigError;
-use crate::run::ServeError;
+use crate::error::{ConfigError, ServeError};
 
 /// Reads the key files that `config` names, and makes the key that it does without.
 pub(crate) fn load(config: &Config) -> Result<Keys, ServeError> {

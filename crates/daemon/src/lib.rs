@@ -5,26 +5,33 @@
 //!
 //! The engines between the sockets and their events are in [`quorate_server`].
 //!
-//! - [`config`]: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
-//! - `run`: the main loop; `disk`: the log
+//! - `config`: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
+//! - `start`: opens everything; `run`: the main loop; `daemon`: its steps; `disk`: the log;
+//!   `answers`: DNS requests that wait for theirs
 //! - `dhcp_socket`, `dns_listener`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
 //! - `advert_socket`: why a machine that boots does not wait for an IPv6 router
 
 mod advert_socket;
+mod answers;
 mod check;
 mod clock;
-pub mod config;
+mod config;
 mod control;
+mod daemon;
 mod dhcp_socket;
 mod disk;
 mod dns_listener;
+mod error;
 mod keys;
 mod run;
 mod seed_listener;
+mod start;
 mod stream;
 mod tftp_socket;
 
 pub use check::check;
 pub use config::Config;
+pub use control::control_path;
+pub use error::{ConfigError, NoSuchKey, ServeError};
 pub use quorate_server::event::{self, Event, Line};
-pub use run::{ServeError, control_path, run};
+pub use run::run;

@@ -9,8 +9,9 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode}
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use quorate_core::Wall;
 
+use crate::emit::Question;
 use crate::tsig::{self, Key};
-use crate::wire::{self, Question};
+use crate::{encode, wire};
 
 /// The EDNS payload size that queries offer (the 2020 flag day's).
 const PAYLOAD_OCTETS: u16 = 1232;
@@ -101,7 +102,7 @@ impl UpdateRequest {
     pub fn encode(mut self, signature: Option<(&Key, Wall)>) -> Encoded {
         let mac = signature.map(|(key, now)| tsig::sign_request(&mut self.message, key, now));
         Encoded {
-            bytes: wire::encode(&self.message, Question::Shared)
+            bytes: encode::encode(&self.message, Question::Shared)
                 .expect("one UPDATE fits into 64 KiB"),
             id: self.message.metadata.id,
             mac,
@@ -174,7 +175,7 @@ pub fn encode_query(name: &Name, kind: RecordType, id: u16) -> Vec<u8> {
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD_OCTETS);
     message.set_edns(edns);
-    wire::encode(&message, Question::Shared).expect("one question fits into 64 KiB")
+    encode::encode(&message, Question::Shared).expect("one question fits into 64 KiB")
 }
 
 /// What a server answered to one question.

@@ -12,7 +12,17 @@ use hickory_proto::rr::rdata::TSIG;
 use hickory_proto::rr::{Name, RData, Record, RecordData, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
 
-use crate::wire::{HEADER_LEN, Question};
+use crate::wire::HEADER_LEN;
+
+/// Whether names in records may point into the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Records are compressed against it: the smallest message.
+    Shared,
+    /// They are not. So does hickory-server emit the replies of its handlers, and a reply that
+    /// passes through it must come out octet by octet as it was signed.
+    Apart,
+}
 
 /// The message, or `None` when it is for hickory: it has data of a rarer type, or no transport
 /// carries as much.
@@ -30,7 +40,7 @@ pub(crate) fn message(message: &Message, question: Question) -> Option<Vec<u8>> 
         writer.word(query.query_class.into());
     }
     if question == Question::Apart && !message.queries.is_empty() {
-        // As `wire::Opaque` does it: nothing is ever found there, but it occupies one of the places.
+        // As `encode::Opaque` does it: nothing is ever found there, but it occupies one of the places.
         writer.note(NOWHERE);
     }
     let sections = [&message.answers, &message.authorities, &message.additionals];

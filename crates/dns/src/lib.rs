@@ -6,7 +6,7 @@
 //! signing, no NOTIFY; a zone transfer is one message, and REFUSED beyond 64 KiB.
 //!
 //! - [`authority`]: the engine, which puts the rest together
-//! - `zone`, `rrset`: what is served; `answer`: what it answers; `request`, `reply`: the bytes
+//! - `zone`, `rrset`: what is served; `answer`: what it answers; `request`, `reply`, `encode`: the bytes
 //! - [`update`]: what an UPDATE changes; [`policy`]: whether it may; `journal`: what is written
 //! - [`client`]: what those who *send* UPDATEs and queries need
 //! - [`tsig`]: keys, signatures and the errors for bad ones (RFC 8945)
@@ -16,6 +16,7 @@ pub mod authority;
 pub mod client;
 mod config;
 mod emit;
+mod encode;
 #[cfg(test)]
 mod fixture;
 mod journal;

@@ -7,8 +7,10 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use quorate_core::Wall;
 
 use crate::answer::Body;
+use crate::emit::Question;
+use crate::encode;
 use crate::tsig::{self, Refusal, Signer};
-use crate::wire::{self, Header, Question};
+use crate::wire::Header;
 
 /// The least that every DNS transport carries (RFC 1035 §2.3.4).
 const UDP_OCTETS_MIN: u16 = 512;
@@ -112,7 +114,7 @@ impl Reply {
             Security::Signed(signer) => tsig::sign_reply(&mut self.message, signer, now),
             Security::Refused(refusal) => tsig::sign_refusal(&mut self.message, refusal, now),
         }
-        wire::encode(&self.message, self.question)
+        encode::encode(&self.message, self.question)
     }
 }
 
@@ -122,5 +124,5 @@ pub(crate) fn bare(header: Header, rcode: ResponseCode) -> Vec<u8> {
     let mut message = Message::new(header.id, MessageType::Response, opcode);
     message.metadata.recursion_desired = header.recursion_desired && header.opcode == 0;
     message.metadata.response_code = rcode;
-    wire::encode(&message, Question::Shared).unwrap_or_default()
+    encode::encode(&message, Question::Shared).unwrap_or_default()
 }

@@ -20,7 +20,8 @@ use quorate_core::Wall;
 
 pub use key::{Algorithm, Key, KeyError, Keyring, parse_key_file};
 
-use crate::wire::{self, Question};
+use crate::emit::Question;
+use crate::{encode, wire};
 
 /// Seconds that two clocks may differ (RFC 8945 §10 recommends 300).
 pub const FUDGE_SECS: u16 = 300;
@@ -253,7 +254,7 @@ fn sign(
 ) -> Vec<u8> {
     message.signature = None;
     // A message too large for any transport is refused when it is encoded for sending.
-    let covered = wire::encode(message, question).unwrap_or_default();
+    let covered = encode::encode(message, question).unwrap_or_default();
     let mac = mac(key, &digest_input(request_mac, &covered, key.name(), &tsig));
     attach(message, key.name(), tsig.set_mac(mac.clone()));
     mac

@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use super::Server;
 use super::database::{Binding, Phase};
 use super::event::{DropReason, LeaseKind, NakReason};
-use super::{Query, Server};
+use super::query::Query;
 use crate::wire::code;
 
 /// The client state that a REQUEST comes from, recognised by its fields (RFC 2131 table 4). Never by

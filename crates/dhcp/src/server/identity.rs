@@ -1,4 +1,4 @@
-//! Who a client is to us: its class, its ordinal there, its name.
+//! Who a client is to us: its ordinal in its class, its name.
 //!
 //! The name is the first of these that no other client holds: the reservation's; the class's
 //! template; what the client asks for, if its class lets it; `ip-…`. When it is taken,
@@ -9,6 +9,7 @@ use quorate_core::MacAddr;
 
 use super::database::LeaseDatabase;
 use super::lease::{ClientKey, Lease, NameUpdates};
+use super::matching::class_of;
 use super::validate::{Class, ServerConfig};
 use crate::name::{self, Values};
 use crate::wire::{Message, code};
@@ -22,58 +23,6 @@ const NONE: NameUpdates = NameUpdates {
 
 /// The last suffix tried after a name that another client holds.
 const SUFFIX_MAX: u32 = 9;
-
-/// The class of the client that sent `message`: its reservation's, else the first that matches.
-pub(super) fn class_of<'c>(
-    config: &'c ServerConfig,
-    key: &ClientKey,
-    message: &Message<'_>,
-) -> Option<&'c Class> {
-    let host = config.host(key, message.chaddr).map(|(_, host)| host);
-    match host.and_then(|host| host.class.as_deref()) {
-        Some(name) => config.class(name),
-        None => config.classes.iter().find(|class| class.matches(message)),
-    }
-}
-
-impl Class {
-    fn matches(&self, message: &Message<'_>) -> bool {
-        message.chaddr.0.starts_with(&self.mac_prefix)
-            && says_vendor(message, self.vendor_class.as_deref())
-            && says_user(message, self.user_class.as_deref())
-    }
-}
-
-/// Option 60 begins so, if anything is wanted of it.
-pub(super) fn says_vendor(message: &Message<'_>, prefix: Option<&str>) -> bool {
-    prefix.is_none_or(|prefix| {
-        let value = message.options.bytes(code::VENDOR_CLASS);
-        value.is_some_and(|value| value.starts_with(prefix.as_bytes()))
-    })
-}
-
-/// Option 77, or an item of it, begins so, if anything is wanted of it.
-pub(super) fn says_user(message: &Message<'_>, prefix: Option<&str>) -> bool {
-    prefix.is_none_or(|prefix| {
-        let value = message.options.bytes(code::USER_CLASS);
-        value.is_some_and(|value| user_class_begins(value, prefix.as_bytes()))
-    })
-}
-
-/// Option 77 is a list of counted items (RFC 3004 §4), but many clients send plain text.
-fn user_class_begins(value: &[u8], prefix: &[u8]) -> bool {
-    let mut items = value;
-    while let Some((len, rest)) = items.split_first() {
-        let Some(item) = rest.get(..usize::from(*len)) else {
-            break;
-        };
-        if item.starts_with(prefix) {
-            return true;
-        }
-        items = &rest[item.len()..];
-    }
-    value.starts_with(prefix)
-}
 
 /// Gives `lease` its class, ordinal, name and DNS duties. Its old binding has been removed
 /// from the database; it keeps what that had, if it still may.

@@ -10,36 +10,39 @@
 //! ```
 //!
 //! An ACK leaves only after its record is on disk; several may be in flight, and
-//! [`Server::restore`] makes of the records a server that keeps every promise. Offers are in
+//! [`Server::restore`] makes a server from the records that keeps every promise in them. Offers are in
 //! memory only: a REQUEST for a forgotten one is granted if the address is still open.
 //!
 //! - [`config`] as written, [`ServerConfig`] as validated
 //! - `database`: addresses, clients, names, ordinals and timers, always consistent
-//! - `boot`: boot files for firmware
-//! - `clock_steps`: steps of the wall clock, and how far its dates can be trusted
-//! - `exchange`: one client message, one step; `grant`: may it have the address; `identity`:
-//!   class and name; `reply`: the answer
+//! - `query`: which client sent a message; `matching`: its class, and what its firmware boots
+//! - `grant`: may it have the address; `allocate`: which address it gets; `identity`: its ordinal
+//!   and name; `reply`: the answer
+//! - `restore`: from records and back; `clock_steps`: how far the dates in them can be trusted
 
 pub mod config;
 
-mod boot;
+mod allocate;
 mod clock_steps;
 mod database;
+mod error;
 mod event;
-mod exchange;
 mod free_set;
 mod grant;
 mod identity;
 mod lease;
+mod matching;
+mod options;
+mod query;
 mod reply;
+mod restore;
 mod validate;
 
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quorate_core::{
@@ -47,20 +50,20 @@ use quorate_core::{
 };
 
 pub use config::{Limits, RawBoot, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
+pub use error::ConfigError;
 pub use event::{Command, DropReason, Event, LeaseKind, NakReason};
 pub use lease::{
     ClientKey, ClientKeyError, Lease, LeaseRecord, LeaseState, NameUpdates, RelayRecord,
 };
-pub use validate::{ConfigError, ServerConfig};
+pub use validate::ServerConfig;
 
 use database::{Binding, LeaseDatabase, Phase};
+use grant::{Origin, Refusal};
+use matching::class_of;
+use query::Query;
+use reply::Reply;
 
-use crate::name;
-use crate::relay::RelayAgent;
-use crate::wire::{Message, MessageType, Op, code};
-
-/// Relays beyond this many drop a message (RFC 1542 §4.1.1).
-const HOPS_MAX: u8 = 16;
+use crate::wire::{MessageType, code};
 
 /// The server engine.
 #[derive(Debug)]
@@ -82,31 +85,6 @@ struct Held {
     event: Event,
 }
 
-/// A client's message with what the server worked out about it.
-struct Query<'a> {
-    message: Message<'a>,
-    client: ClientKey,
-    subnet: usize,
-    relay: Option<RelayAgent>,
-    source: SocketAddr,
-    destination: IpAddr,
-}
-
-impl Query<'_> {
-    /// True when the client sent it to this server alone; a relay agent passes on broadcasts.
-    fn was_unicast(&self) -> bool {
-        let broadcast = match self.destination {
-            IpAddr::V4(addr) => addr.is_broadcast(),
-            IpAddr::V6(_) => false,
-        };
-        !broadcast && self.message.giaddr == Ipv4Addr::UNSPECIFIED
-    }
-
-    fn server_id_override(&self) -> Option<Ipv4Addr> {
-        self.relay.as_ref()?.server_id_override
-    }
-}
-
 impl Server {
     /// A server that has promised nothing yet.
     pub fn new(config: ServerConfig, seed: Seed) -> Self {
@@ -120,34 +98,6 @@ impl Server {
         }
     }
 
-    /// A server that continues where the one that wrote `records` stopped. No record makes it fail:
-    /// one that fits no subnet becomes an [`Event::Dropped`].
-    pub fn restore(
-        config: ServerConfig,
-        seed: Seed,
-        records: impl IntoIterator<Item = LeaseRecord>,
-        now: Now,
-    ) -> Self {
-        let mut server = Self::new(config, seed);
-        server.offset_secs = Some(clock_steps::offset_secs(now));
-        // The last record of each address holds.
-        let mut last: BTreeMap<Ipv4Addr, (usize, LeaseRecord)> = BTreeMap::new();
-        for (position, record) in records.into_iter().enumerate() {
-            last.insert(record.lease.addr, (position, record));
-        }
-        let mut last: Vec<_> = last.into_values().collect();
-        // What is promised has precedence over what is remembered, and the newer over the
-        // older: a client that moved left no record that its former address forgot it.
-        last.sort_by_key(|(position, record)| {
-            let promised = matches!(record.state, LeaseState::Bound | LeaseState::Declined);
-            (!promised, Reverse(*position))
-        });
-        for (position, record) in last {
-            server.enter_record(record, position as u64, now);
-        }
-        server
-    }
-
     /// The active leases, by address. Includes those whose record is not on disk yet.
     pub fn leases(&self) -> impl Iterator<Item = &Lease> {
         let bound = |binding: &&Binding| matches!(binding.phase, Phase::Bound { .. });
@@ -157,152 +107,130 @@ impl Server {
             .map(|binding| &binding.lease)
     }
 
-    /// The last record of every address that the server remembers: what a compaction of the
-    /// lease database keeps. Oldest lapsed first.
-    pub fn records(&self) -> Vec<LeaseRecord> {
-        let mut records: Vec<(u64, LeaseRecord)> = Vec::new();
-        for binding in self.database.iter() {
-            let (order, state) = match binding.phase {
-                Phase::Offered { lapsed: None, .. } => continue,
-                Phase::Offered {
-                    lapsed: Some(order),
-                    ..
-                }
-                | Phase::Lapsed { order } => (order, LeaseState::Released),
-                Phase::Revoked { order } => (order, LeaseState::Revoked),
-                Phase::Bound { .. } => (u64::MAX, LeaseState::Bound),
-                Phase::Declined { .. } => (u64::MAX, LeaseState::Declined),
-            };
-            let lease = binding.lease.clone();
-            records.push((order, LeaseRecord { state, lease }));
+    /// RFC 2131 §4.3.1.
+    fn on_discover(&mut self, query: &Query<'_>, now: Now) {
+        let offered = self.offer(query, now);
+        match offered {
+            Err(reason) => self.drop_datagram(query.source, reason),
+            Ok(lease) => {
+                let class = class_of(&self.config, &query.client, &query.message);
+                let reply = Reply {
+                    config: &self.config,
+                    query,
+                };
+                let offer = reply.lease(MessageType::Offer, &lease, class, &mut self.random);
+                self.queue.transmit(offer);
+                self.queue.event(Event::Offered {
+                    addr: lease.addr,
+                    client: lease.client,
+                    mac: lease.mac,
+                    hostname: lease.hostname,
+                    firmware: self.config.boot_of(&query.message).is_some(),
+                });
+            }
         }
-        records.sort_by_key(|(order, _)| *order);
-        records.into_iter().map(|(_, record)| record).collect()
     }
 
-    fn enter_record(&mut self, record: LeaseRecord, order: u64, now: Now) {
-        let Some(subnet) = self.config.subnet_of(record.lease.addr) else {
-            let source = SocketAddr::from((record.lease.addr, 0));
-            return self.drop_datagram(source, DropReason::RecordOutside);
+    /// RFC 2131 §4.3.2.
+    fn on_request(&mut self, query: &Query<'_>, now: Now) {
+        let Some(origin) = Origin::of(query) else {
+            return self.drop_datagram(query.source, DropReason::NoSuchState);
         };
-        let secs = self.secs_left(&record, subnet, now);
-        let LeaseRecord { state, mut lease } = record;
-        if let (Some(class), Some(index)) = (&lease.class, lease.index)
-            && !self.database.ordinal_is_free(class, index)
-        {
-            lease.index = None;
-        }
-        let forgets = self.config.mutant.is(Bug::RestartForgetsLeases);
-        if forgets && state == LeaseState::Bound {
+        let renews = matches!(origin, Origin::Renewing | Origin::Rebinding);
+        if renews && self.config.mutant.is(Bug::RenewalIgnored) {
             return;
         }
-        let until = instant_in(now, secs);
-        let phase = match state {
-            LeaseState::Bound => Phase::Bound { until },
-            LeaseState::Declined => Phase::Declined { until },
-            LeaseState::Released | LeaseState::Expired | LeaseState::Revoked => {
-                let revoked = state == LeaseState::Revoked;
-                if revoked || self.database.of_client(subnet, &lease.client).is_none() {
-                    self.lapse(subnet, lease, revoked, Some(order));
-                }
-                return;
-            }
-        };
-        // Only an edited file promises one name twice, or the name of another address.
-        let own = name::addr_name(lease.addr);
-        let alien = lease.hostname.starts_with(name::ADDR_NAME_PREFIX) && lease.hostname != own;
-        if phase.is_active() && (alien || self.database.named(&lease.hostname).is_some()) {
-            lease.hostname = own;
+        if self.held.len() >= self.config.limits.writes_max {
+            return self.drop_datagram(query.source, DropReason::DiskBehind);
         }
-        self.database.insert(Binding {
-            subnet,
+        match self.grant(query, origin) {
+            Ok(addr) => self.bind(query, origin, addr, now),
+            Err(Refusal::Silence(reason)) => {
+                if reason == DropReason::OtherServer {
+                    self.withdraw_offer(query);
+                }
+                self.drop_datagram(query.source, reason);
+            }
+            Err(Refusal::Nak(reason)) => {
+                let reply = Reply {
+                    config: &self.config,
+                    query,
+                };
+                let nak = reply.nak(reason);
+                let addr = match origin {
+                    Origin::Selecting { requested, .. } | Origin::InitReboot { requested } => {
+                        requested
+                    }
+                    Origin::Renewing | Origin::Rebinding => query.message.ciaddr,
+                };
+                self.queue.transmit(nak);
+                self.queue.event(Event::Nak {
+                    mac: query.message.chaddr,
+                    addr,
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// RFC 2131 §4.3.3: the address rests, and the client gets another one.
+    fn on_decline(&mut self, query: &Query<'_>, now: Now) {
+        let addr = query.message.options.addr(code::REQUESTED_ADDR);
+        let Some(addr) = addr.filter(|addr| self.holds(query, *addr)) else {
+            return self.drop_datagram(query.source, DropReason::NotHeld);
+        };
+        let (resting, oldest) = self.database.declined();
+        if resting >= self.config.limits.declined_max
+            && let Some(oldest) = oldest
+        {
+            self.database.remove(oldest);
+        }
+        let Some(mut binding) = self.database.remove(addr) else {
+            return;
+        };
+        let secs = u64::from(self.config.limits.decline_secs);
+        let until = instant_in(now, secs);
+        binding.phase = Phase::Declined { until };
+        binding.lease.end = now.wall.plus_secs(secs);
+        // The ordinal goes with the client, not with the address.
+        let lease = binding.lease.clone();
+        binding.lease.index = None;
+        let record = LeaseRecord {
+            state: LeaseState::Declined,
+            lease: binding.lease.clone(),
+        };
+        self.database.insert(binding);
+        let mac = query.message.chaddr;
+        self.hold(record, None, Event::Declined { addr, mac, lease });
+    }
+
+    /// RFC 2131 §4.3.4.
+    fn on_release(&mut self, query: &Query<'_>) {
+        let addr = query.message.ciaddr;
+        let bound = |binding: &Binding| matches!(binding.phase, Phase::Bound { .. });
+        if !self.holds(query, addr) || !self.database.at(addr).is_some_and(bound) {
+            return self.drop_datagram(query.source, DropReason::NotHeld);
+        }
+        self.end(addr, LeaseState::Released, |lease| Event::Released {
             lease,
-            phase,
         });
     }
 
-    /// Remembers the last client of an address, if it can be assigned again; `order` is its place
-    /// among the lapsed, the last when none is given.
-    fn lapse(&mut self, subnet: usize, lease: Lease, revoked: bool, order: Option<u64>) {
-        let reserved = self.config.subnets[subnet]
-            .reserved
-            .contains_key(&lease.addr);
-        if reserved || self.database.is_dynamic(subnet, lease.addr) {
-            self.database.insert_lapsed(subnet, lease, revoked, order);
+    /// RFC 2131 §4.3.5.
+    fn on_inform(&mut self, query: &Query<'_>) {
+        let addr = query.message.ciaddr;
+        if addr == Ipv4Addr::UNSPECIFIED {
+            return self.drop_datagram(query.source, DropReason::NoSuchState);
         }
-    }
-
-    /// Ends the lease of `addr`.
-    fn end(&mut self, addr: Ipv4Addr, state: LeaseState, event: impl FnOnce(Lease) -> Event) {
-        let Some(binding) = self.database.remove(addr) else {
-            return;
+        let class = class_of(&self.config, &query.client, &query.message);
+        let reply = Reply {
+            config: &self.config,
+            query,
         };
-        let lease = binding.lease.clone();
-        let revoked = state == LeaseState::Revoked;
-        self.lapse(binding.subnet, binding.lease, revoked, None);
-        let record = LeaseRecord {
-            state,
-            lease: lease.clone(),
-        };
-        self.hold(record, None, event(lease));
-    }
-
-    /// Works out which client of which subnet sent it, or why it deserves no answer.
-    fn query<'a>(&self, datagram: &Datagram<'a>) -> Result<Query<'a>, DropReason> {
-        let message = Message::decode(datagram.payload).map_err(DropReason::Malformed)?;
-        if message.op != Op::Request {
-            return Err(DropReason::NotARequest);
-        }
-        if message.chaddr.is_group() {
-            return Err(DropReason::GroupAddress);
-        }
-        if message.hops > HOPS_MAX {
-            return Err(DropReason::TooManyHops);
-        }
-        if message.giaddr == self.config.server_id {
-            return Err(DropReason::RelayIsSelf);
-        }
-        let relay = message
-            .options
-            .bytes(code::RELAY_AGENT)
-            .and_then(RelayAgent::decode);
-        let relayed = message.giaddr != Ipv4Addr::UNSPECIFIED;
-        // Only a relay agent may speak as one (RFC 3046 §2.1).
-        let relay = relay.filter(|_| relayed);
-        let link = if relayed {
-            let selection = relay.as_ref().and_then(|relay| relay.link_selection);
-            selection.unwrap_or(message.giaddr)
-        } else if message.ciaddr != Ipv4Addr::UNSPECIFIED {
-            message.ciaddr
-        } else {
-            self.config.server_id
-        };
-        let subnet = self.config.subnet_of(link).ok_or(DropReason::NoSubnet)?;
-        let client = self.client(&message);
-        Ok(Query {
-            message,
-            client,
-            subnet,
-            relay,
-            source: datagram.source,
-            destination: datagram.destination.ip(),
-        })
-    }
-
-    /// The client identifier, else the hardware address (RFC 2131 §4.2). But a reservation by
-    /// hardware address is the machine's, whichever program speaks: a UEFI, a boot loader and a
-    /// system each present an identifier of their own, or none, and are one machine.
-    fn client(&self, message: &Message<'_>) -> ClientKey {
-        let card = ClientKey::Mac(message.chaddr);
-        match message.options.bytes(code::CLIENT_ID) {
-            Some(id) => {
-                let id = ClientKey::Id(id.to_vec());
-                let hosts = &self.config.hosts;
-                let reserved = hosts.contains_key(&card) && !hosts.contains_key(&id);
-                if reserved { card } else { id }
-            }
-            None => card,
-        }
+        let ack = reply.inform(class);
+        self.queue.transmit(ack);
+        let mac = query.message.chaddr;
+        self.queue.event(Event::Informed { addr, mac });
     }
 
     fn drop_datagram(&mut self, source: SocketAddr, reason: DropReason) {

@@ -4,10 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use quorate_core::{Destination, Random, Transmit};
 
-use super::boot::Boot;
+use super::NakReason;
 use super::lease::Lease;
-use super::validate::{Class, ExtraOption, ServerConfig, Subnet};
-use super::{NakReason, Query};
+use super::options::ExtraOption;
+use super::query::Query;
+use super::validate::{Boot, Class, ServerConfig, Subnet};
 use crate::name::Values;
 use crate::wire::{Message, MessageType, code, option_len};
 use crate::{CLIENT_PORT, ClientFqdn, FqdnFlags, SERVER_PORT};

@@ -19,6 +19,7 @@ use quorate_core::{
 };
 
 use super::*;
+use crate::wire::{Message, Op};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const BROADCAST: Ipv4Addr = Ipv4Addr::BROADCAST;

@@ -6,86 +6,16 @@ use std::ops::RangeInclusive;
 
 use quorate_core::{MacAddr, Mutant};
 
-use super::boot::Boot;
-use super::config::{Limits, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
+use super::config::{Limits, RawBoot, RawClass, RawHost, RawServerConfig, RawSubnet};
+use super::error::ConfigError;
 use super::free_set::FreeSet;
 use super::lease::{ClientKey, octets};
+use super::options::{ExtraOption, boot_file, options};
 use crate::name::{self, Template};
 use crate::net::{AddrRange, Ipv4Net};
-use crate::wire::code;
 
-/// Options that the protocol itself decides.
-const CODES_RESERVED: [u8; 14] = [
-    code::PAD,
-    code::SUBNET_MASK,
-    code::HOSTNAME,
-    code::REQUESTED_ADDR,
-    code::LEASE_SECS,
-    code::OVERLOAD,
-    code::MESSAGE_TYPE,
-    code::SERVER_ID,
-    code::PARAMETERS,
-    code::T1_SECS,
-    code::T2_SECS,
-    code::CLIENT_ID,
-    code::FQDN,
-    code::RELAY_AGENT,
-];
 /// Long enough for T1, T2 and the end to be three different seconds.
 const LEASE_SECS_MIN: u32 = 4;
-/// The `file` field keeps one octet for its NUL.
-const BOOT_FILE_LEN_MAX: usize = 127;
-
-/// Why a configuration cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    #[error("no subnet is configured")]
-    NoSubnet,
-    #[error("subnets {0} and {1} overlap")]
-    SubnetsOverlap(Ipv4Net, Ipv4Net),
-    #[error("range {range} is not within the hosts of subnet {net}")]
-    RangeOutside { range: AddrRange, net: Ipv4Net },
-    #[error("pools {0} and {1} overlap")]
-    PoolsOverlap(AddrRange, AddrRange),
-    #[error("lease_secs of subnet {net} is {lease_secs}: write 4 or more")]
-    LeaseSecs { net: Ipv4Net, lease_secs: u32 },
-    #[error("domain {0:?} is not dot-separated labels of letters, digits and hyphens")]
-    Domain(String),
-    #[error("host {0} must have exactly one of mac and client_id")]
-    HostKey(usize),
-    #[error("client_id {0:?} is not 2 to 255 octets in hexadecimal")]
-    ClientId(String),
-    #[error("two hosts have the key {0}")]
-    DuplicateHost(ClientKey),
-    #[error("two hosts reserve {0}")]
-    DuplicateAddr(Ipv4Addr),
-    #[error("two hosts have the name {0:?}")]
-    DuplicateHostname(String),
-    #[error("host address {0} is in no subnet, or not a host's")]
-    HostOutside(Ipv4Addr),
-    #[error("host address {0} is the server's own")]
-    HostIsServer(Ipv4Addr),
-    #[error("{0:?} is not a label of letters, digits and inner hyphens, or begins with ip-")]
-    Hostname(String),
-    #[error("there is no class {0:?}")]
-    UnknownClass(String),
-    #[error("two classes have the name {0:?}")]
-    DuplicateClass(String),
-    #[error("mac_prefix {0:?} is not 1 to 6 octets in hexadecimal")]
-    MacPrefix(String),
-    #[error(
-        "hostname template {0:?} does not always give a label: use letters, digits, hyphens, \
-         {{mac}}, {{ip}} and {{index}}, at most 61 long when filled in, not beginning with ip-"
-    )]
-    HostnameTemplate(String),
-    #[error("boot file {0:?} is longer than 127 octets or has an unknown placeholder")]
-    BootFile(String),
-    #[error("option {0} must have exactly one of text, hex (octet pairs) and addrs")]
-    OptionValue(u8),
-    #[error("option {0} is decided by the server, or listed twice")]
-    OptionCode(u8),
-}
-
 /// A configuration that holds together.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -141,11 +71,15 @@ pub(super) struct Class {
     pub(super) options: BTreeMap<u8, ExtraOption>,
 }
 
-/// A configured option's value.
+/// A [`RawBoot`] that holds together.
 #[derive(Clone, Debug)]
-pub(super) struct ExtraOption {
-    pub(super) value: Vec<u8>,
-    pub(super) always: bool,
+pub(super) struct Boot {
+    pub(super) architectures: Vec<u16>,
+    pub(super) vendor_class: Option<String>,
+    pub(super) user_class: Option<String>,
+    pub(super) boot_file: Template,
+    pub(super) next_server: Option<Ipv4Addr>,
+    pub(super) options: BTreeMap<u8, ExtraOption>,
 }
 
 impl ServerConfig {
@@ -196,7 +130,7 @@ impl ServerConfig {
             hosts,
             names,
             classes,
-            boot: boot.into_iter().map(Boot::new).collect::<Result<_, _>>()?,
+            boot: boot.into_iter().map(self::boot).collect::<Result<_, _>>()?,
             override_client_updates,
             limits,
             mutant: Mutant::default(),
@@ -367,37 +301,15 @@ fn class(raw: RawClass) -> Result<Class, ConfigError> {
     })
 }
 
-pub(super) fn boot_file(text: String) -> Result<Template, ConfigError> {
-    Template::parse(&text)
-        .filter(|template| template.len_max() <= BOOT_FILE_LEN_MAX)
-        .ok_or(ConfigError::BootFile(text))
-}
-
-pub(super) fn options(raw: Vec<RawOption>) -> Result<BTreeMap<u8, ExtraOption>, ConfigError> {
-    let mut options = BTreeMap::new();
-    for raw in raw {
-        let (code, option) = option(raw)?;
-        if CODES_RESERVED.contains(&code)
-            || code == code::END
-            || options.insert(code, option).is_some()
-        {
-            return Err(ConfigError::OptionCode(code));
-        }
-    }
-    Ok(options)
-}
-
-fn option(raw: RawOption) -> Result<(u8, ExtraOption), ConfigError> {
-    let code = raw.code;
-    let value = match (raw.text, raw.hex, raw.addrs) {
-        (Some(text), None, None) => Some(text.into_bytes()),
-        (None, Some(hex), None) => octets(&hex),
-        (None, None, Some(addrs)) => Some(addrs.iter().flat_map(Ipv4Addr::octets).collect()),
-        _ => None,
-    };
-    let value = value.ok_or(ConfigError::OptionValue(code))?;
-    let always = raw.always;
-    Ok((code, ExtraOption { value, always }))
+fn boot(raw: RawBoot) -> Result<Boot, ConfigError> {
+    Ok(Boot {
+        architectures: raw.architectures,
+        vendor_class: raw.vendor_class,
+        user_class: raw.user_class,
+        boot_file: boot_file(raw.boot_file)?,
+        next_server: raw.next_server,
+        options: options(raw.options)?,
+    })
 }
 
 fn hostname(text: &str) -> Result<String, ConfigError> {

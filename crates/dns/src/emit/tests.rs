@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{dhcid, wire};
+use crate::{dhcid, encode};
 
 /// Few labels in both cases, so that names often end alike.
 fn any_name() -> impl Strategy<Value = Name> {
@@ -119,7 +119,7 @@ fn any_message(records: usize) -> impl Strategy<Value = Message> {
 fn compare(message: &Message) -> Result<(), TestCaseError> {
     for question in [Question::Shared, Question::Apart] {
         let ours = super::message(message, question);
-        let theirs = wire::encode_by_hickory(message, question);
+        let theirs = encode::encode_by_hickory(message, question);
         prop_assert!(ours.is_some());
         prop_assert_eq!(ours, theirs, "{:?}", question);
     }
@@ -160,7 +160,7 @@ fn very_large_ones_too() {
             let ours = super::message(&message, question);
             assert_eq!(
                 ours,
-                wire::encode_by_hickory(&message, question),
+                encode::encode_by_hickory(&message, question),
                 "{records}"
             );
             assert_eq!(ours.is_some(), records < 5_000);
@@ -178,6 +178,6 @@ fn what_it_does_not_know_is_for_hickory() {
         let mut message = Message::new(7, MessageType::Response, OpCode::Query);
         message.add_answer(Record::from_rdata(name.clone(), 60, data));
         assert_eq!(super::message(&message, Question::Shared), None);
-        assert!(wire::encode(&message, Question::Shared).is_some());
+        assert!(encode::encode(&message, Question::Shared).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! What each client message changes in the lease database (RFC 2131 §4.3).
+//! Which address a client gets, and what that changes in the lease database (RFC 2131 §4.3).
 
 use std::net::Ipv4Addr;
 
@@ -6,142 +6,17 @@ use quorate_core::{Bug, Now};
 
 use super::database::{Binding, Phase};
 use super::event::{DropReason, Event};
-use super::grant::{Origin, Refusal};
-use super::identity::{class_of, identify};
+use super::grant::Origin;
+use super::identity::identify;
 use super::lease::{Lease, LeaseRecord, LeaseState, NameUpdates, RelayRecord};
+use super::query::Query;
 use super::reply::Reply;
-use super::{Held, Query, Server, instant_in};
+use super::{Held, Server, instant_in};
 use crate::wire::{MessageType, code};
 
 impl Server {
-    /// RFC 2131 §4.3.1.
-    pub(super) fn on_discover(&mut self, query: &Query<'_>, now: Now) {
-        let offered = self.offer(query, now);
-        match offered {
-            Err(reason) => self.drop_datagram(query.source, reason),
-            Ok(lease) => {
-                let class = class_of(&self.config, &query.client, &query.message);
-                let reply = Reply {
-                    config: &self.config,
-                    query,
-                };
-                let offer = reply.lease(MessageType::Offer, &lease, class, &mut self.random);
-                self.queue.transmit(offer);
-                self.queue.event(Event::Offered {
-                    addr: lease.addr,
-                    client: lease.client,
-                    mac: lease.mac,
-                    hostname: lease.hostname,
-                    firmware: self.config.boot_of(&query.message).is_some(),
-                });
-            }
-        }
-    }
-
-    /// RFC 2131 §4.3.2.
-    pub(super) fn on_request(&mut self, query: &Query<'_>, now: Now) {
-        let Some(origin) = Origin::of(query) else {
-            return self.drop_datagram(query.source, DropReason::NoSuchState);
-        };
-        let renews = matches!(origin, Origin::Renewing | Origin::Rebinding);
-        if renews && self.config.mutant.is(Bug::RenewalIgnored) {
-            return;
-        }
-        if self.held.len() >= self.config.limits.writes_max {
-            return self.drop_datagram(query.source, DropReason::DiskBehind);
-        }
-        match self.grant(query, origin) {
-            Ok(addr) => self.bind(query, origin, addr, now),
-            Err(Refusal::Silence(reason)) => {
-                if reason == DropReason::OtherServer {
-                    self.withdraw_offer(query);
-                }
-                self.drop_datagram(query.source, reason);
-            }
-            Err(Refusal::Nak(reason)) => {
-                let reply = Reply {
-                    config: &self.config,
-                    query,
-                };
-                let nak = reply.nak(reason);
-                let addr = match origin {
-                    Origin::Selecting { requested, .. } | Origin::InitReboot { requested } => {
-                        requested
-                    }
-                    Origin::Renewing | Origin::Rebinding => query.message.ciaddr,
-                };
-                self.queue.transmit(nak);
-                self.queue.event(Event::Nak {
-                    mac: query.message.chaddr,
-                    addr,
-                    reason,
-                });
-            }
-        }
-    }
-
-    /// RFC 2131 §4.3.3: the address rests, and the client gets another one.
-    pub(super) fn on_decline(&mut self, query: &Query<'_>, now: Now) {
-        let addr = query.message.options.addr(code::REQUESTED_ADDR);
-        let Some(addr) = addr.filter(|addr| self.holds(query, *addr)) else {
-            return self.drop_datagram(query.source, DropReason::NotHeld);
-        };
-        let (resting, oldest) = self.database.declined();
-        if resting >= self.config.limits.declined_max
-            && let Some(oldest) = oldest
-        {
-            self.database.remove(oldest);
-        }
-        let Some(mut binding) = self.database.remove(addr) else {
-            return;
-        };
-        let secs = u64::from(self.config.limits.decline_secs);
-        let until = instant_in(now, secs);
-        binding.phase = Phase::Declined { until };
-        binding.lease.end = now.wall.plus_secs(secs);
-        // The ordinal goes with the client, not with the address.
-        let lease = binding.lease.clone();
-        binding.lease.index = None;
-        let record = LeaseRecord {
-            state: LeaseState::Declined,
-            lease: binding.lease.clone(),
-        };
-        self.database.insert(binding);
-        let mac = query.message.chaddr;
-        self.hold(record, None, Event::Declined { addr, mac, lease });
-    }
-
-    /// RFC 2131 §4.3.4.
-    pub(super) fn on_release(&mut self, query: &Query<'_>) {
-        let addr = query.message.ciaddr;
-        let bound = |binding: &Binding| matches!(binding.phase, Phase::Bound { .. });
-        if !self.holds(query, addr) || !self.database.at(addr).is_some_and(bound) {
-            return self.drop_datagram(query.source, DropReason::NotHeld);
-        }
-        self.end(addr, LeaseState::Released, |lease| Event::Released {
-            lease,
-        });
-    }
-
-    /// RFC 2131 §4.3.5.
-    pub(super) fn on_inform(&mut self, query: &Query<'_>) {
-        let addr = query.message.ciaddr;
-        if addr == Ipv4Addr::UNSPECIFIED {
-            return self.drop_datagram(query.source, DropReason::NoSuchState);
-        }
-        let class = class_of(&self.config, &query.client, &query.message);
-        let reply = Reply {
-            config: &self.config,
-            query,
-        };
-        let ack = reply.inform(class);
-        self.queue.transmit(ack);
-        let mac = query.message.chaddr;
-        self.queue.event(Event::Informed { addr, mac });
-    }
-
     /// Finds the client an address and holds it for the time of an offer.
-    fn offer(&mut self, query: &Query<'_>, now: Now) -> Result<Lease, DropReason> {
+    pub(super) fn offer(&mut self, query: &Query<'_>, now: Now) -> Result<Lease, DropReason> {
         let mine = self
             .database
             .of_client(query.subnet, &query.client)
@@ -207,7 +82,7 @@ impl Server {
     }
 
     /// Makes the promise: the database changes now, the ACK leaves after the record is on disk.
-    fn bind(&mut self, query: &Query<'_>, origin: Origin, addr: Ipv4Addr, now: Now) {
+    pub(super) fn bind(&mut self, query: &Query<'_>, origin: Origin, addr: Ipv4Addr, now: Now) {
         let other = self.database.of_client(query.subnet, &query.client);
         if let Some((old, phase)) = other
             .map(|b| (b.lease.addr, b.phase))
@@ -276,7 +151,7 @@ impl Server {
     }
 
     /// The client took another server's offer: ours is open again.
-    fn withdraw_offer(&mut self, query: &Query<'_>) {
+    pub(super) fn withdraw_offer(&mut self, query: &Query<'_>) {
         let mine = self.database.of_client(query.subnet, &query.client);
         if let Some((addr, phase @ Phase::Offered { .. })) = mine.map(|b| (b.lease.addr, b.phase)) {
             self.leave(addr, phase);
@@ -329,6 +204,37 @@ impl Server {
             end: now.wall,
             relay: relay_record(query),
         }
+    }
+
+    /// Remembers the last client of an address, if it can be assigned again; `order` is its place
+    /// among the lapsed, the last when none is given.
+    pub(super) fn lapse(&mut self, subnet: usize, lease: Lease, revoked: bool, order: Option<u64>) {
+        let reserved = self.config.subnets[subnet]
+            .reserved
+            .contains_key(&lease.addr);
+        if reserved || self.database.is_dynamic(subnet, lease.addr) {
+            self.database.insert_lapsed(subnet, lease, revoked, order);
+        }
+    }
+
+    /// Ends the lease of `addr`.
+    pub(super) fn end(
+        &mut self,
+        addr: Ipv4Addr,
+        state: LeaseState,
+        event: impl FnOnce(Lease) -> Event,
+    ) {
+        let Some(binding) = self.database.remove(addr) else {
+            return;
+        };
+        let lease = binding.lease.clone();
+        let revoked = state == LeaseState::Revoked;
+        self.lapse(binding.subnet, binding.lease, revoked, None);
+        let record = LeaseRecord {
+            state,
+            lease: lease.clone(),
+        };
+        self.hold(record, None, event(lease));
     }
 
     /// Keeps what a record promises until it is on disk.
