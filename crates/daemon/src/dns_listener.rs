@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hickory_server::Server;
+use hickory_server::net::NetError;
 use hickory_server::net::runtime::Time;
 use hickory_server::net::xfer::Protocol as Transport;
 use hickory_server::proto::op::{Header, HeaderCounts, Message, MessageType, Metadata};
-use hickory_server::proto::serialize::binary::{BinDecodable as _, BinDecoder};
+use hickory_server::proto::serialize::binary::{BinDecodable as _, BinDecoder, DecodeError};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
 use quorate_core::{Channel, StreamId};
@@ -113,13 +114,24 @@ impl RequestHandler for DnsListener {
     }
 }
 
+/// Why an answer did not leave.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error("our own answer cannot be decoded: {0}")]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Response(#[from] NetError),
+}
+
 /// Decodes `bytes` and sends its sections.
-async fn send<R: ResponseHandler>(mut response: R, bytes: &[u8]) -> Result<ResponseInfo, String> {
-    let message = Message::from_vec(bytes).map_err(|error| error.to_string())?;
+async fn send<R: ResponseHandler>(
+    mut response: R,
+    bytes: &[u8],
+) -> Result<ResponseInfo, SendError> {
+    let message = Message::from_vec(bytes)?;
     let mut decoder = BinDecoder::new(bytes);
-    Header::read(&mut decoder).map_err(|error| error.to_string())?;
-    let queries =
-        Queries::read(&mut decoder, message.queries.len()).map_err(|error| error.to_string())?;
+    Header::read(&mut decoder)?;
+    let queries = Queries::read(&mut decoder, message.queries.len())?;
     let mut sections = MessageResponseBuilder::new(&queries, message.edns.as_ref()).build(
         message.metadata,
         &message.answers,
@@ -130,10 +142,7 @@ async fn send<R: ResponseHandler>(mut response: R, bytes: &[u8]) -> Result<Respo
     if let Some(signature) = message.signature.clone() {
         sections.set_signature(signature);
     }
-    response
-        .send_response(sections)
-        .await
-        .map_err(|error| error.to_string())
+    Ok(response.send_response(sections).await?)
 }
 
 /// Requests that wait for the main loop; beyond it hickory's tasks wait, and sockets fill.

@@ -283,7 +283,7 @@ impl Engine for Registrar {
                 self.on_reply(number, step, rcode, now);
                 self.shorten_waits(now);
             }
-            Err(reason) => self.drop_message(reason),
+            Err(stray) => self.drop_message(stray.to_string()),
         }
         self.send_ready(now);
     }

@@ -71,7 +71,7 @@ pub enum ConfigError {
     #[error("zone {0:?}: not a domain name")]
     ZoneName(String),
     #[error("zone {0} is configured twice")]
-    ZoneTwice(String),
+    DuplicateZone(String),
     #[error("zone {zone}: primary name server: {error}")]
     Primary { zone: String, error: TextError },
     #[error("zone {zone}: record {text:?}: {error}")]
@@ -118,7 +118,7 @@ impl Config {
         for raw in &raw.zones {
             let zone = zone(raw)?;
             if zones.iter().any(|other| other.origin() == zone.origin()) {
-                return Err(ConfigError::ZoneTwice(raw.name.clone()));
+                return Err(ConfigError::DuplicateZone(raw.name.clone()));
             }
             zones.push(zone);
         }
@@ -262,7 +262,7 @@ mod tests {
         let error = config(|raw| raw.zones[0].records[0] = "n1 A 10".to_owned()).unwrap_err();
         assert!(matches!(error, ConfigError::Record { ref text, .. } if text == "n1 A 10"));
         let error = config(|raw| raw.zones[1].name = "LAB.example".to_owned()).unwrap_err();
-        assert!(matches!(error, ConfigError::ZoneTwice(_)));
+        assert!(matches!(error, ConfigError::DuplicateZone(_)));
         let error = config(|raw| raw.zones[1].name = "a..b".to_owned()).unwrap_err();
         assert!(matches!(error, ConfigError::ZoneName(_)));
         for octets in [511, 1233] {

@@ -29,19 +29,24 @@ pub struct SrvRecord {
     pub port: u16,
 }
 
+/// Why a lookup has no answer, in the words of the resolver library, such as
+/// `lookup n1.lab on 10.9.0.53:53: no such host`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LookupError(pub String);
+
 /// What one node sees in the DNS at the moment of its start.
 ///
-/// An error is the text that the resolver library gives, such as
-/// `lookup n1.lab on 10.9.0.53:53: no such host`.
+/// Each answer may be an error instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// The answer for `_etcd-server-ssl…`, in the order in which the resolver hands it on.
-    pub ssl: Result<Vec<SrvRecord>, String>,
+    pub ssl: Result<Vec<SrvRecord>, LookupError>,
     /// The answer for `_etcd-server…`.
-    pub plain: Result<Vec<SrvRecord>, String>,
+    pub plain: Result<Vec<SrvRecord>, LookupError>,
     /// Addresses by host name without the trailing dot. Only the first is ever used. A name
     /// that is absent does not exist; a host that is written as an address resolves to itself.
-    pub addresses: BTreeMap<String, Result<Vec<IpAddr>, String>>,
+    pub addresses: BTreeMap<String, Result<Vec<IpAddr>, LookupError>>,
 }
 
 /// One etcd process that is about to bootstrap, as its flags describe it.
@@ -93,7 +98,7 @@ pub enum Skip {
 pub enum DiscoveryError {
     /// No usable set was found, or an own peer URL does not resolve.
     #[error("error setting up initial cluster: {0}")]
-    Lookup(String),
+    Lookup(LookupError),
     #[error(
         "error setting up initial cluster: cannot find local etcd member {name:?} in SRV records"
     )]
@@ -168,7 +173,7 @@ impl Discovery {
                 for set in [ssl, plain] {
                     match set {
                         Ok(records) => found.extend(records),
-                        Err(error) => errors.push(error),
+                        Err(LookupError(text)) => errors.push(text),
                     }
                 }
                 if !found.is_empty() {
@@ -178,7 +183,7 @@ impl Discovery {
                         name: self.name.clone(),
                     })
                 } else {
-                    Err(DiscoveryError::Lookup(errors.join("; ")))
+                    Err(DiscoveryError::Lookup(LookupError(errors.join("; "))))
                 }
             }
         }
@@ -188,19 +193,22 @@ impl Discovery {
     fn one_set(
         &self,
         scheme: Scheme,
-        answer: &Result<Vec<SrvRecord>, String>,
+        answer: &Result<Vec<SrvRecord>, LookupError>,
         view: &View,
         skipped: &mut Vec<Skipped>,
-    ) -> Result<Vec<(String, PeerUrl)>, String> {
+    ) -> Result<Vec<(String, PeerUrl)>, LookupError> {
         // Own URLs are resolved first, and a failure is returned without naming the service.
         let mut own: BTreeMap<SocketAddr, &PeerUrl> = BTreeMap::new();
         for url in &self.advertised {
             own.insert(view.resolve(&url.host, url.port)?, url);
         }
         let service = service_label(scheme, self.srv_name.as_deref());
-        let in_service =
-            |error: &str| format!("error querying DNS SRV records for _{service} {error}");
-        let records = answer.as_ref().map_err(|error| in_service(error))?;
+        let in_service = |error: &LookupError| {
+            LookupError(format!(
+                "error querying DNS SRV records for _{service} {error}"
+            ))
+        };
+        let records = answer.as_ref().map_err(in_service)?;
 
         let mut found = Vec::new();
         let mut last_error = None;
@@ -217,7 +225,7 @@ impl Discovery {
             let url = PeerUrl::new(scheme, host, record.port);
             match view.resolve(host, record.port) {
                 Err(error) => {
-                    skip(Skip::Unresolved(error.clone()));
+                    skip(Skip::Unresolved(error.0.clone()));
                     last_error = Some(error);
                 }
                 Ok(addr) => match own.get(&addr) {
@@ -226,10 +234,10 @@ impl Discovery {
                     }
                     Some(mine) => {
                         skip(Skip::SchemeMismatch);
-                        last_error = Some(format!(
+                        last_error = Some(LookupError(format!(
                             "bootstrap at {url} from DNS for {service} has scheme mismatch \
                              with expected peer {mine}"
-                        ));
+                        )));
                     }
                     None => {
                         found.push((temporary_name.to_string(), url));
@@ -262,7 +270,7 @@ impl Discovery {
                     .iter()
                     .map(|url| match view.resolve(&url.host, url.port) {
                         Ok(addr) => format!("{}://{addr}", url.scheme),
-                        Err(error) => error,
+                        Err(LookupError(text)) => text,
                     })
                     .collect();
                 addrs.sort_unstable();
@@ -310,11 +318,11 @@ impl Discovery {
 
 impl View {
     /// `net.ResolveTCPAddr`: the first address only.
-    fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, String> {
+    fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, LookupError> {
         if let Ok(addr) = host.parse::<IpAddr>() {
             return Ok(SocketAddr::new(addr, port));
         }
-        let missing = || format!("lookup {host}: no such host");
+        let missing = || LookupError(format!("lookup {host}: no such host"));
         match self.addresses.get(host) {
             Some(Ok(addrs)) => addrs
                 .first()
@@ -342,7 +350,7 @@ fn service_label(scheme: Scheme, srv_name: Option<&str>) -> String {
     }
 }
 
-fn ignore_plain_set(plain: &Result<Vec<SrvRecord>, String>, skipped: &mut Vec<Skipped>) {
+fn ignore_plain_set(plain: &Result<Vec<SrvRecord>, LookupError>, skipped: &mut Vec<Skipped>) {
     skipped.extend(plain.iter().flatten().map(|record| Skipped {
         scheme: Scheme::Http,
         record: record.clone(),

@@ -26,7 +26,8 @@ pub mod url;
 
 pub use diagnose::{Diagnosis, Evidence, Verdict, diagnose};
 pub use discovery::{
-    Bootstrap, Discovery, DiscoveryError, Release, Skip, Skipped, SrvRecord, View, service_name,
+    Bootstrap, Discovery, DiscoveryError, LookupError, Release, Skip, Skipped, SrvRecord, View,
+    service_name,
 };
 pub use id::{ClusterId, MemberId, TOKEN_DEFAULT, cluster_id, expected_cluster_id, member_id};
 pub use invert::{TooManyCandidates, invert};

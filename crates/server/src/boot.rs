@@ -8,9 +8,10 @@
 
 use std::net::Ipv4Addr;
 
-use quorate_boot::Facts;
 use quorate_boot::route::FILES_PATH;
+use quorate_boot::{Facts, ScriptError};
 use quorate_dhcp::server::{RawBoot, RawOption};
+use thiserror::Error;
 
 use crate::config::{Boot, Config};
 
@@ -76,7 +77,7 @@ impl Scripts {
         Some(Self { boot, url })
     }
 
-    pub(crate) fn render(&self, facts: &Facts) -> Result<String, quorate_boot::ScriptError> {
+    pub(crate) fn render(&self, facts: &Facts) -> Result<String, ScriptError> {
         let class = facts.class.as_deref();
         let mut own = self.boot.scripts.iter();
         let own = own.find(|own| own.is_for(facts.mac, class));
@@ -85,48 +86,58 @@ impl Scripts {
     }
 }
 
-/// Checks what no machine has to be known for.
-pub(crate) fn check(config: &Config) -> Result<(), String> {
+/// A section `[boot]` boots nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BootError {
+    #[error("boot files are served by the HTTP server of [seed], which is off")]
+    SeedOff,
+    #[error("write `url`: there is no [dhcp] whose server_id machines could use")]
+    NoUrl,
+    #[error("`url` begins with http:// and does not end with a slash")]
+    Url,
+    #[error("a script of `scripts` is for machines with `macs` or of a `class`")]
+    ScriptForNone,
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+}
+
+/// Checks what needs no facts of a machine.
+pub(crate) fn check(config: &Config) -> Result<(), BootError> {
     let Some(boot) = config.boot() else {
         return Ok(());
     };
     if config.seed().is_none() {
-        return Err("boot files are served by the HTTP server of [seed], which is off".to_owned());
+        return Err(BootError::SeedOff);
     }
     let Some(scripts) = Scripts::new(config) else {
-        return Err(
-            "write `url`: there is no [dhcp] whose server_id machines could use".to_owned(),
-        );
+        return Err(BootError::NoUrl);
     };
     let plain = boot.url.as_ref().is_none_or(|url| {
         url.starts_with("http://") && !url.ends_with('/') && !url.contains(char::is_whitespace)
     });
     if !plain {
-        return Err("`url` begins with http:// and does not end with a slash".to_owned());
+        return Err(BootError::Url);
     }
-    let anybody = anybody();
+    let unknown = unknown_machine();
     for own in &boot.scripts {
         if own.macs.is_empty() && own.class.is_none() {
-            return Err(
-                "a script of `scripts` is for machines with `macs` or of a `class`".to_owned(),
-            );
+            return Err(BootError::ScriptForNone);
         }
     }
     let own = boot.scripts.iter().map(|own| &own.script);
     for script in own.chain([&boot.script]) {
-        let rendered = script.render(&anybody, &scripts.url).map(drop);
-        rendered.map_err(|error| error.to_string())?;
+        script.render(&unknown, &scripts.url)?;
     }
     Ok(())
 }
 
 /// A machine of which nothing is known.
-fn anybody() -> Facts {
+fn unknown_machine() -> Facts {
     Facts {
         mac: quorate_core::MacAddr::default(),
         addr: Ipv4Addr::UNSPECIFIED,
         prefix_len: 32,
-        hostname: "anybody".to_owned(),
+        hostname: "unknown".to_owned(),
         domain: String::new(),
         gateway: None,
         dns: Vec::new(),
@@ -234,7 +245,7 @@ mod tests {
             let facts = Facts {
                 mac: quorate_core::MacAddr([2, 0, 0, 0, 0, number]),
                 class: class.map(str::to_owned),
-                ..anybody()
+                ..unknown_machine()
             };
             let script = scripts.render(&facts).unwrap();
             let line = script.lines().nth(1).unwrap_or_default();
@@ -260,7 +271,7 @@ mod tests {
                 "url",
             ),
         ] {
-            let error = check(&config(&boot)).unwrap_err();
+            let error = check(&config(&boot)).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
         let script = |more: &str| {
@@ -268,11 +279,11 @@ mod tests {
                 format!("\"scripts\": [{{ {more} \"script\": {{ \"kernel\": \"/k\" }} }}],");
             BOOT.replace("\"files\"", &format!("{scripts} \"files\""))
         };
-        let error = |more: &str| check(&config(&script(more))).unwrap_err();
+        let error = |more: &str| check(&config(&script(more))).unwrap_err().to_string();
         assert!(error("").contains("`macs`"));
         assert!(error("\"class\": \"etcd\",").contains("boot file"));
         let mut without = config(BOOT);
         without.seed = None;
-        assert!(check(&without).unwrap_err().contains("[seed]"));
+        assert!(check(&without).unwrap_err().to_string().contains("[seed]"));
     }
 }

@@ -23,6 +23,7 @@ pub mod seeds;
 pub mod setup;
 mod translate;
 
+pub use boot::BootError;
 pub use config::Config;
 pub use engines::{Engines, Journal, Service};
 pub use event::{Event, Line};

@@ -10,7 +10,7 @@ use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::tsig::{Algorithm, Key, KeyError};
 use thiserror::Error;
 
-use crate::boot;
+use crate::boot::{self, BootError};
 use crate::config::{Config, Ddns, Dhcp, Dns};
 
 /// The validated configurations of the engines that run.
@@ -52,9 +52,9 @@ pub enum SetupError {
     #[error("[ddns]: {0}")]
     Ddns(#[from] quorate_ddns::ConfigError),
     #[error("[seed]: two units for machines of class {0:?}: write one table for each class")]
-    ClassTwice(String),
+    DuplicateClass(String),
     #[error("[boot]: {0}")]
-    Boot(String),
+    Boot(#[from] BootError),
 }
 
 impl Setup {
@@ -64,7 +64,7 @@ impl Setup {
     /// With the first section that configures nothing that could run.
     pub fn new(config: &Config, keys: Keys) -> Result<Self, SetupError> {
         let mut setup = Self::default();
-        boot::check(config).map_err(SetupError::Boot)?;
+        boot::check(config)?;
         if let Some(dhcp) = config.dhcp() {
             let mut raw = dhcp.server();
             raw.boot.extend(boot::rules(config));
@@ -81,7 +81,7 @@ impl Setup {
         let mut classes = BTreeSet::new();
         for etcd in config.seed().iter().flat_map(|seed| &seed.etcd) {
             if !classes.insert(&etcd.class) {
-                return Err(SetupError::ClassTwice(etcd.class.clone()));
+                return Err(SetupError::DuplicateClass(etcd.class.clone()));
             }
         }
         Ok(setup)

@@ -1,9 +1,11 @@
 //! UPDATEs out, replies in: the window, the copies, and whose reply it is.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use quorate_core::{Bug, Channel, Datagram, Destination, Now, StreamId, Transmit};
-use quorate_dns::{ResponseCode, client};
+use quorate_dns::ResponseCode;
+use quorate_dns::client::{self, ReplyError};
+use thiserror::Error;
 
 use super::Registrar;
 use crate::Event;
@@ -15,6 +17,21 @@ pub const UDP_PAYLOAD_OCTETS: usize = 1232;
 
 /// A copy is signed anew when its signature is this old; servers allow 300 s.
 const SIGNATURE_SECS_MAX: u64 = 120;
+
+/// Why a datagram is no reply to an UPDATE that waits for one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum StrayReply {
+    #[error("{0} is not the server")]
+    Source(SocketAddr),
+    #[error("shorter than an ID")]
+    Short,
+    #[error("no such request")]
+    NoSuchRequest,
+    #[error("the reply came over another transport")]
+    OtherTransport,
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+}
 
 impl Registrar {
     /// Sends what is ready, as far as the window goes.
@@ -129,28 +146,27 @@ impl Registrar {
         &self,
         datagram: Datagram<'_>,
         now: Now,
-    ) -> Result<(u64, Step, ResponseCode), String> {
+    ) -> Result<(u64, Step, ResponseCode), StrayReply> {
         if datagram.source != self.config.server {
-            return Err(format!("{} is not the server", datagram.source));
+            return Err(StrayReply::Source(datagram.source));
         }
         let id = datagram.payload.first_chunk::<2>();
-        let id = u16::from_be_bytes(*id.ok_or("shorter than an ID")?);
-        let number = self.in_flight.change(id).ok_or("no such request")?;
-        let change = self.changes.get(&number).ok_or("no such request")?;
+        let id = u16::from_be_bytes(*id.ok_or(StrayReply::Short)?);
+        let number = self.in_flight.change(id).ok_or(StrayReply::NoSuchRequest)?;
+        let change = self.changes.get(&number).ok_or(StrayReply::NoSuchRequest)?;
         let State::AwaitingReply { step, sent } = &change.state else {
-            return Err("no such request".to_owned());
+            return Err(StrayReply::NoSuchRequest);
         };
         let came_by = match datagram.channel {
             Channel::Udp => None,
             Channel::Stream(stream) => Some(stream),
         };
         if came_by != sent.stream {
-            return Err("the reply came over another transport".to_owned());
+            return Err(StrayReply::OtherTransport);
         }
         let signature = self.config.key.as_ref().map(|key| (key, now.wall));
         let rcode = client::read_reply(datagram.payload, &sent.encoded, signature);
-        let rcode = rcode.map_err(|error| error.to_string())?;
-        Ok((number, *step, rcode))
+        Ok((number, *step, rcode?))
     }
 
     /// A reply shows that the server is there: changes that have waited long try again soon.

@@ -10,9 +10,9 @@ fn hosts() -> View {
         (format!("n{n}.lab"), Ok(vec![addr]))
     });
     let absent = |service: &str| {
-        Err(format!(
+        Err(LookupError(format!(
             "lookup {service}._tcp.lab on 10.9.0.53:53: no such host"
-        ))
+        )))
     };
     View {
         ssl: absent("_etcd-server-ssl"),
@@ -21,7 +21,7 @@ fn hosts() -> View {
     }
 }
 
-fn records(targets: &[&str]) -> Result<Vec<SrvRecord>, String> {
+fn records(targets: &[&str]) -> Result<Vec<SrvRecord>, LookupError> {
     let record = |target: &&str| SrvRecord {
         target: format!("{target}.lab."),
         port: 2380,
@@ -155,7 +155,7 @@ fn a_member_whose_own_name_does_not_resolve_exits() {
     let mut view = ssl(&ALL);
     let text = "lookup n1.lab on 10.9.0.53:53: no such host";
     view.addresses
-        .insert("n1.lab".to_owned(), Err(text.to_owned()));
+        .insert("n1.lab".to_owned(), Err(LookupError(text.to_owned())));
     assert_eq!(
         error_of(node(Release::V3_4, Scheme::Https, "n1").run(&view)),
         format!("error setting up initial cluster: {text}")

@@ -24,8 +24,8 @@ use quorate_core::{Channel, Deadline, Instant, Random};
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::{Name, RData, RecordType, text};
 use quorate_etcd::{
-    Bootstrap, ClusterId, Discovery, MemberId, PeerUrl, Scheme, SrvRecord, View, given,
-    service_name,
+    Bootstrap, ClusterId, Discovery, LookupError, MemberId, PeerUrl, Scheme, SrvRecord, View,
+    given, service_name,
 };
 
 use crate::etcd::flags::{DiscoveryMethod, Flags};
@@ -286,6 +286,7 @@ impl Lookup {
     }
 
     fn answered(&mut self, question: Question, seen: Result<Vec<RData>, String>) {
+        let seen = seen.map_err(LookupError);
         match question {
             Question::Address(host) => {
                 let addresses = seen.map(|data| data.iter().filter_map(address).collect());

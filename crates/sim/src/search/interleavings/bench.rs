@@ -8,7 +8,7 @@ use quorate_ddns::{Binding, Command, Registrar};
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::policy::{RawGrant, RawNames};
 use quorate_dns::{Authority, Name, RData, Record, RecordType, text};
-use quorate_etcd::{Scheme, SrvRecord, View, service_name};
+use quorate_etcd::{LookupError, Scheme, SrvRecord, View, service_name};
 
 pub(super) const DOMAIN: &str = "lab.test";
 
@@ -130,14 +130,15 @@ impl Bench {
         name: &str,
         kind: RecordType,
         read: impl Fn(&RData) -> Option<T>,
-    ) -> Result<Vec<T>, String> {
+    ) -> Result<Vec<T>, LookupError> {
         let owner = text::parse_name(name, &Name::root()).expect("names here are names");
         let (replies, _) = self.ask(&encode_query(&owner, kind, QUERY_ID));
         let reply = replies.first().expect("a question is answered");
-        let answer = Answer::read(reply, &owner, kind, QUERY_ID).map_err(|e| e.to_string())?;
+        let answer = Answer::read(reply, &owner, kind, QUERY_ID);
+        let answer = answer.map_err(|error| LookupError(error.to_string()))?;
         let found: Vec<T> = answer.data(&owner, kind).filter_map(read).collect();
         if found.is_empty() {
-            return Err(format!("lookup {name}: no such host"));
+            return Err(LookupError(format!("lookup {name}: no such host")));
         }
         Ok(found)
     }
