@@ -12,7 +12,7 @@ use quorate::RunError;
 use quorate::runner::{EtcdError, NoMachines, NoVersion};
 use quorate_container::EngineError;
 use quorate_daemon::ServeError;
-use quorate_daemon::config::ConfigError;
+use quorate_daemon::ConfigError;
 use quorate_image::ImageError;
 use quorate_init::install::InstallError;
 use quorate_obtain::request::NoCacheDir;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use quorate_daemon::config::ConfigError;
+use quorate_daemon::ConfigError;
 use quorate_daemon::{Config, Line, ServeError};
 use tokio::signal::unix::{SignalKind, signal};
 
