@@ -15,11 +15,7 @@
 //! Everything the engine says is written as JSON lines, each a [`Line`].
 #![cfg_attr(
     test,
-    allow(
-        clippy::unwrap_used,
-        clippy::print_stderr,
-        reason = "a failed unwrap is a failed test, and tests say what they could not run"
-    )
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
 mod driver;

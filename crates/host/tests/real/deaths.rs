@@ -8,15 +8,16 @@ use std::path::Path;
 use std::process::{Child, ExitCode, Stdio};
 use std::time::Duration;
 
+use libtest_mimic::Failed;
 use quorate_host::machine::{Init, Machine, MachineSpec};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use crate::cases::{self, Case};
-use crate::{Bench, NO_SANDBOX, PATIENCE, Trouble, ended_within};
+use crate::{Bench, PATIENCE, ended_within};
 
 pub(crate) const LIVES: [(&str, Case); 2] = [("linger", linger), ("exit_with_7", exit_with_7)];
 
-type Death = fn(&Bench) -> Result<(), Trouble>;
+type Death = fn(&Bench) -> Result<(), Failed>;
 
 pub(crate) const ALL: [(&str, Death); 6] = [
     ("kill_9_of_the_outer_process_leaves_nothing", |bench| {
@@ -68,18 +69,13 @@ fn exit_with_7(_: &Path) -> ExitCode {
 
 /// Starts `linger` and waits until everything in it runs. Answers the outer process and
 /// descriptors of it and all its descendants, by depth in the chain of the first four.
-fn alive(bench: &Bench) -> Result<(Child, Vec<Pid>, Vec<OwnedFd>), Trouble> {
+fn alive(bench: &Bench) -> Result<(Child, Vec<Pid>, Vec<OwnedFd>), Failed> {
     let mut outer = bench.command("linger")?.stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     let stdout = outer.stdout.as_mut().expect("it is piped");
     BufReader::new(stdout).read_line(&mut line)?;
     if line != "up\n" {
-        return match outer.wait()?.code() {
-            Some(code) if code == i32::from(NO_SANDBOX) => {
-                Err(Trouble::NotRun("no sandbox".into()))
-            }
-            code => Err(Trouble::Failed(format!("it did not start: {code:?}"))),
-        };
+        return Err(format!("it did not start: {:?}", outer.wait()?.code()).into());
     }
     let parents = parents();
     let children = |of: Pid| {
@@ -97,9 +93,7 @@ fn alive(bench: &Bench) -> Result<(Child, Vec<Pid>, Vec<OwnedFd>), Trouble> {
     }
     // Four in a chain, and for each machine a namespace holder, PID 1, the shell and a sleeper.
     if family.len() != 12 {
-        return Err(Trouble::Failed(format!(
-            "12 processes were expected: {family:?}"
-        )));
+        return Err(format!("12 processes were expected: {family:?}").into());
     }
     let fds = family
         .iter()
@@ -123,7 +117,7 @@ fn parents() -> HashMap<Pid, Pid> {
 }
 
 /// Waits until all of them have ended. Ends those that have not, and says so.
-fn all_gone(fds: &[OwnedFd]) -> Result<(), Trouble> {
+fn all_gone(fds: &[OwnedFd]) -> Result<(), Failed> {
     let mut outlived = Vec::new();
     for (n, fd) in fds.iter().enumerate() {
         // One that lives on after the first wait needs no second.
@@ -142,12 +136,10 @@ fn all_gone(fds: &[OwnedFd]) -> Result<(), Trouble> {
     for n in &outlived {
         pidfd_send_signal(&fds[*n], Signal::KILL).map_err(std::io::Error::from)?;
     }
-    Err(Trouble::Failed(format!(
-        "of the family, these lived on: {outlived:?}"
-    )))
+    Err(format!("of the family, these lived on: {outlived:?}").into())
 }
 
-fn killed(bench: &Bench, victim: usize) -> Result<(), Trouble> {
+fn killed(bench: &Bench, victim: usize) -> Result<(), Failed> {
     let (mut outer, family, fds) = alive(bench)?;
     kill_process(family[victim], Signal::KILL).map_err(std::io::Error::from)?;
     let gone = all_gone(&fds);
@@ -155,7 +147,7 @@ fn killed(bench: &Bench, victim: usize) -> Result<(), Trouble> {
     gone
 }
 
-fn signalled(bench: &Bench) -> Result<(), Trouble> {
+fn signalled(bench: &Bench) -> Result<(), Failed> {
     let (mut outer, _, fds) = alive(bench)?;
     kill_process(Pid::from_child(&outer), Signal::TERM).map_err(std::io::Error::from)?;
     let gone = all_gone(&fds);
@@ -163,14 +155,13 @@ fn signalled(bench: &Bench) -> Result<(), Trouble> {
     gone?;
     match code {
         Some(143) => Ok(()),
-        code => Err(Trouble::Failed(format!("{code:?} is not 128 + SIGTERM"))),
+        code => Err(format!("{code:?} is not 128 + SIGTERM").into()),
     }
 }
 
-fn status(bench: &Bench) -> Result<(), Trouble> {
+fn status(bench: &Bench) -> Result<(), Failed> {
     match bench.command("exit_with_7")?.status()?.code() {
         Some(7) => Ok(()),
-        Some(code) if code == i32::from(NO_SANDBOX) => Err(Trouble::NotRun("no sandbox".into())),
-        code => Err(Trouble::Failed(format!("{code:?} is not the runner's 7"))),
+        code => Err(format!("{code:?} is not the runner's 7").into()),
     }
 }

@@ -1,12 +1,12 @@
 //! Namespaces, the switch and machines on the real kernel.
 //!
-//! A test harness with threads cannot enter a sandbox, so this program is its own: it starts
-//! itself again for each case, as each user that it can be, and looks at how that ended.
+//! A test harness with threads cannot enter a sandbox, so this program starts itself again for each
+//! case, as each user that it can be, and looks at how that ended.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a test harness reports"
+    reason = "a case reports to the one who started it"
 )]
 
 mod cases;
@@ -22,9 +22,12 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use libtest_mimic::{Arguments, Failed};
 use quorate_host::{machine, sandbox};
+use quorate_needs::{Need, Test};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -42,8 +45,12 @@ fn main() -> ExitCode {
         [machine::HIDDEN_VERB] => machine::main(machines::agent),
         ["echo", port] => echo(port.parse().unwrap()),
         ["case", name, dir] => run_case(name, Path::new(dir)),
-        ["--list", ..] => ExitCode::SUCCESS,
-        ref filters => run_all(filters),
+        _ => {
+            let mut arguments = Arguments::from_args();
+            // Each case has processes enough of its own.
+            arguments.test_threads.get_or_insert(1);
+            quorate_needs::run(&arguments, tests())
+        }
     }
 }
 
@@ -72,59 +79,33 @@ fn run_case(name: &str, dir: &Path) -> ExitCode {
     case(dir)
 }
 
-fn run_all(filters: &[&str]) -> ExitCode {
+/// Every case and every death, as each user.
+fn tests() -> Vec<Test> {
     let root = rustix::process::geteuid().is_root();
     let users: &[(&str, Option<u32>)] = match root {
         true => &[("root", None), ("nobody", Some(NOBODY))],
         false => &[("user", None)],
     };
-    let mut failed = Vec::new();
+    let mut tests = Vec::new();
     for (user, uid) in users {
-        let bench = Bench::new(*uid);
-        let wanted = |test: &str| {
-            filters
-                .iter()
-                .all(|f| f.starts_with('-') || test.contains(f))
+        let bench = Arc::new(Bench::new(*uid));
+        let mut add = |name: &str, run: Box<dyn FnOnce(&Bench) -> Result<(), Failed> + Send>| {
+            let bench = Arc::clone(&bench);
+            let run = move || run(&bench);
+            tests.push(Test::fallible(
+                format!("{user}::{name}"),
+                &[Need::Host],
+                run,
+            ));
         };
-        let cases = cases::ALL.iter().chain(&wires::ALL);
-        let cases = cases.map(|(name, _)| (*name, None));
-        let deaths = deaths::ALL.iter().map(|(name, test)| (*name, Some(*test)));
-        for (name, test) in cases.chain(deaths) {
-            let title = format!("{user}::{name}");
-            if !wanted(&title) {
-                continue;
-            }
-            let outcome = match test {
-                None => bench.passes(name),
-                Some(test) => test(&bench),
-            };
-            match outcome {
-                Ok(()) => println!("test {title} ... ok"),
-                Err(Trouble::NotRun(reason)) => println!("test {title} ... not run: {reason}"),
-                Err(Trouble::Failed(reason)) => {
-                    println!("test {title} ... FAILED\n{reason}");
-                    failed.push(title);
-                }
-            }
+        for (name, _) in cases::ALL.into_iter().chain(wires::ALL) {
+            add(name, Box::new(move |bench| bench.passes(name)));
+        }
+        for (name, death) in deaths::ALL {
+            add(name, Box::new(death));
         }
     }
-    if failed.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    println!("failed: {failed:?}");
-    ExitCode::FAILURE
-}
-
-/// Why a test did not pass.
-enum Trouble {
-    NotRun(String),
-    Failed(String),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
+    tests
 }
 
 /// Where and as whom cases run.
@@ -159,7 +140,7 @@ impl Bench {
     }
 
     /// Runs a case to its end, which must be success.
-    fn passes(&self, case: &str) -> Result<(), Trouble> {
+    fn passes(&self, case: &str) -> Result<(), Failed> {
         let mut command = self.command(case)?;
         let child = command
             .stdout(Stdio::null())
@@ -174,8 +155,7 @@ impl Bench {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => Ok(()),
-            Some(code) if code == i32::from(NO_SANDBOX) => Err(Trouble::NotRun(said.trim().into())),
-            _ => Err(Trouble::Failed(format!("{}\n{said}", output.status))),
+            _ => Err(format!("{}\n{said}", output.status).into()),
         }
     }
 }
