@@ -79,6 +79,8 @@ fn run_case(name: &str, dir: &Path) -> ExitCode {
     case(dir)
 }
 
+type Run = Box<dyn FnOnce(&Bench) -> Result<(), Failed> + Send>;
+
 /// Every case and every death, as each user.
 fn tests() -> Vec<Test> {
     let root = rustix::process::geteuid().is_root();
@@ -89,7 +91,7 @@ fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for (user, uid) in users {
         let bench = Arc::new(Bench::new(*uid));
-        let mut add = |name: &str, run: Box<dyn FnOnce(&Bench) -> Result<(), Failed> + Send>| {
+        let mut add = |name: &str, run: Run| {
             let bench = Arc::clone(&bench);
             let run = move || run(&bench);
             tests.push(Test::fallible(
