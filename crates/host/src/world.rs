@@ -378,13 +378,12 @@ impl<R: MachineBackend> World for HostWorld<R> {
             servers.kill()
         };
         done.map_err(|error| broken("the servers", &error))?;
-        let text = format!(
-            "the servers are {}",
-            if up { "started again" } else { "killed" }
-        );
-        let _ = self
-            .observations
-            .send((monotonic_ns(), None, What::Note { text }));
+        let what = if up {
+            What::ServersStarted
+        } else {
+            What::ServersStopped
+        };
+        let _ = self.observations.send((monotonic_ns(), None, what));
         Ok(())
     }
 

@@ -161,6 +161,7 @@ impl Run {
             observations: self.observations.clone(),
             evidence: self.evidence.clone(),
             progress: self.progress(),
+            predicted: self.expected.cluster_ids().collect(),
             formed_at: self.formed_at,
             ended_at: self.ended_at,
         }

@@ -37,6 +37,10 @@ pub enum MarkKind {
     DiskSlow,
     /// A step made it fast again.
     DiskFast,
+    /// A step killed the servers.
+    ServersStop,
+    /// A step started them again.
+    ServersStart,
     /// The gate let an SRV set through.
     GateOpened,
     /// A machine began with a clock that is wrong.
@@ -57,6 +61,8 @@ impl MarkKind {
             Self::Reset => "reset",
             Self::DiskSlow => "slow disk",
             Self::DiskFast => "fast disk",
+            Self::ServersStop => "servers stop",
+            Self::ServersStart => "servers start",
             Self::GateOpened => "gate opened",
             Self::WrongClock => "wrong clock",
             Self::Formed => "formed",
@@ -88,7 +94,11 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
             What::ClockRead { ahead_secs, .. } if ahead_secs.unsigned_abs() > CLOCK_SECS_MAX => {
                 MarkKind::WrongClock
             }
+            What::ServersStopped => MarkKind::ServersStop,
+            What::ServersStarted => MarkKind::ServersStart,
             What::ServersReady
+            | What::FaultBegan { .. }
+            | What::SrvRead { .. }
             | What::PoweredOn
             | What::Booting { .. }
             | What::DhcpSent { .. }

@@ -84,6 +84,10 @@ impl Kind {
             What::Healthy { .. } => Some(Self::Healthy),
             What::Refused { .. } => Some(Self::Refusals),
             What::ServersReady
+            | What::ServersStopped
+            | What::ServersStarted
+            | What::FaultBegan { .. }
+            | What::SrvRead { .. }
             | What::Booting { .. }
             | What::PoweredOn
             | What::PoweredOff

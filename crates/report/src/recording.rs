@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_core::Instant;
+use quorate_etcd::ClusterId;
 use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Evidence, Observation, Outcome, Story, Verdict};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub struct Recording {
     pub seed: u64,
     pub etcd: String,
     pub dir: Option<PathBuf>,
+    /// Empty when it was recorded by a program that did not write it down.
+    #[serde(default)]
+    pub predicted: Vec<ClusterId>,
     pub formed_at: Option<Instant>,
     pub ended_at: Instant,
     #[serde(default)]
@@ -65,6 +69,7 @@ impl Recording {
             seed: artifacts.seed,
             etcd: artifacts.etcd.clone(),
             dir: artifacts.dir.clone(),
+            predicted: outcome.predicted.clone(),
             formed_at: outcome.formed_at,
             ended_at: outcome.ended_at,
             torn_down: artifacts.torn_down,
@@ -101,6 +106,7 @@ pub fn read(dir: &Path) -> Result<RecordedRun, ReadError> {
         progress: StoryProgress::after(&story, &observations),
         observations,
         evidence,
+        predicted: recording.predicted,
         formed_at: recording.formed_at,
         ended_at: recording.ended_at,
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use quorate_core::{Instant, Seed};
+use quorate_etcd::ClusterId;
 
 use crate::evidence::Evidence;
 pub use crate::expected::{Expected, ExpectedCluster};
@@ -24,6 +25,8 @@ pub struct Outcome {
     pub observations: Vec<Observation>,
     pub evidence: Evidence,
     pub progress: StoryProgress,
+    /// The ID of each cluster of the story, worked out before the run.
+    pub predicted: Vec<ClusterId>,
     /// When every cluster had formed, the first time.
     pub formed_at: Option<Instant>,
     pub ended_at: Instant,
@@ -84,6 +87,7 @@ pub fn drive<W: World>(
         observations: run.observations,
         evidence,
         progress: run.progress,
+        predicted: expected.cluster_ids().collect(),
         formed_at: run.formed_at,
         ended_at,
     })

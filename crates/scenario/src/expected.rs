@@ -37,6 +37,11 @@ impl Expected {
                 .collect(),
         }
     }
+
+    /// The ID of each cluster.
+    pub fn cluster_ids(&self) -> impl Iterator<Item = ClusterId> {
+        self.clusters.iter().map(|cluster| cluster.cluster_id)
+    }
 }
 
 impl ExpectedCluster {

@@ -6,6 +6,7 @@ use quorate_core::Instant;
 use quorate_etcd::{ClusterId, MemberId};
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Fault;
 use crate::link::Link;
 
 /// One thing that happened at one time, to one machine or to all of them.
@@ -26,6 +27,14 @@ pub struct Observation {
 pub enum What {
     /// The world's servers answer; the first machine may be switched on.
     ServersReady,
+    /// A step killed the servers.
+    ServersStopped,
+    /// A step started them again, with their disk.
+    ServersStarted,
+    /// A fault begins. It says itself how long it lasts.
+    FaultBegan {
+        fault: Fault,
+    },
     PoweredOn,
     PoweredOff,
     LinkDown,
@@ -95,6 +104,10 @@ pub enum What {
     ServiceExited {
         status: String,
         last_words: Option<String>,
+    },
+    /// The member makes its cluster of the SRV records that it has read: `TARGET:PORT`, sorted.
+    SrvRead {
+        records: Vec<String>,
     },
     /// etcd bootstrapped, which fixes both IDs for the life of its disk.
     Identified {

@@ -240,6 +240,10 @@ impl MachineProgress {
             }
             What::NamePublished { .. }
             | What::ServersReady
+            | What::ServersStopped
+            | What::ServersStarted
+            | What::FaultBegan { .. }
+            | What::SrvRead { .. }
             | What::ZoneChanged { .. }
             | What::GateWaiting { .. }
             | What::GateOpened { .. }

@@ -1,6 +1,7 @@
 //! A run, as data that can leave its process.
 
 use quorate_core::Instant;
+use quorate_etcd::ClusterId;
 use serde::{Deserialize, Serialize};
 
 use crate::drive::Outcome;
@@ -16,6 +17,7 @@ pub struct Recording {
     pub verdict: Verdict,
     pub observations: Vec<Observation>,
     pub evidence: Evidence,
+    pub predicted: Vec<ClusterId>,
     pub formed_at: Option<Instant>,
     pub ended_at: Instant,
 }
@@ -26,6 +28,7 @@ impl Recording {
             verdict: outcome.verdict.clone(),
             observations: outcome.observations.clone(),
             evidence: outcome.evidence.clone(),
+            predicted: outcome.predicted.clone(),
             formed_at: outcome.formed_at,
             ended_at: outcome.ended_at,
         }
@@ -42,6 +45,7 @@ impl Recording {
             observations: self.observations,
             evidence: self.evidence,
             progress,
+            predicted: self.predicted,
             formed_at: self.formed_at,
             ended_at: self.ended_at,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_fabric::{Chance, Faults, PortId, RuleId};
+use quorate_scenario::What;
 use quorate_scenario::fault::{Fault, FaultKind, Group, Whom};
 use quorate_scenario::story::Machine as Role;
 
@@ -174,6 +175,8 @@ impl SimWorld {
             FaultChange::Ends(index) => (index, false),
         };
         if begins {
+            let fault = self.faults.faults[index].0.clone();
+            self.observe_now(None, What::FaultBegan { fault });
             self.faults.active.insert(index);
         } else {
             self.faults.active.remove(&index);

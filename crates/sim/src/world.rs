@@ -387,8 +387,10 @@ impl World for SimWorld {
             self.servers
                 .start(self.clocks())
                 .map_err(WorldError::Broken)?;
+            self.observe_now(None, What::ServersStarted);
         } else {
             self.servers.crash();
+            self.observe_now(None, What::ServersStopped);
         }
         self.drain_servers();
         Ok(())

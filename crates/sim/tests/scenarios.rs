@@ -128,7 +128,55 @@ fn a_split_is_told_in_the_words_of_the_world_host() {
         let outcome = told(&story("gradual-records"), seed);
         let first = outcome.verdict.findings().first().unwrap();
         assert_eq!(first.what, SPLIT, "seed {seed}");
+        let read: Vec<_> = outcome
+            .observations
+            .iter()
+            .filter_map(|seen| match &seen.what {
+                What::SrvRead { records } => Some((seen.machine.clone()?, records.join(" "))),
+                _ => None,
+            })
+            .collect();
+        let [one, two, three] = [1, 2, 3].map(|n| format!("n{n}.lab.test:2380"));
+        let answers = [
+            ("n1".to_owned(), one.clone()),
+            ("n2".to_owned(), format!("{one} {two}")),
+            ("n3".to_owned(), format!("{one} {two} {three}")),
+        ];
+        assert_eq!(read, answers, "seed {seed}");
     }
+}
+
+#[test]
+fn an_outage_of_the_servers_and_a_fault_are_observed() {
+    let outcome = told(&story("avalanche"), 7);
+    let outage: Vec<_> = outcome
+        .observations
+        .iter()
+        .filter(|seen| matches!(seen.what, What::ServersStopped | What::ServersStarted))
+        .map(|seen| {
+            (
+                &seen.what,
+                (seen.at - outcome.formed_at.unwrap()).as_millis(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        outage,
+        [(&What::ServersStopped, 500), (&What::ServersStarted, 6_000)]
+    );
+    let text = "title = \"mute\"\n[etcd]\nmembers = 1\n[[machines]]\nname = \"n1\"\nclass = \"etcd\"\n\
+        [[faults]]\nwhat = \"mute\"\nwhom = [\"n1\"]\nfrom = \"100ms\"\nlasts = \"1s\"\n";
+    let story = Story::parse("mute.toml", text).unwrap();
+    let outcome = told(&story, 7);
+    let begun: Vec<_> = outcome
+        .observations
+        .iter()
+        .filter_map(|seen| match &seen.what {
+            What::FaultBegan { fault } => Some((seen.at.as_nanos(), fault.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(begun, [(100_000_000, story.faults[0].clone())]);
 }
 
 #[test]

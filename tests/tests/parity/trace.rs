@@ -106,6 +106,10 @@ impl Reader {
             }
             What::GateOpened { members } => format!("gate opened for {}", list(members)),
             What::SrvPublished { members } => format!("SRV published for {}", list(members)),
+            What::ServersStopped => "stopped".to_owned(),
+            What::ServersStarted => "started again".to_owned(),
+            What::FaultBegan { fault } => format!("fault: {fault}"),
+            What::SrvRead { records } => format!("read SRV: {}", list(records)),
             What::Reset => "reset".to_owned(),
             What::DiskSlow { iops } => format!("slow disk: {iops}"),
             What::DiskFast => "fast disk".to_owned(),

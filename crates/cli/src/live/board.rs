@@ -153,6 +153,10 @@ impl Board {
             | What::SlowWrite { .. }
             | What::ClockRead { .. }
             | What::ClockDrift { .. }
+            | What::ServersStopped
+            | What::ServersStarted
+            | What::FaultBegan { .. }
+            | What::SrvRead { .. }
             | What::Note { .. } => {}
         }
         if let Some(machine) = &observation.machine {

@@ -35,6 +35,10 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         }
         What::SrvPublished { members } => format!("SRV published: {}", members.join(" ")),
         What::ServiceStarted { attempt } if *attempt == 1 => "etcd started".to_owned(),
+        What::ServersStopped => "the servers are killed".to_owned(),
+        What::ServersStarted => "the servers are started again".to_owned(),
+        What::FaultBegan { fault } => format!("fault {fault}"),
+        What::SrvRead { records } if verbose => format!("read SRV: {}", records.join(" ")),
         What::Identified { cluster_id, .. } => format!("in cluster {cluster_id}"),
         What::Healthy { voters, .. } => format!("healthy, {voters} voters"),
         What::Unhealthy { why } => format!("no longer healthy: {why}"),
@@ -70,6 +74,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         | What::SlowWrite { .. }
         | What::ClockRead { .. }
         | What::ClockDrift { .. }
+        | What::SrvRead { .. }
         | What::ServiceStarted { .. }
         | What::ServiceExited { .. }
         | What::ZoneChanged { .. }
@@ -87,6 +92,9 @@ pub(super) const fn stands_out(what: &What) -> bool {
     matches!(
         what,
         What::ServersReady
+            | What::ServersStopped
+            | What::ServersStarted
+            | What::FaultBegan { .. }
             | What::PoweredOff
             | What::LinkDown
             | What::LinkUp

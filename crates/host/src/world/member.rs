@@ -1,5 +1,6 @@
 //! One etcd member: followed by its log, asked over its HTTP gateway.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::Ipv4Addr;
@@ -87,6 +88,7 @@ impl Watch {
             read: Arc::clone(&watch.read),
             log,
             partial: String::new(),
+            records: BTreeSet::new(),
             ready: false,
             reported: None,
             pace,
@@ -155,6 +157,8 @@ struct Watcher {
     read: Arc<AtomicU64>,
     /// A line of the log that has no end yet.
     partial: String,
+    /// The SRV records that the member has read and makes its cluster of.
+    records: BTreeSet<String>,
     /// etcd has said that it serves clients.
     ready: bool,
     /// What was reported last of its health.
@@ -193,10 +197,16 @@ impl Watcher {
     }
 
     fn handle_log_event(&mut self, event: &LogEvent) {
-        if let LogEvent::Started {
+        if let LogEvent::Bootstrap { node } = event {
+            self.records.insert(record(node));
+        } else if let LogEvent::Started {
             member, cluster, ..
         } = event
         {
+            if !self.records.is_empty() {
+                let records = std::mem::take(&mut self.records).into_iter().collect();
+                self.report(What::SrvRead { records });
+            }
             self.report(What::Identified {
                 cluster_id: *cluster,
                 member_id: *member,
@@ -211,6 +221,7 @@ impl Watcher {
             });
         } else if let LogEvent::Fatal { .. } = event {
             self.ready = false;
+            self.records.clear();
         }
     }
 
@@ -253,6 +264,14 @@ impl Watcher {
             .observations
             .send((monotonic_ns(), Some(self.name.clone()), what));
     }
+}
+
+/// `n1.lab.test:2380` of `0=http://n1.lab.test:2380`
+fn record(node: &str) -> String {
+    let url = node.split_once('=').map_or(node, |(_, url)| url);
+    url.split_once("://")
+        .map_or(url, |(_, host)| host)
+        .to_owned()
 }
 
 /// A member's view of its cluster.
@@ -356,3 +375,55 @@ const CROWD: usize = 5;
 /// An emulated processor has other things to do than to answer.
 const VM_ASK: Duration = Duration::from_secs(1);
 const ASK_MAX: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const STARTED: &str = r#"{"level":"info","msg":"starting local member","local-member-id":"a1","cluster-id":"c1"}"#;
+
+    /// 3.5 with JSON, and 3.4 as it logs by default.
+    #[test]
+    fn a_member_reports_the_records_that_its_cluster_is_made_of() {
+        let zap = r#"{"level":"info","msg":"got bootstrap from DNS for etcd-server","node":"n2=http://n2.lab.test:2380"}"#;
+        let plain = "2026-11-22 23:55:01.294029 N | embed: got bootstrap from DNS for etcd-server at 0=https://n1.lab.test:2380";
+        let (observations, seen) = mpsc::channel();
+        let mut watcher = Watcher {
+            name: "n2".to_owned(),
+            log: PathBuf::new(),
+            offset: 0,
+            read: Arc::default(),
+            partial: String::new(),
+            records: BTreeSet::new(),
+            ready: false,
+            reported: None,
+            pace: Pace {
+                look: PERIOD,
+                ask: Duration::ZERO,
+                patience: ASK_MAX,
+            },
+            asked: None,
+            address: Arc::default(),
+            healthy: Arc::default(),
+            observations,
+        };
+        for line in [zap, plain, STARTED] {
+            watcher.handle_log_event(&quorate_etcd::log::parse_line(line).unwrap());
+        }
+        let records = vec!["n1.lab.test:2380".to_owned(), "n2.lab.test:2380".to_owned()];
+        let first = seen.try_recv().unwrap();
+        assert_eq!(first.2, What::SrvRead { records });
+        assert!(matches!(
+            seen.try_recv().unwrap().2,
+            What::Identified { .. }
+        ));
+        // With the data directory that it has now, it reads no records.
+        watcher.handle_log_event(&quorate_etcd::log::parse_line(STARTED).unwrap());
+        assert!(matches!(
+            seen.try_recv().unwrap().2,
+            What::Identified { .. }
+        ));
+    }
+}

@@ -167,7 +167,11 @@ impl SimWorld {
                 });
         }
         match found {
-            Some(Ok(asking)) => self.ask_peers(index, asking),
+            Some(Ok(asking)) => {
+                let records = asking.records.clone();
+                self.observe_machine(index, What::SrvRead { records });
+                self.ask_peers(index, asking);
+            }
             Some(Err(words)) => self.etcd_gives_up(index, words),
             None => self.update_lan_deadline(),
         }

@@ -47,7 +47,13 @@ impl Asking {
         let others = bootstrap.members.iter().filter(|(name, _)| *name != own);
         let mut urls: Vec<&PeerUrl> = others.flat_map(|(_, urls)| urls).collect();
         urls.sort_by_cached_key(ToString::to_string);
+        let all = bootstrap.members.values().flatten();
+        let mut records: Vec<_> = all
+            .map(|url| format!("{}:{}", url.host, url.port))
+            .collect();
+        records.sort_unstable();
         Self {
+            records,
             peers: urls.into_iter().map(|url| url.host.clone()).collect(),
             next: 0,
             question: 0,
@@ -87,6 +93,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) data_dir: DataDir,
+    /// `HOST:PORT` of all members, itself among them, sorted.
+    pub(crate) records: Vec<String>,
     /// Hosts of the others, in the order of their URLs.
     pub(crate) peers: Vec<String>,
     /// Which of them is asked.
