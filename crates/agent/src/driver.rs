@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quorate_core::{Engine as _, Instant, Now, Output, Seed, Wall};
 use quorate_dhcp::ClientConfig;
-use quorate_node::{Command, Event, ExitStatus, Node, State};
+use quorate_node::{Command, Effect, ExitStatus, Node, State};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::time::ClockId;
 use signal_hook::SigId;
@@ -18,7 +18,7 @@ use crate::fetch::Fetches;
 use crate::link::Link;
 use crate::processes::{Processes, Program};
 use crate::system_files::SystemFiles;
-use crate::{AgentError, Config, Line};
+use crate::{AgentError, Config, Line, Report};
 
 /// Runs a machine from power-on until it is asked to stop by `SIGTERM` or `SIGINT`; then its
 /// units are stopped and its lease is given back. Every event becomes one flushed [`Line`].
@@ -45,11 +45,11 @@ pub fn run(config: Config, events: impl Write + Send) -> Result<(), AgentError> 
         },
         commands: VecDeque::from([Command::PowerOn]),
         events,
-        is_off: false,
     };
     loop {
         agent.drain_node()?;
-        if agent.is_off {
+        // Off, after a life: the first command was to power on.
+        if *agent.node.state() == State::Off {
             return Ok(());
         }
         agent.wait(&children, &stop)?;
@@ -92,7 +92,6 @@ struct Agent<W> {
     /// What the node does not know yet.
     commands: VecDeque<Command>,
     events: W,
-    is_off: bool,
 }
 
 impl<W: Write> Agent<W> {
@@ -106,10 +105,11 @@ impl<W: Write> Agent<W> {
                         let sent = self.link.send(&transmit, leaving);
                         self.note(sent, "a DHCP message could not be sent");
                     }
-                    Output::Event(event) => {
-                        self.record(&event)?;
-                        self.carry_out(event);
+                    Output::Effect(effect) => {
+                        self.log(Report::Effect(effect.clone()))?;
+                        self.carry_out(effect);
                     }
+                    Output::Event(event) => self.log(Report::Event(event))?,
                     Output::Write { write, .. } => match write {},
                 }
             }
@@ -120,12 +120,12 @@ impl<W: Write> Agent<W> {
         }
     }
 
-    fn record(&mut self, event: &Event) -> Result<(), AgentError> {
+    fn log(&mut self, report: Report) -> Result<(), AgentError> {
         let now = now();
         let line = Line {
             mono_ns: now.instant.as_nanos(),
             wall_secs: now.wall.as_unix_secs(),
-            event: event.clone(),
+            report,
         };
         let mut text = serde_json::to_string(&line)
             .map_err(|error| AgentError::Events(io::Error::other(error)))?;
@@ -136,21 +136,21 @@ impl<W: Write> Agent<W> {
             .map_err(AgentError::Events)
     }
 
-    fn carry_out(&mut self, event: Event) {
-        match event {
-            Event::Probe { addr } => {
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Probe { addr } => {
                 let begun = self.link.probe(addr);
                 self.note(begun, "the address could not be probed");
             }
-            Event::Declined { .. } => {
+            Effect::EndProbe => {
                 let done = self.link.end_probe();
                 self.note(done, "the probe could not be ended");
             }
-            Event::LeaseLost { .. } => {
+            Effect::Deconfigure => {
                 let done = self.link.deconfigure();
                 self.note(done, "the address could not be removed from the interface");
             }
-            Event::Configure {
+            Effect::Configure {
                 addr,
                 prefix_len,
                 routers,
@@ -167,18 +167,18 @@ impl<W: Write> Agent<W> {
                     },
                 });
             }
-            Event::SetHostname { hostname } => {
+            Effect::SetHostname { hostname } => {
                 let done = self.files.set_hostname(&hostname);
                 self.note(done, "the machine could not be named");
             }
-            Event::FetchSeed { url } => {
+            Effect::FetchSeed { url } => {
                 if let Err(error) = self.fetches.start(url.clone()) {
                     let outcome = Err(error.to_string());
                     self.commands
                         .push_back(Command::SeedFetched { url, outcome });
                 }
             }
-            Event::InstallFile {
+            Effect::InstallFile {
                 path,
                 permissions,
                 content,
@@ -188,7 +188,7 @@ impl<W: Write> Agent<W> {
                 self.commands
                     .push_back(Command::FileInstalled { path, outcome });
             }
-            Event::StartUnit {
+            Effect::StartUnit {
                 unit,
                 argv,
                 env,
@@ -202,21 +202,7 @@ impl<W: Write> Agent<W> {
                 env_files: &env_files,
                 open_files,
             }),
-            Event::StopUnit { unit, signal } => self.processes.signal(&unit, signal),
-            Event::PoweredOff => self.is_off = true,
-            Event::PoweredOn
-            | Event::DhcpSent { .. }
-            | Event::DhcpDropped { .. }
-            | Event::Leased(_)
-            | Event::LeaseRenewed { .. }
-            | Event::SeedRetry { .. }
-            | Event::NoSeed { .. }
-            | Event::SeedApplied { .. }
-            | Event::UnitUp { .. }
-            | Event::UnitExited { .. }
-            | Event::UnitGaveUp { .. }
-            | Event::Unsupported { .. }
-            | Event::Failure { .. } => {}
+            Effect::StopUnit { unit, signal } => self.processes.signal(&unit, signal),
         }
     }
 

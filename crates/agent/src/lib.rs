@@ -32,7 +32,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 pub use quorate_node::Datasource;
-use quorate_node::Event;
+use quorate_node::{Effect, Event};
 use serde::{Deserialize, Serialize};
 
 pub use driver::run;
@@ -132,7 +132,18 @@ pub struct Line {
     pub mono_ns: u64,
     /// The wall clock of the machine: seconds since 1970.
     pub wall_secs: u64,
-    pub event: Event,
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// What a line reports, under a key of its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// This happened.
+    Event(Event),
+    /// The agent does this for the node.
+    Effect(Effect),
 }
 
 /// The agent cannot go on.

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use quorate_await_peers::{Command, Config, Event, PeerWait, Probe, Ready, Reason, Verdict, hosts};
+use quorate_await_peers::{
+    Command, Config, Effect, Event, PeerWait, Probe, Ready, Reason, Verdict, hosts,
+};
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Seed, StreamId};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -73,12 +75,12 @@ pub fn await_peers(member: AwaitPeers, mut on_wait: impl FnMut(&Reason)) -> io::
                 Output::Transmit(transmit) => {
                     exchanges.send(&transmit.destination, &transmit.payload)
                 }
-                Output::Event(Event::AskByStream {
+                Output::Effect(Effect::AskByStream {
                     id,
                     server,
                     payload,
                 }) => exchanges.ask_by_stream(id, server, payload)?,
-                Output::Event(Event::Probe { peer }) => exchanges.probe(peer)?,
+                Output::Effect(Effect::Probe { peer }) => exchanges.probe(peer)?,
                 Output::Event(Event::Waiting(reason)) => on_wait(&reason),
                 Output::Event(Event::Ended(verdict)) => {
                     let (pinned, set) = match &verdict {

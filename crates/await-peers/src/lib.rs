@@ -32,5 +32,5 @@ mod peer_wait;
 mod resolver;
 mod turn;
 
-pub use peer_wait::{Command, Config, Event, PeerWait, Ready, Reason, Verdict};
+pub use peer_wait::{Command, Config, Effect, Event, PeerWait, Ready, Reason, Verdict};
 pub use turn::Probe;

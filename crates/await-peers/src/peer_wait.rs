@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, Output, Queue, Random, Seed,
+    Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, OutputOf, Queue, Random, Seed,
     StreamId, Ticket,
 };
 use quorate_dns::{RData, RecordType};
@@ -45,22 +45,27 @@ pub struct Config {
 pub enum Command {
     /// Ignored but for the first time.
     Begin,
-    /// What came of [`Event::Probe`].
+    /// What came of [`Effect::Probe`].
     Probed { peer: SocketAddr, found: Probe },
 }
 
-/// What the engine reports. Those marked *order* must be carried out.
+/// What the engine wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// *Order*: send this to `server` as one message by TCP (RFC 1035 §4.2.2). The answer comes
+pub enum Effect {
+    /// Send this to `server` as one message by TCP (RFC 1035 §4.2.2). The answer comes
     /// back as a message of the stream `id` from `server`; none need come.
     AskByStream {
         id: StreamId,
         server: SocketAddr,
         payload: Vec<u8>,
     },
-    /// *Order*: see whether this peer serves, and answer with [`Command::Probed`] in any case.
+    /// See whether this peer serves, and answer with [`Command::Probed`] in any case.
     Probe { peer: SocketAddr },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
     /// What the wait is for, whenever that is something else.
     Waiting(Reason),
     /// It is over. Nothing comes after this.
@@ -115,7 +120,7 @@ pub struct PeerWait {
     /// Since when whole sets have lacked this member.
     unlisted_since: Option<Instant>,
     reported: Option<Reason>,
-    queue: Queue<Event, Infallible>,
+    queue: Queue<Effect, Event, Infallible>,
 }
 
 #[derive(Debug)]
@@ -190,7 +195,7 @@ impl PeerWait {
                     id,
                     server,
                     payload,
-                } => self.queue.event(Event::AskByStream {
+                } => self.queue.effect(Effect::AskByStream {
                     id,
                     server,
                     payload,
@@ -342,7 +347,7 @@ impl PeerWait {
 
     fn look(&mut self, peers: Vec<SocketAddr>) {
         for peer in peers {
-            self.queue.event(Event::Probe { peer });
+            self.queue.effect(Effect::Probe { peer });
         }
     }
 
@@ -368,6 +373,7 @@ impl PeerWait {
 
 impl Engine for PeerWait {
     type Command = Command;
+    type Effect = Effect;
     type Event = Event;
     type Write = Infallible;
 
@@ -411,7 +417,7 @@ impl Engine for PeerWait {
         }
     }
 
-    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.queue.pop()
     }
 

@@ -45,16 +45,20 @@ pub enum Input<C> {
 
 /// Everything that an engine put out, in order, with the instant of the call.
 #[derive(Clone, Debug)]
-pub struct Transcript<E, W> {
-    pub outputs: Vec<(Instant, Output<E, W>)>,
+pub struct Transcript<F, E, W> {
+    pub outputs: Vec<(Instant, Output<F, E, W>)>,
 }
 
-impl<E, W> Transcript<E, W> {
+/// What the engine `E` puts out in a run.
+pub type TranscriptOf<E> =
+    Transcript<<E as Engine>::Effect, <E as Engine>::Event, <E as Engine>::Write>;
+
+impl<F, E, W> Transcript<F, E, W> {
     /// The writes, in order.
     pub fn writes(&self) -> impl Iterator<Item = &W> {
         self.outputs.iter().filter_map(|(_, output)| match output {
             Output::Write { write, .. } => Some(write),
-            Output::Transmit(_) | Output::Event(_) => None,
+            Output::Transmit(_) | Output::Effect(_) | Output::Event(_) => None,
         })
     }
 
@@ -62,7 +66,7 @@ impl<E, W> Transcript<E, W> {
     pub fn transmits(&self) -> impl Iterator<Item = &Transmit> {
         self.outputs.iter().filter_map(|(_, output)| match output {
             Output::Transmit(transmit) => Some(transmit),
-            Output::Write { .. } | Output::Event(_) => None,
+            Output::Write { .. } | Output::Effect(_) | Output::Event(_) => None,
         })
     }
 }
@@ -71,10 +75,7 @@ impl<E, W> Transcript<E, W> {
 ///
 /// # Panics
 /// With the law that was broken.
-pub fn obey<E: Engine>(
-    make: impl Fn() -> E,
-    inputs: &[Input<E::Command>],
-) -> Transcript<E::Event, E::Write>
+pub fn obey<E: Engine>(make: impl Fn() -> E, inputs: &[Input<E::Command>]) -> TranscriptOf<E>
 where
     E::Command: Clone,
 {
@@ -95,7 +96,7 @@ where
     first
 }
 
-fn run<E: Engine>(engine: E, inputs: &[Input<E::Command>]) -> Transcript<E::Event, E::Write>
+fn run<E: Engine>(engine: E, inputs: &[Input<E::Command>]) -> TranscriptOf<E>
 where
     E::Command: Clone,
 {
@@ -118,7 +119,7 @@ struct Bench<E: Engine> {
     engine: E,
     now: Now,
     unsynced: Option<Ticket>,
-    transcript: Transcript<E::Event, E::Write>,
+    transcript: TranscriptOf<E>,
 }
 
 impl<E: Engine> Bench<E>

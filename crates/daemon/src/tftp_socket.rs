@@ -109,6 +109,7 @@ impl TftpServer {
                     }
                     Output::Event(event) => self.report(client, file, &event),
                     Output::Write { write, .. } => match write {},
+                    Output::Effect(effect) => match effect {},
                 }
             }
             let Some(deadline) = transfer.poll_timeout() else {

@@ -12,11 +12,12 @@ mod progress;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use quorate_core::{
-    Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, Output, Queue, Random, Seed,
+    Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, OutputOf, Queue, Random, Seed,
     Ticket,
 };
 
@@ -49,7 +50,7 @@ pub struct Registrar {
     in_flight: InFlight,
     timers: BTreeSet<(Instant, u64)>,
     pub(crate) start: Start,
-    queue: Queue<Event, OutboxRecord>,
+    queue: Queue<Infallible, Event, OutboxRecord>,
 }
 
 /// Whether the registrar has begun.
@@ -263,6 +264,7 @@ impl Registrar {
 
 impl Engine for Registrar {
     type Command = Command;
+    type Effect = Infallible;
     type Event = Event;
     type Write = OutboxRecord;
 
@@ -309,7 +311,7 @@ impl Engine for Registrar {
         self.send_ready(now);
     }
 
-    fn poll(&mut self) -> Option<Output<Event, OutboxRecord>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.queue.pop()
     }
 

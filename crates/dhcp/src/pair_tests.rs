@@ -127,6 +127,9 @@ impl Link {
         while let Some(output) = self.client.poll() {
             match output {
                 Output::Transmit(transmit) => self.put_on_wire(false, transmit),
+                Output::Effect(client::Effect::Probe { addr }) => {
+                    self.note("client", &format!("probes {addr}"));
+                }
                 Output::Event(client::Event::Sent { .. }) => {}
                 Output::Event(event) => self.note("client", &client_event(&event)),
                 Output::Write { .. } => unreachable!("a client writes nothing"),
@@ -135,6 +138,7 @@ impl Link {
         while let Some(output) = self.server.poll() {
             match output {
                 Output::Transmit(transmit) => self.put_on_wire(true, transmit),
+                Output::Effect(effect) => match effect {},
                 Output::Event(server::Event::Offered { .. }) => {}
                 Output::Event(event) => self.note("server", &server_event(&event)),
                 Output::Write { ticket, write } => {
@@ -170,7 +174,6 @@ fn client_event(event: &client::Event) -> String {
     match event {
         client::Event::Configured(c) => format!("configured {}/{}", c.addr, c.prefix_len),
         client::Event::Renewed(c) => format!("renewed {}", c.addr),
-        client::Event::Probe { addr } => format!("probes {addr}"),
         client::Event::Lost { reason } => format!("lost: {reason}"),
         client::Event::Declined { addr } => format!("declined {addr}"),
         client::Event::Sent { .. } | client::Event::Dropped { .. } => format!("{event:?}"),

@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::{Name, Record, RecordType};
 use quorate_core::{
-    Bug, Channel, Datagram, Deadline, Destination, Engine, Now, Output, Queue, Ticket, Transmit,
+    Bug, Channel, Datagram, Deadline, Destination, Engine, Now, OutputOf, Queue, Ticket, Transmit,
     Wall,
 };
 
@@ -89,7 +89,7 @@ pub struct Authority {
     published: Zones,
     head: Zones,
     pending: VecDeque<Pending>,
-    queue: Queue<Event, Journal>,
+    queue: Queue<Infallible, Event, Journal>,
 }
 
 /// A reply that waits for the disk.
@@ -372,6 +372,7 @@ impl Authority {
 
 impl Engine for Authority {
     type Command = Infallible;
+    type Effect = Infallible;
     type Event = Event;
     type Write = Journal;
 
@@ -419,7 +420,7 @@ impl Engine for Authority {
 
     fn handle_timeout(&mut self, _now: Now) {}
 
-    fn poll(&mut self) -> Option<Output<Event, Journal>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.queue.pop()
     }
 

@@ -207,6 +207,7 @@ impl Bench {
                     self.last_ticket = Some(ticket);
                     self.writes.push(write);
                 }
+                Output::Effect(effect) => match effect {},
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -11,7 +11,7 @@ use quorate_dhcp::client::ClientConfig;
 use quorate_fabric::frame::{
     ArpFrame, ArpVerb, TcpFlags, TcpSegment, UdpFrame, arp_frame, tcp_frame, udp_frame,
 };
-use quorate_node::{Command, Event as NodeEvent, ExitStatus, Node};
+use quorate_node::{Command, Effect, ExitStatus, Node};
 
 use crate::call::Out;
 use crate::client::{Client, ClientOutput, Services};
@@ -237,22 +237,21 @@ impl Machine {
         while let Some(life) = &mut self.life {
             match life.node.poll() {
                 Some(Output::Transmit(transmit)) => self.send_dhcp(&transmit, now.instant, out),
-                Some(Output::Event(event)) => self.obey(event, now, out),
+                Some(Output::Effect(effect)) => self.carry_out(effect, now, out),
+                Some(Output::Event(event)) => out.events.push(Event::Node {
+                    machine: self.number,
+                    event,
+                }),
                 Some(Output::Write { write, .. }) => match write {},
                 None => break,
             }
         }
     }
 
-    fn obey(&mut self, event: NodeEvent, now: Now, out: &mut Outbox) {
-        let number = self.number;
-        out.events.push(Event::Node {
-            machine: number,
-            event: event.clone(),
-        });
+    fn carry_out(&mut self, effect: Effect, now: Now, out: &mut Outbox) {
         let Some(life) = &mut self.life else { return };
-        match event {
-            NodeEvent::Configure {
+        match effect {
+            Effect::Configure {
                 addr,
                 prefix_len,
                 routers,
@@ -276,41 +275,26 @@ impl Machine {
                 life.client.begin(now.instant, &mut outputs);
                 self.handle_client(outputs, now.instant, out);
             }
-            NodeEvent::LeaseLost { .. } => life.interface = None,
-            NodeEvent::FetchSeed { url } => {
+            Effect::Deconfigure => life.interface = None,
+            Effect::FetchSeed { url } => {
                 let outcome = Err("a hollow machine fetches no seed".to_owned());
                 life.node
                     .command(Command::SeedFetched { url, outcome }, now);
             }
-            NodeEvent::InstallFile { path, .. } => {
+            Effect::InstallFile { path, .. } => {
                 let outcome = Err("a hollow machine has no disk".to_owned());
                 let done = Command::FileInstalled { path, outcome };
                 life.node.command(done, now);
             }
-            NodeEvent::StartUnit { unit, .. } => {
+            Effect::StartUnit { unit, .. } => {
                 let why = "a hollow machine runs no program".to_owned();
                 let status = ExitStatus::NotStarted { why };
                 life.node.command(Command::UnitExited { unit, status }, now);
             }
-            // Nobody is asked whether an address is in use: the answer is "not that I know".
-            NodeEvent::Probe { .. }
-            | NodeEvent::PoweredOn
-            | NodeEvent::DhcpSent { .. }
-            | NodeEvent::DhcpDropped { .. }
-            | NodeEvent::Declined { .. }
-            | NodeEvent::Leased(_)
-            | NodeEvent::LeaseRenewed { .. }
-            | NodeEvent::SetHostname { .. }
-            | NodeEvent::SeedRetry { .. }
-            | NodeEvent::NoSeed { .. }
-            | NodeEvent::SeedApplied { .. }
-            | NodeEvent::UnitUp { .. }
-            | NodeEvent::UnitExited { .. }
-            | NodeEvent::UnitGaveUp { .. }
-            | NodeEvent::StopUnit { .. }
-            | NodeEvent::Unsupported { .. }
-            | NodeEvent::Failure { .. }
-            | NodeEvent::PoweredOff => {}
+            // No other machine is asked whether it uses the address: silence means that none does.
+            Effect::Probe { .. } | Effect::EndProbe => {}
+            // A hollow machine has no use for a name, and none of its units ever runs.
+            Effect::SetHostname { .. } | Effect::StopUnit { .. } => {}
         }
     }
 

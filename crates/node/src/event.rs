@@ -1,39 +1,39 @@
-//! What a driver reports to a node, and what a node reports and asks of its driver.
+//! What a driver asks of a node or reports to it, and what happened in a node's life.
 //!
-//! Events travel as JSON lines from the agent to the runner, tagged by `type`. Those marked
-//! *order* must be carried out by the driver, which answers with the command that they name.
+//! Events travel as JSON lines from the agent to the runner, tagged by `type`. What the node wants
+//! done is an [`Effect`](crate::Effect).
 
 use std::net::Ipv4Addr;
 
 use quorate_dhcp::client::Configuration;
 use serde::{Deserialize, Serialize};
 
-use crate::unit::EnvironmentFile;
-
 /// What the driver asks of the node or reports to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// The machine gets power. Ignored when it has.
     PowerOn,
-    /// [`Event::Configure`] is done.
+    /// [`Configure`](crate::Effect::Configure) is done.
     InterfaceConfigured,
-    /// [`Event::Configure`] could not be done.
+    /// [`Configure`](crate::Effect::Configure) could not be done.
     InterfaceFailed { why: String },
-    /// Another station uses the address of the last [`Event::Probe`], or the leased one.
+    /// Another machine uses the address of the last
+    /// [`Probe`](crate::Effect::Probe), or the leased one.
     Conflict,
-    /// What came of [`Event::FetchSeed`]: the body of the answer, or why there is none.
+    /// What came of [`FetchSeed`](crate::Effect::FetchSeed): the body of the answer, or why
+    /// there is none.
     SeedFetched {
         url: String,
         outcome: Result<Vec<u8>, String>,
     },
-    /// What came of [`Event::InstallFile`].
+    /// What came of [`InstallFile`](crate::Effect::InstallFile).
     FileInstalled {
         path: String,
         outcome: Result<(), String>,
     },
-    /// The process of [`Event::StartUnit`] runs.
+    /// The process of [`StartUnit`](crate::Effect::StartUnit) runs.
     UnitStarted { unit: String, pid: Option<u32> },
-    /// The process of [`Event::StartUnit`] has ended, or could not be started.
+    /// The process of [`StartUnit`](crate::Effect::StartUnit) has ended, or could not be started.
     UnitExited { unit: String, status: ExitStatus },
     /// Something else that the driver had to do has failed; the node only reports it.
     ReportFailure { what: String },
@@ -41,7 +41,7 @@ pub enum Command {
     PowerOff,
 }
 
-/// What the node asks for, and what it reports.
+/// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -55,11 +55,6 @@ pub enum Event {
     DhcpDropped {
         reason: String,
     },
-    /// *Order*: see whether another station uses `addr` (RFC 5227 §2.1); answer only a use, with
-    /// [`Command::Conflict`].
-    Probe {
-        addr: Ipv4Addr,
-    },
     /// The address was in use and has been declined.
     Declined {
         addr: Ipv4Addr,
@@ -68,25 +63,9 @@ pub enum Event {
     LeaseRenewed {
         lease_secs: u32,
     },
-    /// *Order*: the addresses of the interface are no longer ours; take them off it.
+    /// The addresses of the interface are no longer the machine's.
     LeaseLost {
         reason: String,
-    },
-    /// *Order*: put the address on the interface, and the routes and name servers in place.
-    /// Answered by [`Command::InterfaceConfigured`] or [`Command::InterfaceFailed`].
-    Configure {
-        addr: Ipv4Addr,
-        prefix_len: u8,
-        routers: Vec<Ipv4Addr>,
-        dns: Vec<Ipv4Addr>,
-    },
-    /// *Order*: this is the machine's name now.
-    SetHostname {
-        hostname: String,
-    },
-    /// *Order*: GET this. Answered by [`Command::SeedFetched`].
-    FetchSeed {
-        url: String,
     },
     /// The seed, or a file of it, was not there; the node asks again.
     SeedRetry {
@@ -102,24 +81,10 @@ pub enum Event {
     SeedApplied {
         instance_id: Option<String>,
     },
-    /// *Order*: write this file. Answered by [`Command::FileInstalled`].
-    InstallFile {
-        path: String,
-        permissions: u32,
-        content: String,
-    },
-    /// *Order*: start this process with exactly this environment and what the files add to it, as
-    /// the leader of a process group of its own. Answered by [`Command::UnitStarted`] and [`Command::UnitExited`].
-    StartUnit {
+    /// A process was asked for. `attempt` counts the starts of this unit from 1.
+    UnitStarting {
         unit: String,
         step: Step,
-        argv: Vec<String>,
-        env: Vec<(String, String)>,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        env_files: Vec<EnvironmentFile>,
-        /// `RLIMIT_NOFILE`, soft and hard.
-        open_files: Option<(u64, u64)>,
-        /// Counts the starts of this unit from 1.
         attempt: u32,
     },
     UnitUp {
@@ -136,12 +101,6 @@ pub enum Event {
     UnitGaveUp {
         unit: String,
         why: String,
-    },
-    /// *Order*: send this signal to the unit's process group. Answered by
-    /// [`Command::UnitExited`] when it has ended.
-    StopUnit {
-        unit: String,
-        signal: StopSignal,
     },
     /// The seed asks for something that a node does not do, so it was left out.
     Unsupported {
@@ -211,14 +170,6 @@ pub enum ExitStatus {
     },
 }
 
-/// How firmly a unit is asked to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopSignal {
-    Term,
-    Kill,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,13 +189,9 @@ mod tests {
                 lease_secs: 60,
                 boot_file: None,
             }),
-            Event::StartUnit {
+            Event::UnitStarting {
                 unit: "etcd.service".into(),
                 step: Step::Pre { index: 1 },
-                argv: vec!["/usr/bin/etcd".into()],
-                env: vec![("A".into(), "b c".into())],
-                env_files: Vec::new(),
-                open_files: Some((1, u64::MAX)),
                 attempt: 3,
             },
             Event::UnitExited {

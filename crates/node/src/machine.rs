@@ -17,11 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, DelayHook, Engine, Instant, Now, Output, Queue, Seed, Ticket,
+    Datagram, Deadline, DelayHook, Engine, Instant, Now, Output, OutputOf, Queue, Seed, Ticket,
 };
 use quorate_dhcp::client::{self, Client, ClientConfig, Configuration};
 
 use crate::cloud_config::{self, Action, FileToWrite, Plan};
+use crate::effect::{Effect, Outbox};
 use crate::event::{Command, Event, Lease};
 use crate::supervisor::{Supervisor, UnitState};
 use crate::unit;
@@ -87,7 +88,7 @@ pub struct Node {
     /// The files of the seed, in whose units commands find what they name.
     installed: Vec<FileToWrite>,
     hostname: Option<String>,
-    queue: Queue<Event, Infallible>,
+    queue: Outbox,
 }
 
 /// The pause after an interface that could not be configured.
@@ -172,6 +173,9 @@ impl Node {
         while let Some(output) = self.client.poll() {
             match output {
                 Output::Transmit(transmit) => self.queue.transmit(transmit),
+                Output::Effect(client::Effect::Probe { addr }) => {
+                    self.queue.effect(Effect::Probe { addr });
+                }
                 Output::Event(event) => self.handle_client(event),
                 Output::Write { write, .. } => match write {},
             }
@@ -187,8 +191,10 @@ impl Node {
             client::Event::Dropped { source, reason } => self.queue.event(Event::DhcpDropped {
                 reason: format!("{source}: {reason}"),
             }),
-            client::Event::Probe { addr } => self.queue.event(Event::Probe { addr }),
-            client::Event::Declined { addr } => self.queue.event(Event::Declined { addr }),
+            client::Event::Declined { addr } => {
+                self.queue.event(Event::Declined { addr });
+                self.queue.effect(Effect::EndProbe);
+            }
             client::Event::Renewed(configuration) => self.queue.event(Event::LeaseRenewed {
                 lease_secs: configuration.lease_secs,
             }),
@@ -197,6 +203,7 @@ impl Node {
                 self.queue.event(Event::LeaseLost {
                     reason: reason.to_string(),
                 });
+                self.queue.effect(Effect::Deconfigure);
                 match self.state {
                     State::Configuring { .. } | State::FetchingSeed(_) => {
                         self.state = State::Leasing;
@@ -231,7 +238,7 @@ impl Node {
     }
 
     fn request_configuration(&mut self, configuration: &Configuration) {
-        self.queue.event(Event::Configure {
+        self.queue.effect(Effect::Configure {
             addr: configuration.addr,
             prefix_len: configuration.prefix_len,
             routers: configuration.routers.clone(),
@@ -249,7 +256,7 @@ impl Node {
         } else if self.hostname.as_deref() != Some(label) {
             self.hostname = Some(label.to_owned());
             let hostname = label.to_owned();
-            self.queue.event(Event::SetHostname { hostname });
+            self.queue.effect(Effect::SetHostname { hostname });
         }
     }
 
@@ -282,9 +289,7 @@ impl Node {
             .filter(|url| url.starts_with("http://"))
         {
             Some(url) => {
-                let mut out = Vec::new();
-                self.state = State::FetchingSeed(SeedFetch::begin(url, &mut out));
-                self.emit(out);
+                self.state = State::FetchingSeed(SeedFetch::begin(url, &mut self.queue));
             }
             None => {
                 self.queue.event(Event::NoSeed { boot_file });
@@ -297,9 +302,7 @@ impl Node {
         let State::FetchingSeed(fetch) = &mut self.state else {
             return;
         };
-        let mut out = Vec::new();
-        let there = fetch.handle_fetched(url, outcome, &mut self.patience, now, &mut out);
-        self.emit(out);
+        let there = fetch.handle_fetched(url, outcome, &mut self.patience, now, &mut self.queue);
         if let Some([meta_data, user_data]) = there {
             self.apply(&meta_data, &user_data, now);
         }
@@ -323,7 +326,7 @@ impl Node {
             self.queue.event(Event::Unsupported { what });
         }
         for file in &plan.files {
-            self.queue.event(Event::InstallFile {
+            self.queue.effect(Effect::InstallFile {
                 path: file.path.clone(),
                 permissions: file.permissions,
                 content: file.content.clone(),
@@ -391,16 +394,8 @@ impl Node {
         }
     }
 
-    fn supervise(&mut self, act: impl FnOnce(&mut Supervisor, &mut Vec<Event>)) {
-        let mut out = Vec::new();
-        act(&mut self.supervisor, &mut out);
-        self.emit(out);
-    }
-
-    fn emit(&mut self, events: Vec<Event>) {
-        for event in events {
-            self.queue.event(event);
-        }
+    fn supervise(&mut self, act: impl FnOnce(&mut Supervisor, &mut Outbox)) {
+        act(&mut self.supervisor, &mut self.queue);
     }
 
     /// What every call ends with.
@@ -412,6 +407,7 @@ impl Node {
 
 impl Engine for Node {
     type Command = Command;
+    type Effect = Effect;
     type Event = Event;
     type Write = Infallible;
 
@@ -457,11 +453,7 @@ impl Engine for Node {
                 let configuration = configuration.clone();
                 self.request_configuration(&configuration);
             }
-            State::FetchingSeed(fetch) => {
-                let mut out = Vec::new();
-                fetch.handle_timeout(at, &mut out);
-                self.emit(out);
-            }
+            State::FetchingSeed(fetch) => fetch.handle_timeout(at, &mut self.queue),
             State::Off
             | State::Leasing
             | State::Configuring { .. }
@@ -472,7 +464,7 @@ impl Engine for Node {
         self.finish_call(now);
     }
 
-    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.queue.pop()
     }
 

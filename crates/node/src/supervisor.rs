@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use quorate_core::{Deadline, Instant};
 
-use crate::event::{Event, ExitStatus, Step, StopSignal};
+use crate::effect::{Effect, Outbox, StopSignal};
+use crate::event::{Event, ExitStatus, Step};
 use crate::unit::{Restart, StartLimit, Unit};
 
 /// What systemd gives a service that asks for no `PATH` of its own (systemd.exec(5)).
@@ -86,7 +87,7 @@ impl Supervisor {
     }
 
     /// Starts `unit`, unless it runs or is about to; its new text counts from its next start.
-    pub fn start(&mut self, unit: Unit, now: Instant, out: &mut Vec<Event>) {
+    pub fn start(&mut self, unit: Unit, now: Instant, out: &mut Outbox) {
         let supervised = self.hold(unit);
         match &mut supervised.state {
             UnitState::Starting { .. } | UnitState::Up { .. } => {}
@@ -98,7 +99,7 @@ impl Supervisor {
     }
 
     /// Stops `unit` if it runs, and starts it.
-    pub fn restart(&mut self, unit: Unit, now: Instant, out: &mut Vec<Event>) {
+    pub fn restart(&mut self, unit: Unit, now: Instant, out: &mut Outbox) {
         let supervised = self.hold(unit);
         supervised.stop(true, now, out);
         if matches!(supervised.state, UnitState::Down) {
@@ -107,7 +108,7 @@ impl Supervisor {
     }
 
     /// Asks every unit to stop.
-    pub fn stop_all(&mut self, now: Instant, out: &mut Vec<Event>) {
+    pub fn stop_all(&mut self, now: Instant, out: &mut Outbox) {
         for supervised in self.units.values_mut() {
             supervised.stop(false, now, out);
         }
@@ -127,14 +128,14 @@ impl Supervisor {
     }
 
     /// The process that was asked for runs.
-    pub fn handle_started(&mut self, unit: &str, pid: Option<u32>, out: &mut Vec<Event>) {
+    pub fn handle_started(&mut self, unit: &str, pid: Option<u32>, out: &mut Outbox) {
         let Some(supervised) = self.units.get_mut(unit) else {
             return;
         };
         if let UnitState::Starting { step } = supervised.state {
             supervised.state = UnitState::Up { step, pid };
             if step == Step::Main {
-                out.push(Event::UnitUp {
+                out.event(Event::UnitUp {
                     unit: unit.into(),
                     pid,
                 });
@@ -148,7 +149,7 @@ impl Supervisor {
         unit: &str,
         status: ExitStatus,
         now: Instant,
-        out: &mut Vec<Event>,
+        out: &mut Outbox,
     ) {
         if let Some(supervised) = self.units.get_mut(unit) {
             supervised.handle_exited(status, now, out);
@@ -156,13 +157,13 @@ impl Supervisor {
     }
 
     /// Starts what has waited long enough, and kills what has taken too long to stop.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         for supervised in self.units.values_mut() {
             match &mut supervised.state {
                 UnitState::Backoff { until } if *until <= now => supervised.launch(now, out),
                 UnitState::Stopping { kill_at, .. } if kill_at.is_some_and(|at| at <= now) => {
                     *kill_at = None;
-                    out.push(Event::StopUnit {
+                    out.effect(Effect::StopUnit {
                         unit: supervised.unit.name.clone(),
                         signal: StopSignal::Kill,
                     });
@@ -210,7 +211,7 @@ impl Supervisor {
 
 impl Supervised {
     /// Begins a start with the unit's first step, if its limit allows one.
-    fn launch(&mut self, now: Instant, out: &mut Vec<Event>) {
+    fn launch(&mut self, now: Instant, out: &mut Outbox) {
         if !self.starts.allow(self.unit.start_limit, now) {
             let StartLimit { interval, burst } = self.unit.start_limit;
             return self.give_up(format!("started {burst} times in {interval:?}"), out);
@@ -219,11 +220,16 @@ impl Supervised {
         self.start_step(self.step_from(0), out);
     }
 
-    fn start_step(&mut self, step: Step, out: &mut Vec<Event>) {
+    fn start_step(&mut self, step: Step, out: &mut Outbox) {
         self.state = UnitState::Starting { step };
         let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
         env.extend(self.unit.environment.clone());
-        out.push(Event::StartUnit {
+        out.event(Event::UnitStarting {
+            unit: self.unit.name.clone(),
+            step,
+            attempt: self.attempt,
+        });
+        out.effect(Effect::StartUnit {
             unit: self.unit.name.clone(),
             step,
             argv: self.exec(step).argv.clone(),
@@ -234,7 +240,7 @@ impl Supervised {
         });
     }
 
-    fn handle_exited(&mut self, status: ExitStatus, now: Instant, out: &mut Vec<Event>) {
+    fn handle_exited(&mut self, status: ExitStatus, now: Instant, out: &mut Outbox) {
         let (step, stopping) = match self.state {
             UnitState::Starting { step } | UnitState::Up { step, .. } => (step, None),
             UnitState::Stopping {
@@ -247,7 +253,7 @@ impl Supervised {
             None if self.next_step(step, &status).is_some() => None,
             None => restarts(self.unit.restart, &status).then_some(self.unit.restart_delay),
         };
-        out.push(Event::UnitExited {
+        out.event(Event::UnitExited {
             unit: self.unit.name.clone(),
             step,
             status: status.clone(),
@@ -270,7 +276,7 @@ impl Supervised {
     }
 
     /// A delay of zero starts again at once, so that no deadline lies in the present.
-    fn back_off(&mut self, delay: Duration, now: Instant, out: &mut Vec<Event>) {
+    fn back_off(&mut self, delay: Duration, now: Instant, out: &mut Outbox) {
         if delay.is_zero() {
             self.launch(now, out);
         } else {
@@ -278,15 +284,15 @@ impl Supervised {
         }
     }
 
-    fn give_up(&mut self, why: String, out: &mut Vec<Event>) {
+    fn give_up(&mut self, why: String, out: &mut Outbox) {
         self.state = UnitState::Failed;
-        out.push(Event::UnitGaveUp {
+        out.event(Event::UnitGaveUp {
             unit: self.unit.name.clone(),
             why,
         });
     }
 
-    fn stop(&mut self, start_again: bool, now: Instant, out: &mut Vec<Event>) {
+    fn stop(&mut self, start_again: bool, now: Instant, out: &mut Outbox) {
         match &mut self.state {
             UnitState::Down | UnitState::Failed | UnitState::Backoff { .. } => {
                 self.state = UnitState::Down;
@@ -298,7 +304,7 @@ impl Supervised {
                     kill_at: Some(now + STOP_TIMEOUT),
                     then_start: start_again,
                 };
-                out.push(Event::StopUnit {
+                out.effect(Effect::StopUnit {
                     unit: self.unit.name.clone(),
                     signal: StopSignal::Term,
                 });

@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_boot::Facts;
-use quorate_core::{Datagram, Deadline, DelayHook, Engine, Now, Output, Seed, Ticket, Transmit};
+use quorate_core::{
+    Datagram, Deadline, DelayHook, Engine, Now, Output, OutputOf, Seed, Ticket, Transmit,
+};
 use quorate_ddns::Registrar;
-use quorate_dhcp::{Lease, LeaseRecord, Server};
+use quorate_dhcp::{Lease, Server};
 use quorate_dns::Authority;
 
 use crate::event::Event;
@@ -268,6 +270,7 @@ impl<J: Journal> Engines<J> {
                     Output::Write { ticket, write } => {
                         self.append(Service::Ddns, ticket, &Record::Outbox(write))?;
                     }
+                    Output::Effect(effect) => match effect {},
                     Output::Event(event) => self.events.extend(translate::ddns(event)),
                 }
             } else if let Some(output) = self.dns.as_mut().and_then(Engine::poll) {
@@ -276,6 +279,7 @@ impl<J: Journal> Engines<J> {
                     Output::Write { ticket, write } => {
                         self.append(Service::Dns, ticket, &Record::Zone(write))?;
                     }
+                    Output::Effect(effect) => match effect {},
                     Output::Event(event) => self.events.extend(translate::dns(event)),
                 }
             } else {
@@ -284,11 +288,7 @@ impl<J: Journal> Engines<J> {
         }
     }
 
-    fn handle_dhcp_output(
-        &mut self,
-        output: Output<quorate_dhcp::server::Event, LeaseRecord>,
-        now: Now,
-    ) -> Result<(), J::Error> {
+    fn handle_dhcp_output(&mut self, output: OutputOf<Server>, now: Now) -> Result<(), J::Error> {
         match output {
             Output::Transmit(transmit) => self.transmits.push((Service::Dhcp, transmit)),
             Output::Write { ticket, write } => {
@@ -298,6 +298,7 @@ impl<J: Journal> Engines<J> {
                 }
                 self.append(Service::Dhcp, ticket, &Record::Lease(write))?;
             }
+            Output::Effect(effect) => match effect {},
             Output::Event(event) => {
                 if let quorate_dhcp::server::Event::Leased { lease, .. } = &event {
                     self.directory.insert(self.facts(lease));

@@ -185,7 +185,7 @@ impl MachineObserver {
             }
             NodeEvent::LeaseLost { reason } => What::LeaseLost { reason },
             NodeEvent::SeedApplied { .. } => What::Seeded,
-            NodeEvent::StartUnit {
+            NodeEvent::UnitStarting {
                 step: Step::Main,
                 attempt,
                 ..
@@ -209,13 +209,8 @@ impl MachineObserver {
             NodeEvent::PoweredOn
             | NodeEvent::PoweredOff
             | NodeEvent::DhcpDropped { .. }
-            | NodeEvent::Probe { .. }
-            | NodeEvent::Configure { .. }
-            | NodeEvent::SetHostname { .. }
-            | NodeEvent::FetchSeed { .. }
             | NodeEvent::NoSeed { boot_file: None }
-            | NodeEvent::InstallFile { .. }
-            | NodeEvent::StartUnit {
+            | NodeEvent::UnitStarting {
                 step: Step::Pre { .. },
                 ..
             }
@@ -223,8 +218,7 @@ impl MachineObserver {
                 step: Step::Pre { .. },
                 ..
             }
-            | NodeEvent::UnitUp { .. }
-            | NodeEvent::StopUnit { .. } => return None,
+            | NodeEvent::UnitUp { .. } => return None,
         })
     }
 }

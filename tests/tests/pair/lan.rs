@@ -10,7 +10,7 @@ use quorate_core::{
     Channel, Datagram, Destination, Engine as _, Instant, MacAddr, Now, Output, Seed, Ticket,
     Transmit,
 };
-use quorate_dhcp::client::{Client, ClientConfig, Command, Event};
+use quorate_dhcp::client::{Client, ClientConfig, Command, Effect, Event};
 use quorate_dhcp::server::{RawServerConfig, RawSubnet, Server, ServerConfig};
 use quorate_dhcp::wire::{Message, code};
 use quorate_dhcp::{CLIENT_PORT, SERVER_PORT};
@@ -133,12 +133,15 @@ impl Lan {
             if let Some(output) = self.client.poll() {
                 match output {
                     Output::Transmit(transmit) => self.send(Side::Client, &transmit),
+                    // The address has no other user here.
+                    Output::Effect(Effect::Probe { .. }) => {}
                     Output::Event(event) => self.note_event(&event),
                     Output::Write { .. } => unreachable!("a client writes nothing"),
                 }
             } else if let Some(output) = self.server.poll() {
                 match output {
                     Output::Transmit(transmit) => self.send(Side::Server, &transmit),
+                    Output::Effect(effect) => match effect {},
                     Output::Event(_) => {}
                     Output::Write { ticket, .. } => {
                         self.syncs.push((self.instant + DISK_DELAY, ticket));
@@ -244,7 +247,7 @@ impl Lan {
             Event::Renewed(c) => self.note(&format!("  keeps {}", c.addr)),
             Event::Lost { reason } => self.note(&format!("  loses its address: {reason}")),
             Event::Dropped { reason, .. } => self.note(&format!("  ignores a reply: {reason}")),
-            Event::Sent { .. } | Event::Probe { .. } | Event::Declined { .. } => {}
+            Event::Sent { .. } | Event::Declined { .. } => {}
         }
     }
 

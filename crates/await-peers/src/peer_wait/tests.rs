@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use quorate_core::laws::{Input, WALL_EPOCH, obey};
-use quorate_core::{Channel, Destination, Transmit};
+use quorate_core::{Channel, Destination, Output, Transmit};
 use quorate_dns::{Authority, Name, RawConfig, RawZone, text};
 
 use super::*;
@@ -72,7 +72,7 @@ fn answers(authority: &mut Authority, channel: Channel, query: &[u8], now: Now) 
     std::iter::from_fn(|| authority.poll())
         .filter_map(|output| match output {
             Output::Transmit(transmit) => Some(transmit.payload),
-            Output::Event(_) | Output::Write { .. } => None,
+            Output::Effect(_) | Output::Event(_) | Output::Write { .. } => None,
         })
         .collect()
 }
@@ -137,10 +137,10 @@ impl Bench {
                         self.answer(Channel::Udp, &payload);
                     }
                 }
-                Output::Event(Event::AskByStream { id, payload, .. }) => {
+                Output::Effect(Effect::AskByStream { id, payload, .. }) => {
                     self.answer(Channel::Stream(id), &payload);
                 }
-                Output::Event(Event::Probe { peer }) => self.looks.push(peer),
+                Output::Effect(Effect::Probe { peer }) => self.looks.push(peer),
                 Output::Event(Event::Waiting(reason)) => self.reasons.push(reason.to_string()),
                 Output::Event(Event::Ended(verdict)) => {
                     assert_eq!(self.verdict, None, "it ends once");
@@ -401,6 +401,7 @@ struct Answered {
 
 impl Engine for Answered {
     type Command = Command;
+    type Effect = Effect;
     type Event = Event;
     type Write = Infallible;
 
@@ -430,7 +431,7 @@ impl Engine for Answered {
         self.engine.handle_timeout(now);
     }
 
-    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         let output = self.engine.poll();
         if let Some(Output::Transmit(transmit)) = &output {
             self.asked.push(transmit.payload.clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, Destination, Engine, Instant, Now, Output, Queue, Ticket, Transmit,
+    Datagram, Deadline, Destination, Engine, Instant, Now, OutputOf, Queue, Ticket, Transmit,
 };
 
 use super::wire::{self, ErrorCode, Mode, Reply, Request};
@@ -21,7 +21,7 @@ pub struct Transfer {
     window_blocks: u64,
     timeout: Duration,
     state: State,
-    out: Queue<Event, Infallible>,
+    out: Queue<Infallible, Event, Infallible>,
 }
 
 #[derive(Debug)]
@@ -225,6 +225,7 @@ impl State {
 
 impl Engine for Transfer {
     type Command = Infallible;
+    type Effect = Infallible;
     type Event = Event;
     type Write = Infallible;
 
@@ -272,7 +273,7 @@ impl Engine for Transfer {
         self.send();
     }
 
-    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.out.pop()
     }
 

@@ -87,7 +87,9 @@ fn nothing_leaves_before_its_record_is_on_disk() {
     while let Some(output) = registrar.poll() {
         match output {
             Output::Write { ticket, .. } => tickets.push(ticket),
-            Output::Transmit(_) | Output::Event(_) => panic!("{output:?} before the write"),
+            Output::Transmit(_) | Output::Effect(_) | Output::Event(_) => {
+                panic!("{output:?} before the write")
+            }
         }
     }
     assert_eq!(registrar.poll_timeout(), None);

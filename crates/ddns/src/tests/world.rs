@@ -365,6 +365,7 @@ impl World {
                     self.registrar_disk.waiting.push((ticket, write));
                     self.later(self.faults.disk_millis_max, Due::RegistrarDisk);
                 }
+                Output::Effect(effect) => match effect {},
                 Output::Event(event) => self.events.push(event),
             }
         }
@@ -397,6 +398,7 @@ impl World {
                         dangling,
                     });
                 }
+                Output::Effect(effect) => match effect {},
                 Output::Event(_) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! Commands to the client, and its events.
+//! Commands to the client, its effects and its events.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,18 +18,23 @@ pub enum Command {
     Stop,
 }
 
+/// What the client wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Look for another user of `addr`, and answer [`Command::Conflict`] if there is one.
+    Probe { addr: Ipv4Addr },
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message left; `attempt` counts from 1 within one exchange.
     Sent { kind: MessageType, attempt: u32 },
-    /// Look for another user of `addr`, and answer [`Command::Conflict`] if there is one.
-    Probe { addr: Ipv4Addr },
-    /// Use this from now on.
+    /// This holds from now on.
     Configured(Configuration),
     /// The same configuration holds for longer.
     Renewed(Configuration),
-    /// Stop using the address.
+    /// The address is not the client's any more.
     Lost { reason: LostReason },
     /// The address had another user and was refused.
     Declined { addr: Ipv4Addr },

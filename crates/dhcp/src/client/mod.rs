@@ -37,12 +37,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
-    Datagram, Deadline, DelayHook, Delays, Destination, Engine, Instant, Now, Output, Queue,
+    Datagram, Deadline, DelayHook, Delays, Destination, Engine, Instant, Now, OutputOf, Queue,
     Random, Seed, Ticket, Transmit,
 };
 
 pub use config::ClientConfig;
-pub use event::{Command, Configuration, DropReason, Event, LostReason};
+pub use event::{Command, Configuration, DropReason, Effect, Event, LostReason};
 
 use state::{Exchange, Held, Next, Offer, State};
 
@@ -59,7 +59,7 @@ pub struct Client {
     random: Random,
     delays: Delays,
     state: State,
-    queue: Queue<Event, Infallible>,
+    queue: Queue<Effect, Event, Infallible>,
 }
 
 impl Client {
@@ -262,7 +262,7 @@ impl Client {
                 let until = now + self.config.probe;
                 let addr = configuration.addr;
                 self.state = State::Probing { held, until };
-                self.queue.event(Event::Probe { addr });
+                self.queue.effect(Effect::Probe { addr });
             }
         }
         Ok(())
@@ -360,6 +360,7 @@ impl Client {
 
 impl Engine for Client {
     type Command = Command;
+    type Effect = Effect;
     type Event = Event;
     type Write = Infallible;
 
@@ -448,7 +449,7 @@ impl Engine for Client {
         }
     }
 
-    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.queue.pop()
     }
 

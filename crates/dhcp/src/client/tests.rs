@@ -52,7 +52,7 @@ impl Bench {
         bench
     }
 
-    fn command(&mut self, command: Command) -> Vec<Event> {
+    fn command(&mut self, command: Command) -> Vec<Said> {
         self.client.command(command, self.now);
         self.drain()
     }
@@ -73,18 +73,18 @@ impl Bench {
         message
     }
 
-    fn answer(&mut self, kind: MessageType) -> Vec<Event> {
+    fn answer(&mut self, kind: MessageType) -> Vec<Said> {
         self.hear(&self.reply(kind))
     }
 
-    fn hear(&mut self, message: &Message<'_>) -> Vec<Event> {
+    fn hear(&mut self, message: &Message<'_>) -> Vec<Said> {
         let payload = message.encode();
         self.client.handle_datagram(datagram(&payload), self.now);
         self.drain()
     }
 
     /// Goes to the next deadline and meets it.
-    fn wait(&mut self) -> Vec<Event> {
+    fn wait(&mut self) -> Vec<Said> {
         let at = self.client.poll_timeout().unwrap().at;
         self.now = Now::new(at, WALL_EPOCH);
         self.client.handle_timeout(self.now);
@@ -99,16 +99,16 @@ impl Bench {
         Message::decode(&self.sent.last().unwrap().payload).unwrap()
     }
 
-    fn drain(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
+    fn drain(&mut self) -> Vec<Said> {
+        let mut all = Vec::new();
         while let Some(output) = self.client.poll() {
             match output {
-                Output::Transmit(transmit) => self.sent.push(transmit),
-                Output::Event(event) => events.push(event),
-                Output::Write { .. } => unreachable!("a client writes nothing"),
+                Said::Transmit(transmit) => self.sent.push(transmit),
+                Said::Write { write, .. } => match write {},
+                said @ (Said::Effect(_) | Said::Event(_)) => all.push(said),
             }
         }
-        events
+        all
     }
 }
 
@@ -121,10 +121,17 @@ fn datagram(payload: &[u8]) -> Datagram<'_> {
     }
 }
 
-fn short(event: &Event) -> String {
+/// Effects and events.
+type Said = OutputOf<Client>;
+
+fn short(said: &Said) -> String {
+    let event = match said {
+        Said::Effect(Effect::Probe { .. }) => return "probe".to_owned(),
+        Said::Event(event) => event,
+        Said::Transmit(_) | Said::Write { .. } => unreachable!("drained apart"),
+    };
     match event {
         Event::Sent { kind, attempt } => format!("{kind}#{attempt}"),
-        Event::Probe { .. } => "probe".to_owned(),
         Event::Configured(_) => "configured".to_owned(),
         Event::Renewed(_) => "renewed".to_owned(),
         Event::Lost { reason } => format!("lost {reason:?}"),
@@ -157,7 +164,7 @@ fn silence_is_met_with_exponential_back_off_and_jitter() {
 fn an_unanswered_request_starts_over() {
     let mut bench = Bench::started(config());
     bench.answer(MessageType::Offer);
-    let attempts: Vec<Event> = (0..4).flat_map(|_| bench.wait()).collect();
+    let attempts: Vec<Said> = (0..4).flat_map(|_| bench.wait()).collect();
     let kinds: Vec<String> = attempts.iter().map(short).collect();
     assert_eq!(kinds, ["REQUEST#2", "REQUEST#3", "REQUEST#4", "DISCOVER#1"]);
 }
@@ -173,7 +180,9 @@ fn a_lost_offer_of_another_server_does_not_disturb() {
             .set_addrs(code::SERVER_ID, &[Ipv4Addr::new(10, 77, 0, 2)]);
         let events = bench.hear(&other);
         let reason = DropReason::OtherServer;
-        assert!(matches!(&events[..], [Event::Dropped { reason: r, .. }] if *r == reason));
+        assert!(
+            matches!(&events[..], [Said::Event(Event::Dropped { reason: r, .. })] if *r == reason)
+        );
     }
     assert_eq!(short(&bench.answer(MessageType::Ack)[0]), "configured");
 }
@@ -258,7 +267,10 @@ fn an_ack_configures_what_it_carries() {
         t1: 50,
         t2: 87,
     };
-    assert_eq!(bench.hear(&ack), [Event::Configured(expected.clone())]);
+    assert_eq!(
+        bench.hear(&ack),
+        [Said::Event(Event::Configured(expected.clone()))]
+    );
     assert_eq!(bench.client.configuration(), Some(&expected));
 }
 

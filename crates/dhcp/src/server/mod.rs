@@ -42,11 +42,12 @@ mod validate;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quorate_core::{
-    Bug, Datagram, Deadline, Engine, Instant, Now, Output, Queue, Random, Seed, Ticket, Transmit,
+    Bug, Datagram, Deadline, Engine, Instant, Now, OutputOf, Queue, Random, Seed, Ticket, Transmit,
 };
 
 pub use config::{Limits, RawBoot, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
@@ -75,7 +76,7 @@ pub struct Server {
     offset_secs: Option<i64>,
     /// What waits for the disk, by ticket.
     held: BTreeMap<Ticket, Held>,
-    queue: Queue<Event, LeaseRecord>,
+    queue: Queue<Infallible, Event, LeaseRecord>,
 }
 
 /// What follows the sync of one record.
@@ -240,6 +241,7 @@ impl Server {
 
 impl Engine for Server {
     type Command = Command;
+    type Effect = Infallible;
     type Event = Event;
     type Write = LeaseRecord;
 
@@ -310,7 +312,7 @@ impl Engine for Server {
         }
     }
 
-    fn poll(&mut self) -> Option<Output<Event, LeaseRecord>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.queue.pop()
     }
 

@@ -145,6 +145,7 @@ impl Bench {
         while let Some(output) = self.server.poll() {
             match output {
                 Output::Transmit(transmit) => outputs.transmits.push(transmit),
+                Output::Effect(effect) => match effect {},
                 Output::Event(event) => outputs.events.push(event),
                 Output::Write { ticket, write } => {
                     self.unsynced = Some(ticket);

@@ -147,6 +147,7 @@ impl Bench {
                 match output {
                     Output::Transmit(transmit) => transmits.push(transmit),
                     Output::Write { ticket, .. } => self.dhcp.handle_written(ticket, now),
+                    Output::Effect(effect) => match effect {},
                     Output::Event(_) => {}
                 }
             }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use quorate_agent::Report;
 use quorate_daemon::Event as ServeEvent;
 use quorate_etcd::LogEvent;
 use quorate_node::event::Event as NodeEvent;
@@ -94,10 +95,13 @@ impl Follower {
                     true => line.mono_ns,
                     false => monotonic_ns(),
                 };
-                if let (NodeEvent::Leased(lease), Some(address)) = (&line.event, &self.address) {
+                let Report::Event(event) = line.report else {
+                    continue;
+                };
+                if let (NodeEvent::Leased(lease), Some(address)) = (&event, &self.address) {
                     *address.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.addr);
                 }
-                if let (NodeEvent::PoweredOn, false) = (&line.event, self.shares_clock) {
+                if let (NodeEvent::PoweredOn, false) = (&event, self.shares_clock) {
                     let what = clock_read(line.wall_secs);
                     if self
                         .observations
@@ -108,7 +112,7 @@ impl Follower {
                     }
                 }
                 let last_words = || last_words(&self.dir.join(LOG_FILE));
-                let Some(what) = observer.observe(line.event, last_words) else {
+                let Some(what) = observer.observe(event, last_words) else {
                     continue;
                 };
                 let seen = (at_ns, Some(self.name.clone()), what);

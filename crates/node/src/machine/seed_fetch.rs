@@ -5,6 +5,7 @@ use std::time::Duration;
 use quorate_core::{Delays, Instant, Random, Seed};
 use serde::{Deserialize, Serialize};
 
+use crate::effect::{Effect, Outbox};
 use crate::event::Event;
 
 /// The first pause between two attempts. It doubles up to [`RETRY_MAX`].
@@ -50,7 +51,7 @@ enum File {
 
 impl SeedFetch {
     /// Begins to fetch the seed at `base`, to which NoCloud appends file names.
-    pub(super) fn begin(base: &str, out: &mut Vec<Event>) -> Self {
+    pub(super) fn begin(base: &str, out: &mut Outbox) -> Self {
         let slash = if base.ends_with('/') { "" } else { "/" };
         let mut fetch = Self {
             base: format!("{base}{slash}"),
@@ -78,7 +79,7 @@ impl SeedFetch {
         outcome: Result<Vec<u8>, String>,
         patience: &mut Patience,
         now: Instant,
-        out: &mut Vec<Event>,
+        out: &mut Outbox,
     ) -> Option<[Vec<u8>; 2]> {
         let index = (0..FILES.len()).find(|index| self.url(*index) == url)?;
         if self.files[index] != File::Asked {
@@ -92,7 +93,7 @@ impl SeedFetch {
                     .retry_at
                     .get_or_insert_with(|| now + patience.pause(self.attempt));
                 let retry_in_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
-                out.push(Event::SeedRetry {
+                out.event(Event::SeedRetry {
                     url: url.into(),
                     why,
                     retry_in_ms,
@@ -109,19 +110,19 @@ impl SeedFetch {
     }
 
     /// Asks for what is missing when the pause is over.
-    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.ask(out);
         }
     }
 
-    fn ask(&mut self, out: &mut Vec<Event>) {
+    fn ask(&mut self, out: &mut Outbox) {
         self.attempt = self.attempt.saturating_add(1);
         self.retry_at = None;
         for index in 0..FILES.len() {
             if self.files[index] == File::Missing {
                 self.files[index] = File::Asked;
-                out.push(Event::FetchSeed {
+                out.effect(Effect::FetchSeed {
                     url: self.url(index),
                 });
             }

@@ -9,7 +9,8 @@ use quorate_dhcp::wire::{Message, code};
 use quorate_dhcp::{CLIENT_PORT, MessageType, SERVER_PORT};
 
 use super::*;
-use crate::event::{ExitStatus, Step, StopSignal};
+use crate::effect::StopSignal;
+use crate::event::{ExitStatus, Step};
 
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const ADDR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 11);
@@ -40,13 +41,16 @@ fn node_with(datasource: Datasource) -> Node {
     Node::new(config, Seed::new(1))
 }
 
+/// What a node says to its driver.
+type Said = OutputOf<Node>;
+
 /// A node, its clock, and a DHCP server that gives it what it asks for.
 struct Bench {
     node: Node,
     millis: u64,
     boot_file: Option<&'static str>,
     hostname: Option<&'static str>,
-    events: Vec<Event>,
+    said: Vec<Said>,
     transmits: Vec<Transmit>,
 }
 
@@ -57,7 +61,7 @@ impl Bench {
             millis: 0,
             boot_file: Some(SEED_URL),
             hostname: Some("n1"),
-            events: Vec::new(),
+            said: Vec::new(),
             transmits: Vec::new(),
         }
     }
@@ -76,9 +80,9 @@ impl Bench {
     fn drain(&mut self) {
         while let Some(output) = self.node.poll() {
             match output {
-                Output::Event(event) => self.events.push(event),
                 Output::Transmit(transmit) => self.transmits.push(transmit),
                 Output::Write { write, .. } => match write {},
+                said @ (Output::Effect(_) | Output::Event(_)) => self.said.push(said),
             }
         }
     }
@@ -138,9 +142,9 @@ impl Bench {
         });
     }
 
-    /// The events since the last call.
-    fn said(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+    /// The effects and events since the last call.
+    fn said(&mut self) -> Vec<Said> {
+        std::mem::take(&mut self.said)
     }
 
     fn sent(&self) -> Vec<MessageType> {
@@ -210,11 +214,11 @@ fn a_life_from_power_on_to_power_off() {
     assert_eq!(
         bench.said()[..],
         [
-            Event::PoweredOn,
+            Said::Event(Event::PoweredOn),
             hostname("fallback"),
             sent("DISCOVER"),
             sent("REQUEST"),
-            Event::Leased(Lease {
+            Said::Event(Event::Leased(Lease {
                 addr: ADDR,
                 prefix_len: 24,
                 server: SERVER,
@@ -224,7 +228,7 @@ fn a_life_from_power_on_to_power_off() {
                 dns: vec![SERVER],
                 lease_secs: 3_600,
                 boot_file: Some(SEED_URL.into()),
-            }),
+            })),
             hostname("n1"),
             configure(),
         ]
@@ -237,31 +241,37 @@ fn a_life_from_power_on_to_power_off() {
     assert_eq!(
         bench.said(),
         [
-            Event::SeedApplied {
+            Said::Event(Event::SeedApplied {
                 instance_id: Some("i-1".into())
-            },
+            }),
             hostname("seeded"),
-            Event::InstallFile {
+            Said::Effect(Effect::InstallFile {
                 path: "/etc/systemd/system/a.service".into(),
                 permissions: 0o644,
                 content: "[Service]\nExecStart=/a %H\nRestart=always\n".into(),
-            },
+            }),
         ]
     );
     bench.installed(Ok(()));
     let said = bench.said();
     assert!(
-        matches!(&said[..], [Event::StartUnit { argv, step: Step::Main, .. }] if argv == &["/a", "seeded"]),
+        matches!(
+            &said[..],
+            [
+                Said::Event(Event::UnitStarting { step: Step::Main, attempt: 1, .. }),
+                Said::Effect(Effect::StartUnit { argv, step: Step::Main, .. })
+            ] if argv == &["/a", "seeded"]
+        ),
         "{said:?}"
     );
     bench.unit_up();
     bench.said();
 
     bench.command(Command::PowerOff);
-    let term = Event::StopUnit {
+    let term = Said::Effect(Effect::StopUnit {
         unit: "a.service".into(),
         signal: StopSignal::Term,
-    };
+    });
     assert_eq!(bench.said(), [term]);
     assert!(
         !bench.sent().contains(&MessageType::Release),
@@ -272,7 +282,13 @@ fn a_life_from_power_on_to_power_off() {
     let names: Vec<String> = said.iter().map(kind).collect();
     assert_eq!(
         names,
-        ["unit_exited", "dhcp_sent", "lease_lost", "powered_off"]
+        [
+            "unit_exited",
+            "dhcp_sent",
+            "lease_lost",
+            "deconfigure",
+            "powered_off"
+        ]
     );
     assert_eq!(bench.sent().last(), Some(&MessageType::Release));
     assert_eq!(
@@ -287,20 +303,20 @@ fn a_life_from_power_on_to_power_off() {
 fn a_seed_that_is_missing_is_asked_for_again_later_and_later() {
     let mut bench = bench_in("fetching seed");
     bench.fetched("user-data", Ok(USER_DATA.as_bytes()));
-    let mut pauses = Vec::new();
+    let mut delays = Vec::new();
     for _ in 0..8 {
         bench.fetched("meta-data", Err("404"));
         let said = bench.said();
-        let [Event::SeedRetry { retry_in_ms, .. }] = &said[..] else {
+        let [Said::Event(Event::SeedRetry { retry_in_ms, .. })] = &said[..] else {
             panic!("{said:?}");
         };
-        pauses.push(*retry_in_ms);
+        delays.push(*retry_in_ms);
         bench.pass_deadline();
         assert_eq!(bench.said(), [fetch("meta-data")], "only what is missing");
     }
-    assert!((187..=312).contains(&pauses[0]), "{pauses:?}");
-    assert!((375..=625).contains(&pauses[1]), "{pauses:?}");
-    assert!((3_750..=6_250).contains(&pauses[7]), "{pauses:?}");
+    assert!((187..=312).contains(&delays[0]), "{delays:?}");
+    assert!((375..=625).contains(&delays[1]), "{delays:?}");
+    assert!((3_750..=6_250).contains(&delays[7]), "{delays:?}");
     bench.fetched("meta-data", Ok(META_DATA));
     assert_eq!(bench.node.state().name(), "installing");
 }
@@ -330,7 +346,7 @@ fn a_boot_file_that_is_no_seed_leaves_the_machine_bare() {
         bench.said();
         bench.command(Command::InterfaceConfigured);
         let boot_file = boot_file.map(str::to_owned);
-        assert_eq!(bench.said(), [Event::NoSeed { boot_file }]);
+        assert_eq!(bench.said(), [Said::Event(Event::NoSeed { boot_file })]);
         assert_eq!(bench.node.state(), &State::Running);
     }
 }
@@ -341,7 +357,9 @@ fn a_seed_that_makes_no_sense_is_named_and_the_machine_comes_up_bare() {
     bench.fetched("meta-data", Ok(META_DATA));
     bench.fetched("user-data", Ok(b"#!/bin/sh"));
     let said = bench.said();
-    assert!(matches!(&said[0], Event::Unsupported { what } if what.contains("#cloud-config")));
+    assert!(
+        matches!(&said[0], Said::Event(Event::Unsupported { what }) if what.contains("#cloud-config"))
+    );
     assert_eq!(bench.node.state(), &State::Running);
 }
 
@@ -357,7 +375,10 @@ fn a_unit_that_was_not_written_is_not_started() {
 fn an_interface_that_fails_is_configured_again() {
     let mut bench = bench_in("configuring");
     bench.command(Command::InterfaceFailed { why: "no".into() });
-    assert!(matches!(&bench.said()[..], [Event::Failure { .. }]));
+    assert!(matches!(
+        &bench.said()[..],
+        [Said::Event(Event::Failure { .. })]
+    ));
     bench.pass_deadline();
     assert_eq!(bench.millis, 1_000);
     assert_eq!(bench.said(), [configure()]);
@@ -373,7 +394,7 @@ fn a_hostile_name_from_the_network_never_becomes_the_machines() {
     assert!(!said.contains(&hostname("$(reboot)")));
     assert!(
         said.iter()
-            .any(|event| matches!(event, Event::Unsupported { .. }))
+            .any(|said| matches!(said, Said::Event(Event::Unsupported { .. })))
     );
 }
 
@@ -384,12 +405,12 @@ fn losing_the_lease_stops_no_unit_and_the_next_one_is_configured() {
     let said = bench.said();
     assert!(
         said.iter()
-            .any(|event| matches!(event, Event::LeaseLost { .. }))
+            .any(|said| matches!(said, Said::Event(Event::LeaseLost { .. })))
     );
     assert!(
         !said
             .iter()
-            .any(|event| matches!(event, Event::StopUnit { .. }))
+            .any(|said| matches!(said, Said::Effect(Effect::StopUnit { .. })))
     );
     assert_eq!(bench.node.state(), &State::Running);
     bench.pass_deadline();
@@ -405,56 +426,63 @@ fn losing_the_lease_stops_no_unit_and_the_next_one_is_configured() {
 fn a_machine_that_is_off_can_be_switched_on_again() {
     let mut bench = bench_in("leasing");
     bench.command(Command::PowerOff);
-    assert!(bench.said().contains(&Event::PoweredOff));
+    assert!(bench.said().contains(&Said::Event(Event::PoweredOff)));
     bench.command(Command::PowerOn);
     bench.lease();
     assert_eq!(bench.node.state().name(), "configuring");
     assert!(bench.said().contains(&hostname("n1")));
 }
 
-fn kind(event: &Event) -> String {
-    let value = serde_json::to_value(event).unwrap();
+fn kind(said: &Said) -> String {
+    let value = match said {
+        Said::Effect(effect) => serde_json::to_value(effect),
+        Said::Event(event) => serde_json::to_value(event),
+        Said::Transmit(_) | Said::Write { .. } => panic!("{said:?}"),
+    }
+    .unwrap();
     value["type"].as_str().unwrap().to_owned()
 }
 
-fn sent(message: &str) -> Event {
-    Event::DhcpSent {
+fn sent(message: &str) -> Said {
+    Said::Event(Event::DhcpSent {
         message: message.into(),
         attempt: 1,
-    }
+    })
 }
 
-fn hostname(hostname: &str) -> Event {
-    Event::SetHostname {
+fn hostname(hostname: &str) -> Said {
+    Said::Effect(Effect::SetHostname {
         hostname: hostname.into(),
-    }
+    })
 }
 
-fn fetch(file: &str) -> Event {
-    Event::FetchSeed {
+fn fetch(file: &str) -> Said {
+    Said::Effect(Effect::FetchSeed {
         url: format!("{SEED_URL}{file}"),
-    }
+    })
 }
 
-fn configure() -> Event {
-    Event::Configure {
+fn configure() -> Said {
+    Said::Effect(Effect::Configure {
         addr: ADDR,
         prefix_len: 24,
         routers: vec![],
         dns: vec![SERVER],
-    }
+    })
 }
 
 #[test]
-fn whoever_boots_a_machine_can_say_where_its_seed_is() {
+fn the_boot_loader_can_pass_where_the_seed_is() {
     let mut bench = Bench::new();
     bench.node = node_with(Datasource::Url("http://10.77.0.9/mine".into()));
     bench.command(Command::PowerOn);
     bench.lease();
     bench.said();
     bench.command(Command::InterfaceConfigured);
-    let url = |file| Event::FetchSeed {
-        url: format!("http://10.77.0.9/mine/{file}"),
+    let url = |file| {
+        Said::Effect(Effect::FetchSeed {
+            url: format!("http://10.77.0.9/mine/{file}"),
+        })
     };
     assert_eq!(bench.said(), [url("meta-data"), url("user-data")]);
 }
@@ -475,13 +503,39 @@ fn a_machine_with_a_given_seed_fetches_none() {
         matches!(
             &said[..],
             [
-                Event::SeedApplied { .. },
-                Event::SetHostname { .. },
-                Event::InstallFile { .. }
+                Said::Event(Event::SeedApplied { .. }),
+                Said::Effect(Effect::SetHostname { .. }),
+                Said::Effect(Effect::InstallFile { .. })
             ]
         ),
         "{said:?}"
     );
     bench.installed(Ok(()));
-    assert!(matches!(&bench.said()[..], [Event::StartUnit { .. }]));
+    assert!(matches!(
+        &bench.said()[..],
+        [
+            Said::Event(Event::UnitStarting { .. }),
+            Said::Effect(Effect::StartUnit { .. })
+        ]
+    ));
+}
+
+#[test]
+fn a_probe_that_finds_another_user_ends_and_the_address_is_declined() {
+    let mut dhcp = ClientConfig::new(MAC);
+    dhcp.probe = Duration::from_secs(1);
+    let config = Config {
+        dhcp,
+        previous: None,
+        datasource: Datasource::Lease,
+    };
+    let mut bench = Bench::new();
+    bench.node = Node::new(config, Seed::new(1));
+    bench.command(Command::PowerOn);
+    bench.lease();
+    let probe = Said::Effect(Effect::Probe { addr: ADDR });
+    assert_eq!(bench.said().last(), Some(&probe), "nothing is configured");
+    bench.command(Command::Conflict);
+    let said: Vec<String> = bench.said().iter().map(kind).collect();
+    assert_eq!(said, ["dhcp_sent", "declined", "end_probe"]);
 }

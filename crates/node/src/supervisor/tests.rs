@@ -1,4 +1,10 @@
+use std::convert::Infallible;
+
+use quorate_core::Output;
+
 use super::*;
+
+type Said = Output<Effect, Event, Infallible>;
 
 const UNIT: &str = "a.service";
 const EXIT_0: ExitStatus = ExitStatus::Code { code: 0 };
@@ -18,7 +24,7 @@ fn unit(lines: &str) -> Unit {
 /// A supervisor whose one unit runs, and the events so far dropped.
 fn up(lines: &str) -> Supervisor {
     let mut supervisor = Supervisor::default();
-    let mut out = Vec::new();
+    let mut out = Outbox::default();
     supervisor.start(unit(lines), at(0), &mut out);
     supervisor.handle_started(UNIT, Some(7), &mut out);
     supervisor
@@ -28,14 +34,18 @@ fn state(supervisor: &Supervisor) -> UnitState {
     supervisor.states().next().unwrap().1.clone()
 }
 
-fn exited(supervisor: &mut Supervisor, status: ExitStatus, millis: u64) -> Vec<Event> {
-    let mut out = Vec::new();
+fn exited(supervisor: &mut Supervisor, status: ExitStatus, millis: u64) -> Vec<Said> {
+    let mut out = Outbox::default();
     supervisor.handle_exited(UNIT, status, at(millis), &mut out);
-    out
+    drain(&mut out)
 }
 
-fn is_start(event: &Event) -> bool {
-    matches!(event, Event::StartUnit { .. })
+fn drain(out: &mut Outbox) -> Vec<Said> {
+    std::iter::from_fn(|| out.pop()).collect()
+}
+
+fn is_start(said: &Said) -> bool {
+    matches!(said, Said::Effect(Effect::StartUnit { .. }))
 }
 
 #[test]
@@ -62,11 +72,11 @@ fn every_policy_meets_every_end() {
             assert_eq!(state(&supervisor), expected, "{policy}, {end:?}");
             let delay = restarts.then_some(1_000);
             assert!(
-                matches!(&said[0], Event::UnitExited { restart_in_ms, .. } if *restart_in_ms == delay)
+                matches!(&said[0], Said::Event(Event::UnitExited { restart_in_ms, .. }) if *restart_in_ms == delay)
             );
             let gave_up = said
                 .iter()
-                .any(|event| matches!(event, Event::UnitGaveUp { .. }));
+                .any(|said| matches!(said, Said::Event(Event::UnitGaveUp { .. })));
             assert_eq!(gave_up, !restarts && !clean, "{policy}, {end:?}");
         }
     }
@@ -76,21 +86,29 @@ fn every_policy_meets_every_end() {
 fn a_unit_is_started_again_when_its_delay_is_over() {
     let mut supervisor = up("Restart=always\nRestartSec=1s");
     exited(&mut supervisor, EXIT_1, 0);
-    let mut out = Vec::new();
+    let mut out = Outbox::default();
     supervisor.handle_timeout(at(999), &mut out);
-    assert_eq!(out, []);
+    assert_eq!(drain(&mut out), []);
     assert_eq!(supervisor.poll_timeout().unwrap().at, at(1_000));
     supervisor.handle_timeout(at(1_000), &mut out);
-    assert!(matches!(&out[..], [Event::StartUnit { attempt: 2, .. }]));
+    assert!(matches!(
+        &drain(&mut out)[..],
+        [
+            Said::Event(Event::UnitStarting { attempt: 2, .. }),
+            Said::Effect(Effect::StartUnit { attempt: 2, .. })
+        ]
+    ));
     assert_eq!(supervisor.poll_timeout(), None);
 }
 
 #[test]
 fn too_many_starts_in_the_interval_end_it_and_a_new_interval_does_not() {
     let crash = |supervisor: &mut Supervisor, millis| {
-        let mut out = exited(supervisor, EXIT_1, millis);
+        let mut said = exited(supervisor, EXIT_1, millis);
+        let mut out = Outbox::default();
         supervisor.handle_started(UNIT, None, &mut out);
-        out
+        said.extend(drain(&mut out));
+        said
     };
     let lines = "Restart=always\nRestartSec=0\nStartLimitIntervalSec=10s\nStartLimitBurst=3";
     let mut supervisor = up(lines);
@@ -115,17 +133,18 @@ fn too_many_starts_in_the_interval_end_it_and_a_new_interval_does_not() {
 fn the_steps_before_run_one_by_one_and_a_failing_one_ends_the_start() {
     let lines = "ExecStartPre=-/may-fail\nExecStartPre=/must-pass\nEnvironment=A=b";
     let mut supervisor = Supervisor::default();
-    let mut out = Vec::new();
+    let mut out = Outbox::default();
     supervisor.start(unit(lines), at(0), &mut out);
     supervisor.handle_started(UNIT, None, &mut out);
-    out.extend(exited(&mut supervisor, EXIT_1, 1));
+    supervisor.handle_exited(UNIT, EXIT_1, at(1), &mut out);
     supervisor.handle_started(UNIT, None, &mut out);
-    out.extend(exited(&mut supervisor, EXIT_0, 2));
+    supervisor.handle_exited(UNIT, EXIT_0, at(2), &mut out);
     supervisor.handle_started(UNIT, Some(9), &mut out);
-    let programs: Vec<&str> = out
+    let said = drain(&mut out);
+    let programs: Vec<&str> = said
         .iter()
-        .filter_map(|event| {
-            let Event::StartUnit { argv, env, .. } = event else {
+        .filter_map(|said| {
+            let Said::Effect(Effect::StartUnit { argv, env, .. }) = said else {
                 return None;
             };
             let expected = [("A".into(), "b".into()), ("PATH".into(), PATH.into())];
@@ -152,17 +171,16 @@ fn the_steps_before_run_one_by_one_and_a_failing_one_ends_the_start() {
 #[test]
 fn stopping_terminates_then_kills_and_never_restarts() {
     let mut supervisor = up("Restart=always");
-    let mut out = Vec::new();
+    let mut out = Outbox::default();
     supervisor.stop_all(at(0), &mut out);
-    let stop = |signal| Event::StopUnit {
-        unit: UNIT.into(),
-        signal,
+    let stop = |signal| {
+        let unit = UNIT.into();
+        Said::Effect(Effect::StopUnit { unit, signal })
     };
-    assert_eq!(out, [stop(StopSignal::Term)]);
+    assert_eq!(drain(&mut out), [stop(StopSignal::Term)]);
     assert!(!supervisor.is_at_rest());
-    out.clear();
     supervisor.handle_timeout(at(5_000), &mut out);
-    assert_eq!(out, [stop(StopSignal::Kill)]);
+    assert_eq!(drain(&mut out), [stop(StopSignal::Kill)]);
     assert_eq!(supervisor.poll_timeout(), None);
     exited(&mut supervisor, KILLED, 5_001);
     assert!(supervisor.is_at_rest());
@@ -173,7 +191,7 @@ fn stopping_terminates_then_kills_and_never_restarts() {
 fn stopping_cancels_a_restart_that_waits() {
     let mut supervisor = up("Restart=always");
     exited(&mut supervisor, EXIT_1, 0);
-    supervisor.stop_all(at(1), &mut Vec::new());
+    supervisor.stop_all(at(1), &mut Outbox::default());
     assert!(supervisor.is_at_rest());
     assert_eq!(supervisor.poll_timeout(), None);
 }
@@ -181,24 +199,24 @@ fn stopping_cancels_a_restart_that_waits() {
 #[test]
 fn restart_waits_for_the_old_process() {
     let mut supervisor = up("");
-    let mut out = Vec::new();
+    let mut out = Outbox::default();
     supervisor.restart(unit(""), at(0), &mut out);
-    assert!(!out.iter().any(is_start));
+    assert!(!drain(&mut out).iter().any(is_start));
     assert!(exited(&mut supervisor, TERMED, 1).iter().any(is_start));
 
     let mut supervisor = Supervisor::default();
     supervisor.restart(unit(""), at(0), &mut out);
-    assert!(out.iter().any(is_start));
+    assert!(drain(&mut out).iter().any(is_start));
 }
 
 #[test]
 fn starting_what_runs_and_stale_reports_change_nothing() {
     let mut supervisor = up("");
-    let mut out = Vec::new();
+    let mut out = Outbox::default();
     supervisor.start(unit(""), at(1), &mut out);
     supervisor.handle_started(UNIT, Some(8), &mut out);
     supervisor.handle_exited("other.service", EXIT_1, at(1), &mut out);
-    assert_eq!(out, []);
+    assert_eq!(drain(&mut out), []);
     exited(&mut supervisor, EXIT_0, 2);
     assert_eq!(exited(&mut supervisor, EXIT_1, 3), []);
     assert_eq!(state(&supervisor), UnitState::Down);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use quorate_await_peers::{Command as Tell, Config, Event, PeerWait, Probe, Verdict};
+use quorate_await_peers::{Command as Tell, Config, Effect, Event, PeerWait, Probe, Verdict};
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Transmit};
 use quorate_etcd::{PeerUrl, Scheme};
 use quorate_node::{Command, ExitStatus};
@@ -135,11 +135,11 @@ impl SimWorld {
         while let Some(output) = self.waiting(index).and_then(|w| w.engine.poll()) {
             match output {
                 Output::Transmit(transmit) => self.send_question(index, &transmit),
-                Output::Event(Event::AskByStream { payload, .. }) => {
+                Output::Effect(Effect::AskByStream { payload, .. }) => {
                     let asked = MachineWake::StreamAsked(payload);
                     self.later(index, STREAM, "a question by TCP arrives", asked);
                 }
-                Output::Event(Event::Probe { peer }) => {
+                Output::Effect(Effect::Probe { peer }) => {
                     let after = self.machines[index].draw("a look at a peer", LOOK);
                     let probed = MachineWake::Probed { peer };
                     self.later(index, after, "a look at a peer", probed);

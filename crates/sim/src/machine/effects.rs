@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Transmit};
 use quorate_fabric::frame::parse_udp;
-use quorate_node::{Command, Event, ExitStatus};
+use quorate_node::{Command, Effect, Event, ExitStatus};
 use quorate_scenario::What;
 use quorate_server::Service;
 use quorate_world::servers::{ETCD_INSIDE, QUORATE_INSIDE};
@@ -100,7 +100,8 @@ impl SimWorld {
             };
             match life.node.poll() {
                 Some(Output::Transmit(transmit)) => self.send_dhcp(index, &transmit),
-                Some(Output::Event(event)) => self.carry_out(index, event),
+                Some(Output::Effect(effect)) => self.carry_out(index, effect),
+                Some(Output::Event(event)) => self.report(index, event),
                 Some(Output::Write { write, .. }) => match write {},
                 None => break,
             }
@@ -138,21 +139,24 @@ impl SimWorld {
         }
     }
 
-    fn carry_out(&mut self, index: usize, event: Event) {
+    fn report(&mut self, index: usize, event: Event) {
         if let Some(life) = &mut self.machines[index].on {
             let words = life.last_words.clone();
-            if let Some(what) = life.observer.observe(event.clone(), || words) {
+            if let Some(what) = life.observer.observe(event, || words) {
                 self.observe_machine(index, what);
             }
         }
-        match event {
-            Event::Probe { addr } => self.probe(index, addr),
-            Event::LeaseLost { .. } => {
+    }
+
+    fn carry_out(&mut self, index: usize, effect: Effect) {
+        match effect {
+            Effect::Probe { addr } => self.probe(index, addr),
+            Effect::Deconfigure => {
                 if let Some(life) = &mut self.machines[index].on {
                     life.addr = None;
                 }
             }
-            Event::Configure { addr, dns, .. } => {
+            Effect::Configure { addr, dns, .. } => {
                 let mac = self.machines[index].role.mac;
                 self.lan.learn(addr, mac);
                 if let Some(life) = &mut self.machines[index].on {
@@ -166,20 +170,20 @@ impl SimWorld {
                     Command::InterfaceConfigured,
                 );
             }
-            Event::FetchSeed { url } => {
+            Effect::FetchSeed { url } => {
                 let reason = "a request for a seed arrives";
                 let after = self.machines[index].draw(reason, REQUEST);
                 self.later(index, after, reason, MachineWake::SeedAsked { url });
             }
-            Event::InstallFile { path, .. } => {
+            Effect::InstallFile { path, .. } => {
                 let done = Command::FileInstalled {
                     path,
                     outcome: Ok(()),
                 };
                 self.answer(index, INSTALL, "a file is written", done);
             }
-            Event::StartUnit { unit, argv, .. } => self.start_unit(index, unit, &argv),
-            Event::StopUnit { unit, .. } => {
+            Effect::StartUnit { unit, argv, .. } => self.start_unit(index, unit, &argv),
+            Effect::StopUnit { unit, .. } => {
                 self.stop_await_peers(index);
                 if let Some(life) = &mut self.machines[index].on {
                     life.etcd = None;
@@ -193,22 +197,8 @@ impl SimWorld {
                     Command::UnitExited { unit, status },
                 );
             }
-            Event::PoweredOn
-            | Event::DhcpSent { .. }
-            | Event::DhcpDropped { .. }
-            | Event::Declined { .. }
-            | Event::Leased(_)
-            | Event::LeaseRenewed { .. }
-            | Event::SetHostname { .. }
-            | Event::SeedRetry { .. }
-            | Event::NoSeed { .. }
-            | Event::SeedApplied { .. }
-            | Event::UnitUp { .. }
-            | Event::UnitExited { .. }
-            | Event::UnitGaveUp { .. }
-            | Event::Unsupported { .. }
-            | Event::Failure { .. }
-            | Event::PoweredOff => {}
+            // A probe has no socket here, and a machine goes by the name of its role.
+            Effect::EndProbe | Effect::SetHostname { .. } => {}
         }
     }
 

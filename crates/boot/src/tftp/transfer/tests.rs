@@ -1,6 +1,7 @@
 //! Transfers to a client as RFC 1350 and 7440 describe it, over a wire that loses things.
 
 use proptest::prelude::*;
+use quorate_core::Output;
 use quorate_core::laws::{Input, WALL_EPOCH, obey};
 use quorate_core::{Channel, Seed};
 
@@ -55,6 +56,7 @@ fn outputs(transfer: &mut Transfer) -> Vec<String> {
             Output::Transmit(transmit) => packet(&transmit.payload),
             Output::Event(event) => format!("{event:?}"),
             Output::Write { write, .. } => match write {},
+            Output::Effect(effect) => match effect {},
         })
         .collect()
 }

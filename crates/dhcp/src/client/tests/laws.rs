@@ -38,6 +38,7 @@ struct Answered {
 
 impl Engine for Answered {
     type Command = Command;
+    type Effect = Effect;
     type Event = Event;
     type Write = Infallible;
 
@@ -79,7 +80,7 @@ impl Engine for Answered {
         self.client.handle_timeout(now);
     }
 
-    fn poll(&mut self) -> Option<Output<Event, Infallible>> {
+    fn poll(&mut self) -> Option<OutputOf<Self>> {
         self.client.poll()
     }
 

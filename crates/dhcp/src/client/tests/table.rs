@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 
 type Make = fn() -> Bench;
-type Feed = fn(&mut Bench) -> Vec<Event>;
+type Feed = fn(&mut Bench) -> Vec<Said>;
 
 const STATES: [(&str, Make); 9] = [
     ("STOPPED", || Bench::new(config())),

@@ -81,6 +81,7 @@ impl Bench {
             match output {
                 Output::Transmit(transmit) => self.updates.push(transmit.payload),
                 Output::Write { ticket, .. } => self.registrar.handle_written(ticket, NOW),
+                Output::Effect(effect) => match effect {},
                 Output::Event(_) => {}
             }
         }
@@ -98,6 +99,7 @@ impl Bench {
                 Output::Event(quorate_dns::Event::UpdateApplied { added, .. }) => {
                     records.extend(added);
                 }
+                Output::Effect(effect) => match effect {},
                 Output::Event(_) => {}
             }
         }
