@@ -232,7 +232,7 @@ fn killed_while_frozen() -> Result<(), Failed> {
         .spawn()?;
     let said = BufReader::new(child.stderr.take().ok_or("it is piped")?);
     let hangs =
-        |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.ends_with("freezes"));
+        |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.ends_with("freeze"));
     let seen = said.lines().any(|line| hangs(&line));
     child.kill()?;
     child.wait()?;

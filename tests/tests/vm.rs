@@ -220,7 +220,7 @@ fn install(story: &str, machines: &[&str]) -> Result<(), Failed> {
             lines.filter(|line| line.contains(what)).collect()
         };
         for (what, times) in [
-            ("\"powered-on\"", 2),
+            ("\"power-on\"", 2),
             ("\"script\"", 1),
             ("\"installer\"", 1),
             ("\"installed\"", 1),
@@ -290,14 +290,14 @@ fn faults() -> Result<(), Failed> {
         "n1        link down",
         "n1        link up",
         "n1        healthy",
-        "n2        freezes",
-        "n2        thaws",
+        "n2        freeze",
+        "n2        thaw",
         "n2        healthy",
         "n3        reset",
         "n3        boots: firmware",
         "n3        boots: userspace",
         "n3        healthy",
-        "its disk is slow, 1 IOPS",
+        "slow disk, 1 IOPS",
         // etcd's own words, of a sync that took longer than a second.
         "to keep a write",
     ];

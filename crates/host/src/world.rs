@@ -42,8 +42,8 @@ use std::time::Duration;
 
 use quorate_core::{Instant, MacAddr, Seed};
 use quorate_scenario::drive::Expected;
-use quorate_scenario::story::{Action, Discovery, Machine as Role, Story};
-use quorate_scenario::{Evidence, Observation, What, World, WorldError};
+use quorate_scenario::story::{Discovery, Machine as Role, Story};
+use quorate_scenario::{Action, Evidence, Observation, What, World, WorldError};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::lan::{Lan, LanOptions, Port, SERVERS};
@@ -337,19 +337,23 @@ impl<R: MachineBackend> World for HostWorld<R> {
         Ok(())
     }
 
-    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+    fn apply(&mut self, action: Action, machine: Option<usize>) -> Result<(), WorldError> {
+        let index = || machine.expect("what is done to a machine says to which");
         let done = match action {
-            Action::PowerOn => self.power_on(index),
-            Action::PowerOff => self.power_off(index),
-            Action::LinkDown => self.set_link(index, false),
-            Action::LinkUp => self.set_link(index, true),
-            Action::Freeze => self.set_frozen(index, true),
-            Action::Thaw => self.set_frozen(index, false),
-            Action::Reset => self.reset(index),
-            Action::DiskSlow { iops } => self.set_disk(index, Some(iops)),
-            Action::DiskFast => self.set_disk(index, None),
+            Action::PowerOn => self.power_on(index()),
+            Action::PowerOff => self.power_off(index()),
+            Action::LinkDown => self.set_link(index(), false),
+            Action::LinkUp => self.set_link(index(), true),
+            Action::Freeze => self.set_frozen(index(), true),
+            Action::Thaw => self.set_frozen(index(), false),
+            Action::Reset => self.reset(index()),
+            Action::DiskSlow { iops } => self.set_disk(index(), Some(iops)),
+            Action::DiskFast => self.set_disk(index(), None),
+            Action::ServersStop => self.stop_servers(),
+            Action::ServersStart => self.start_servers(),
         };
-        done.map_err(|error| broken(&self.slots[index].role.name, &error))
+        let of = machine.map_or("the servers", |index| &self.slots[index].role.name);
+        done.map_err(|error| broken(of, &error))
     }
 
     fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError> {
@@ -364,27 +368,6 @@ impl<R: MachineBackend> World for HostWorld<R> {
         };
         let found = servers.ns.run(|| members.iter().find_map(leads));
         found.map_err(|error| broken("asking who leads", &error))
-    }
-
-    fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
-        let observations = self.observations.clone();
-        let servers = self
-            .servers
-            .as_mut()
-            .expect("deployed before its first step");
-        let done = if up {
-            servers.start_again(observations)
-        } else {
-            servers.kill()
-        };
-        done.map_err(|error| broken("the servers", &error))?;
-        let what = if up {
-            What::ServersStarted
-        } else {
-            What::ServersStopped
-        };
-        let _ = self.observations.send((monotonic_ns(), None, what));
-        Ok(())
     }
 
     fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {

@@ -4,7 +4,7 @@ use quorate_core::Instant;
 use quorate_scenario::drive::Expected;
 use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv};
 use quorate_scenario::progress::StoryProgress;
-use quorate_scenario::{Observation, Outcome, Story, Verdict, What, oracle};
+use quorate_scenario::{Action, Observation, Outcome, Story, Verdict, What, oracle};
 
 use crate::human::Artifacts;
 
@@ -68,7 +68,7 @@ impl Run {
             member_id,
         };
         vec![
-            (0, What::PoweredOn),
+            (0, What::Did(Action::PowerOn)),
             (
                 4,
                 What::DhcpSent {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_scenario::{Outcome, Story, What};
+use quorate_scenario::{Action, Outcome, Story, What};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ pub(crate) fn lease_times(story: &Story, outcome: &Outcome) -> Vec<LeaseTimes> {
             continue;
         };
         let since_when = begun.entry(machine).or_default();
-        if let What::PoweredOn = observation.what {
+        if let What::Did(Action::PowerOn) = observation.what {
             *since_when = Begun {
                 on: Some(observation.at),
                 asked: None,
@@ -188,7 +188,7 @@ mod tests {
             0,
             100,
             vec![
-                (0, What::PoweredOn),
+                (0, What::Did(Action::PowerOn)),
                 (10, sent("DISCOVER", 1)),
                 (1_010, sent("DISCOVER", 2)),
                 (1_020, sent("REQUEST", 1)),
@@ -216,17 +216,17 @@ mod tests {
             0,
             0,
             vec![
-                (0, What::PoweredOn),
+                (0, What::Did(Action::PowerOn)),
                 (1, sent("DISCOVER", 1)),
-                (5, What::PoweredOff),
-                (1_000, What::PoweredOn),
+                (5, What::Did(Action::PowerOff)),
+                (1_000, What::Did(Action::PowerOn)),
                 (1_001, sent("DISCOVER", 1)),
                 (1_005, leased(false)),
                 (5_000, lost),
                 (5_001, sent("DISCOVER", 1)),
                 (5_010, leased(false)),
                 // With the address that it had: RFC 2131 §3.2.
-                (6_000, What::PoweredOn),
+                (6_000, What::Did(Action::PowerOn)),
                 (6_001, sent("REQUEST", 1)),
                 (6_003, leased(false)),
             ],
@@ -243,7 +243,7 @@ mod tests {
         run.story.machines[1].hollow = true;
         for (index, takes) in [(0, 50), (1, 70)] {
             let steps = vec![
-                (0, What::PoweredOn),
+                (0, What::Did(Action::PowerOn)),
                 (10, sent("DISCOVER", 1)),
                 (takes, leased(false)),
             ];

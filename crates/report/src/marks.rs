@@ -1,9 +1,11 @@
 //! Moments that concern the whole run: steps, the gate, the cluster.
 
+use std::borrow::Cow;
+
 use quorate_core::Instant;
-use quorate_scenario::{Outcome, What};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use quorate_scenario::{Action, Outcome, What};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One moment that readers want to see beside everything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,32 +17,11 @@ pub struct Mark {
     pub machine: Option<String>,
 }
 
-/// The kinds of marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+/// The kinds of marks; one word in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkKind {
-    /// A step pulled the plug.
-    PowerOff,
-    /// A step switched a machine on again.
-    PowerOn,
-    /// A step pulled the network cable.
-    LinkDown,
-    /// A step plugged it in.
-    LinkUp,
-    /// A step made a machine hang.
-    Freeze,
-    /// A step let it go on.
-    Thaw,
-    /// A step pressed the reset button.
-    Reset,
-    /// A step made a disk slow.
-    DiskSlow,
-    /// A step made it fast again.
-    DiskFast,
-    /// A step killed the servers.
-    ServersStop,
-    /// A step started them again.
-    ServersStart,
+    /// A step or a fault did this to a machine, or to the servers.
+    Did(Action),
     /// The gate let an SRV set through.
     GateOpened,
     /// A machine began with a clock that is wrong.
@@ -50,23 +31,55 @@ pub enum MarkKind {
 }
 
 impl MarkKind {
+    fn all() -> impl Iterator<Item = Self> {
+        let actions = Action::ALL.into_iter().map(Self::Did);
+        actions.chain([Self::GateOpened, Self::WrongClock, Self::Formed])
+    }
+
+    /// As JSON has it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Did(action) => action.word(),
+            Self::GateOpened => "gate-opened",
+            Self::WrongClock => "wrong-clock",
+            Self::Formed => "formed",
+        }
+    }
+
+    /// As people read it.
     pub(crate) const fn words(self) -> &'static str {
         match self {
-            Self::PowerOff => "power off",
-            Self::PowerOn => "power on",
-            Self::LinkDown => "cable out",
-            Self::LinkUp => "cable in",
-            Self::Freeze => "freeze",
-            Self::Thaw => "thaw",
-            Self::Reset => "reset",
-            Self::DiskSlow => "slow disk",
-            Self::DiskFast => "fast disk",
-            Self::ServersStop => "servers stop",
-            Self::ServersStart => "servers start",
+            Self::Did(action) => action.label(),
             Self::GateOpened => "gate opened",
             Self::WrongClock => "wrong clock",
             Self::Formed => "formed",
         }
+    }
+}
+
+impl Serialize for MarkKind {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for MarkKind {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        let unknown = || de::Error::custom(format!("{word:?} is no kind of a mark"));
+        let found = Self::all().find(|kind| kind.word() == word);
+        found.ok_or_else(unknown)
+    }
+}
+
+impl JsonSchema for MarkKind {
+    fn schema_name() -> Cow<'static, str> {
+        "MarkKind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<_> = Self::all().map(Self::word).collect();
+        json_schema!({ "description": "The kinds of marks.", "type": "string", "enum": words })
     }
 }
 
@@ -82,24 +95,15 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     };
     for observation in &outcome.observations {
         let kind = match observation.what {
-            What::PoweredOff => MarkKind::PowerOff,
-            What::LinkDown => MarkKind::LinkDown,
-            What::LinkUp => MarkKind::LinkUp,
-            What::Frozen => MarkKind::Freeze,
-            What::Thawed => MarkKind::Thaw,
-            What::Reset => MarkKind::Reset,
-            What::DiskSlow { .. } => MarkKind::DiskSlow,
-            What::DiskFast => MarkKind::DiskFast,
             What::GateOpened { .. } => MarkKind::GateOpened,
             What::ClockRead { ahead_secs, .. } if ahead_secs.unsigned_abs() > CLOCK_SECS_MAX => {
                 MarkKind::WrongClock
             }
-            What::ServersStopped => MarkKind::ServersStop,
-            What::ServersStarted => MarkKind::ServersStart,
+            What::Did(Action::PowerOn) => continue,
+            What::Did(action) => MarkKind::Did(action),
             What::ServersReady
             | What::FaultBegan { .. }
             | What::SrvRead { .. }
-            | What::PoweredOn
             | What::Booting { .. }
             | What::DhcpSent { .. }
             | What::Leased { .. }
@@ -125,7 +129,11 @@ pub(crate) fn marks(outcome: &Outcome) -> Vec<Mark> {
     }
     for progress in outcome.progress.iter() {
         for boot in progress.boots.iter().skip(1) {
-            mark(boot.on, MarkKind::PowerOn, Some(&progress.name));
+            mark(
+                boot.on,
+                MarkKind::Did(Action::PowerOn),
+                Some(&progress.name),
+            );
         }
     }
     if let Some(at) = outcome.formed_at {

@@ -84,20 +84,10 @@ impl Kind {
             What::Healthy { .. } => Some(Self::Healthy),
             What::Refused { .. } => Some(Self::Refusals),
             What::ServersReady
-            | What::ServersStopped
-            | What::ServersStarted
             | What::FaultBegan { .. }
             | What::SrvRead { .. }
             | What::Booting { .. }
-            | What::PoweredOn
-            | What::PoweredOff
-            | What::LinkDown
-            | What::LinkUp
-            | What::Frozen
-            | What::Thawed
-            | What::Reset
-            | What::DiskSlow { .. }
-            | What::DiskFast
+            | What::Did(_)
             | What::SlowWrite { .. }
             | What::ClockRead { .. }
             | What::ClockDrift { .. }

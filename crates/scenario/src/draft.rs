@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use quorate_core::Seed;
 
+use crate::action::Action;
 use crate::decision::{Decision, Fate};
 use crate::fault::{Fault, Whom};
 use crate::story::{
-    Action, Class, Deed, Discovery, Etcd, Expect, Fill, Machine, Moment, Network, Racking, Scheme,
-    Story,
+    Class, Discovery, Etcd, Expect, Fill, Machine, Moment, Network, Racking, Scheme, Story, Target,
 };
 
 /// A story, to be changed piece by piece. `Display` writes the file.
@@ -56,16 +56,16 @@ pub struct DraftMachine {
 pub struct DraftStep {
     pub moment: Moment,
     /// What is done.
-    pub deed: Deed,
-    pub whom: Target,
+    pub action: Action,
+    pub target: DraftTarget,
 }
 
 /// Whom a step concerns, by name.
 #[derive(Clone, Debug)]
-pub enum Target {
+pub enum DraftTarget {
     Servers,
     Machine(String),
-    /// Whoever leads the cluster of these members.
+    /// The leader of the cluster of these members.
     LeaderOf(Vec<String>),
 }
 
@@ -86,16 +86,17 @@ impl Draft {
         let plain = plain.filter(|machine| machine.class == Class::Plain);
         let steps = story.steps.iter().map(|step| DraftStep {
             moment: step.moment,
-            deed: step.deed,
-            whom: match step.deed {
-                Deed::Machine { machine, .. } => {
-                    Target::Machine(story.machines[machine].name.clone())
+            action: step.action,
+            target: match step.target {
+                Target::Servers => DraftTarget::Servers,
+                Target::Machine(machine) => {
+                    DraftTarget::Machine(story.machines[machine].name.clone())
                 }
-                Deed::Leader { cluster, .. } => {
+                Target::LeaderOf(cluster) => {
                     let members = story.members_of(&story.clusters[cluster]);
-                    Target::LeaderOf(members.map(|machine| machine.name.clone()).collect())
+                    let names = members.map(|machine| machine.name.clone());
+                    DraftTarget::LeaderOf(names.collect())
                 }
-                Deed::Servers { .. } => Target::Servers,
             },
         });
         Self {
@@ -136,10 +137,10 @@ impl Draft {
             .map(|machine| machine.name.clone())
             .collect();
         let is_gone = |name: &String| !names.contains(name);
-        self.steps.retain(|step| match &step.whom {
-            Target::Servers => true,
-            Target::Machine(name) => !is_gone(name),
-            Target::LeaderOf(members) => !members.iter().all(is_gone),
+        self.steps.retain(|step| match &step.target {
+            DraftTarget::Servers => true,
+            DraftTarget::Machine(name) => !is_gone(name),
+            DraftTarget::LeaderOf(members) => !members.iter().all(is_gone),
         });
         for fault in &mut self.faults {
             if let Whom::Machines(whom) = &mut fault.whom {
@@ -232,11 +233,11 @@ impl Draft {
                 }
             }
         }
-        writeln!(f, "do = \"{}\"", word(step.deed))?;
-        match &step.whom {
-            Target::Servers => {}
-            Target::Machine(name) => writeln!(f, "machine = \"{name}\"")?,
-            Target::LeaderOf(members) => {
+        writeln!(f, "do = \"{}\"", step.action.word())?;
+        match &step.target {
+            DraftTarget::Servers => {}
+            DraftTarget::Machine(name) => writeln!(f, "machine = \"{name}\"")?,
+            DraftTarget::LeaderOf(members) => {
                 // Clusters are numbered anew when some are gone.
                 let is_it = |cluster: &DraftCluster| {
                     let mut left = cluster.members.iter();
@@ -247,9 +248,7 @@ impl Draft {
                 writeln!(f, "leader_of = \"c{number}\"")?;
             }
         }
-        if let Deed::Machine { action, .. } | Deed::Leader { action, .. } = step.deed
-            && let Action::DiskSlow { iops } = action
-        {
+        if let Action::DiskSlow { iops } = step.action {
             writeln!(f, "iops = {iops}")?;
         }
         Ok(())
@@ -339,14 +338,6 @@ fn single(decision: &Decision) -> Result<String, fmt::Error> {
         occasion.nth
     )?;
     Ok(written)
-}
-
-const fn word(deed: Deed) -> &'static str {
-    match deed {
-        Deed::Servers { up: true } => "servers-start",
-        Deed::Servers { up: false } => "servers-stop",
-        Deed::Machine { action, .. } | Deed::Leader { action, .. } => action.word(),
-    }
 }
 
 fn text(text: &str) -> String {

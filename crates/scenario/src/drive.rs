@@ -6,6 +6,7 @@ use std::time::Duration;
 use quorate_core::{Instant, Seed};
 use quorate_etcd::ClusterId;
 
+use crate::action::Action;
 use crate::evidence::Evidence;
 pub use crate::expected::{Expected, ExpectedCluster};
 use crate::formation::Formation;
@@ -13,7 +14,7 @@ use crate::link::Link;
 use crate::observation::{Observation, What};
 use crate::oracle;
 use crate::progress::StoryProgress;
-use crate::story::{Action, Deed, Moment, Story};
+use crate::story::{Moment, Story, Target};
 use crate::verdict::{Finding, Verdict};
 use crate::world::{World, WorldError};
 
@@ -93,17 +94,20 @@ pub fn drive<W: World>(
     })
 }
 
-type Agenda<T> = VecDeque<(T, Deed)>;
+type Agenda<T> = VecDeque<(T, Due)>;
 
-/// The deed waits, behind all that is due before.
-fn put_off(due: &mut Agenda<Instant>, until: Instant, deed: Deed) {
+/// What is to be done, and to whom.
+type Due = (Action, Target);
+
+/// The action waits, behind all that is due before.
+fn put_off(due: &mut Agenda<Instant>, until: Instant, action: Due) {
     let place = due.partition_point(|(at, _)| *at <= until);
-    due.insert(place, (until, deed));
+    due.insert(place, (until, action));
 }
 
 /// A step that waited for a leader when the story ended.
-fn undone(story: &Story, deed: Deed) -> Option<Finding> {
-    let Deed::Leader { action, cluster } = deed else {
+fn undone(story: &Story, (action, target): Due) -> Option<Finding> {
+    let Target::LeaderOf(cluster) = target else {
         return None;
     };
     let (word, name) = (action.word(), &story.clusters[cluster].name);
@@ -136,20 +140,18 @@ fn unanswered(progress: &StoryProgress, what: String) -> Finding {
 /// What happens when: from the start, and from each moment at which every cluster has formed.
 fn agenda(story: &Story, seed: Seed) -> (Agenda<Instant>, VecDeque<Agenda<Duration>>) {
     let power_on = story.machines.iter().enumerate().map(|(index, machine)| {
-        let deed = Deed::Machine {
-            action: Action::PowerOn,
-            machine: index,
-        };
-        (Instant::ZERO + machine.power_on(seed), deed)
+        let on = (Action::PowerOn, Target::Machine(index));
+        (Instant::ZERO + machine.power_on(seed), on)
     });
     let mut due: Vec<_> = power_on.collect();
     let mut after_formed: BTreeMap<usize, Agenda<Duration>> = BTreeMap::new();
     for step in &story.steps {
+        let action = (step.action, step.target);
         match step.moment {
-            Moment::Start(at) => due.push((Instant::ZERO + at, step.deed)),
+            Moment::Start(at) => due.push((Instant::ZERO + at, action)),
             Moment::Formed { nth, after } => {
                 let steps = after_formed.entry(nth).or_default();
-                steps.push_back((after, step.deed));
+                steps.push_back((after, action));
             }
         }
     }
@@ -227,7 +229,7 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
                     break;
                 };
                 let next = next.into_iter();
-                self.due = next.map(|(after, deed)| (now + after, deed)).collect();
+                self.due = next.map(|(after, action)| (now + after, action)).collect();
                 deadline = end(&self.due, story.formed_within);
             }
             if (self.due.is_empty() && self.formation.split()) || world.now() >= deadline {
@@ -244,17 +246,21 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
     /// Does all that is due.
     fn carry_out(&mut self, world: &mut impl World) -> Result<(), WorldError> {
         while self.due.front().is_some_and(|(at, ..)| *at <= world.now()) {
-            let Some((_, deed)) = self.due.pop_front() else {
+            let Some((_, (action, target))) = self.due.pop_front() else {
                 break;
             };
-            match deed {
-                Deed::Machine { action, machine } => world.apply(action, machine)?,
-                Deed::Leader { action, cluster } => match world.leader(cluster)? {
-                    Some(machine) => world.apply(action, machine)?,
-                    None => put_off(&mut self.due, world.now() + LEADER_AGAIN, deed),
+            let machine = match target {
+                Target::Servers => None,
+                Target::Machine(machine) => Some(machine),
+                Target::LeaderOf(cluster) => match world.leader(cluster)? {
+                    Some(machine) => Some(machine),
+                    None => {
+                        put_off(&mut self.due, world.now() + LEADER_AGAIN, (action, target));
+                        continue;
+                    }
                 },
-                Deed::Servers { up } => world.set_servers(up)?,
-            }
+            };
+            world.apply(action, machine)?;
         }
         Ok(())
     }

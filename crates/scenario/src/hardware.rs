@@ -90,7 +90,7 @@ impl Story {
         if more > 0 {
             shown += &format!(" and {more} more");
         }
-        if self.steps.iter().any(|step| step.deed.throttles()) {
+        if self.steps.iter().any(|step| step.action.needs_vm()) {
             let comma = if shown.is_empty() { "" } else { ", " };
             shown += &format!("{comma}steps disk-slow and disk-fast");
         }

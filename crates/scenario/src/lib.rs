@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows a socket, a process or a clock: that is what worlds are for.
 
+pub mod action;
 pub mod check;
 pub mod decision;
 pub mod draft;
@@ -28,6 +29,7 @@ pub mod story;
 pub mod verdict;
 pub mod world;
 
+pub use action::Action;
 pub use check::{LoadError, Problem, StoryError};
 pub use decision::{Decision, Fate, Occasion};
 pub use drive::{Outcome, drive};

@@ -6,6 +6,7 @@ use quorate_core::Instant;
 use quorate_etcd::{ClusterId, MemberId};
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::fault::Fault;
 use crate::link::Link;
 
@@ -27,38 +28,12 @@ pub struct Observation {
 pub enum What {
     /// The world's servers answer; the first machine may be switched on.
     ServersReady,
-    /// A step killed the servers.
-    ServersStopped,
-    /// A step started them again, with their disk.
-    ServersStarted,
     /// A fault begins. It says itself how long it lasts.
-    FaultBegan {
-        fault: Fault,
-    },
-    PoweredOn,
-    PoweredOff,
-    LinkDown,
-    LinkUp,
-    /// The machine hangs: nothing on it moves any more.
-    Frozen,
-    /// It goes on where it stood.
-    Thawed,
-    /// Its reset button was pressed: it has lost its memory and begins anew.
-    Reset,
-    /// Its disk does so many reads and writes in a second from now on.
-    DiskSlow {
-        iops: u32,
-    },
-    /// Its disk is as fast as before.
-    DiskFast,
+    FaultBegan { fault: Fault },
     /// The member says that its disk took so long to keep what it wrote.
-    SlowWrite {
-        took: String,
-    },
+    SlowWrite { took: String },
     /// The machine, which has no system yet, has come to a link of its boot.
-    Booting {
-        link: Link,
-    },
+    Booting { link: Link },
     /// The machine, whose clock is its own, begins and takes this for the time.
     ClockRead {
         /// Seconds since 1970.
@@ -67,14 +42,9 @@ pub enum What {
         ahead_secs: i64,
     },
     /// The member says that a peer's clock differs from its own by so much.
-    ClockDrift {
-        drift: String,
-    },
+    ClockDrift { drift: String },
     /// The machine's DHCP client sent a message.
-    DhcpSent {
-        message: String,
-        attempt: u32,
-    },
+    DhcpSent { message: String, attempt: u32 },
     /// The machine has an address (again, when `renewed`).
     Leased {
         addr: Ipv4Addr,
@@ -83,32 +53,22 @@ pub enum What {
         renewed: bool,
     },
     /// The machine's lease ended and nothing replaced it.
-    LeaseLost {
-        reason: String,
-    },
+    LeaseLost { reason: String },
     /// The A record is in the zone, durable and served.
-    NamePublished {
-        addr: Ipv4Addr,
-    },
+    NamePublished { addr: Ipv4Addr },
     /// The PTR record likewise.
-    ReversePublished {
-        addr: Ipv4Addr,
-    },
+    ReversePublished { addr: Ipv4Addr },
     /// The machine has applied its seed.
     Seeded,
     /// The machine started the service's process.
-    ServiceStarted {
-        attempt: u32,
-    },
+    ServiceStarted { attempt: u32 },
     /// The process ended.
     ServiceExited {
         status: String,
         last_words: Option<String>,
     },
     /// The member makes its cluster of the SRV records that it has read: `TARGET:PORT`, sorted.
-    SrvRead {
-        records: Vec<String>,
-    },
+    SrvRead { records: Vec<String> },
     /// etcd bootstrapped, which fixes both IDs for the life of its disk.
     Identified {
         cluster_id: ClusterId,
@@ -121,9 +81,7 @@ pub enum What {
         voters: usize,
     },
     /// The member was healthy and no longer answers so.
-    Unhealthy {
-        why: String,
-    },
+    Unhealthy { why: String },
     /// A zone has a new version.
     ZoneChanged {
         zone: String,
@@ -139,20 +97,14 @@ pub enum What {
         want: usize,
     },
     /// The cohort gate let the SRV set through.
-    GateOpened {
-        members: Vec<String>,
-    },
+    GateOpened { members: Vec<String> },
     /// The SRV records of these machines are in the zone, durable and served.
-    SrvPublished {
-        members: Vec<String>,
-    },
+    SrvPublished { members: Vec<String> },
     /// A server refused or dropped something.
-    Refused {
-        by: String,
-        why: String,
-    },
+    Refused { by: String, why: String },
     /// What this world cannot show, or what a reader should know.
-    Note {
-        text: String,
-    },
+    Note { text: String },
+    /// This was done to the machine, or to the servers; its word is the kind of the event.
+    #[serde(untagged)]
+    Did(Action),
 }

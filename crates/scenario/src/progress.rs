@@ -7,6 +7,7 @@ use quorate_core::Instant;
 use quorate_etcd::{ClusterId, MemberId};
 use serde::Serialize;
 
+use crate::action::Action;
 use crate::link::Link;
 use crate::observation::{Observation, What};
 use crate::story::{Class, Cluster, Discovery, Story};
@@ -154,45 +155,57 @@ impl MachineProgress {
         }
     }
 
+    /// What an action does to the machine.
+    fn apply(&mut self, at: Instant, action: Action) {
+        match action {
+            Action::PowerOn => self.power_on(at),
+            Action::PowerOff => self.power_off(),
+            Action::Reset => {
+                self.power_off();
+                self.turn(at);
+                self.power_on(at);
+            }
+            Action::LinkDown => self.linked = false,
+            Action::LinkUp => self.linked = true,
+            Action::Freeze => self.frozen = true,
+            Action::Thaw => self.frozen = false,
+            Action::DiskSlow { .. }
+            | Action::DiskFast
+            | Action::ServersStop
+            | Action::ServersStart => {}
+        }
+        if action.interrupts() {
+            self.voters = None;
+        }
+    }
+
+    fn power_on(&mut self, at: Instant) {
+        self.powered = true;
+        self.boots.push(Boot {
+            on: at,
+            reached: BTreeMap::new(),
+        });
+        self.reach(Link::Power, at);
+    }
+
+    fn power_off(&mut self) {
+        self.powered = false;
+        self.frozen = false;
+        // Memory is lost; records, leases on the server and the disk stay.
+        for link in [
+            Link::Power,
+            Link::Discover,
+            Link::Ack,
+            Link::Seed,
+            Link::Etcd,
+        ] {
+            self.holds.remove(&link);
+        }
+    }
+
     fn observe(&mut self, at: Instant, what: &What) {
         match what {
-            What::PoweredOn => {
-                self.powered = true;
-                self.boots.push(Boot {
-                    on: at,
-                    reached: BTreeMap::new(),
-                });
-                self.reach(Link::Power, at);
-            }
-            What::PoweredOff => {
-                self.powered = false;
-                self.frozen = false;
-                self.voters = None;
-                // Memory is lost; records, leases on the server and the disk stay.
-                for link in [
-                    Link::Power,
-                    Link::Discover,
-                    Link::Ack,
-                    Link::Seed,
-                    Link::Etcd,
-                ] {
-                    self.holds.remove(&link);
-                }
-            }
-            What::LinkDown => {
-                self.linked = false;
-                self.voters = None;
-            }
-            What::LinkUp => self.linked = true,
-            What::Frozen => {
-                self.frozen = true;
-                self.voters = None;
-            }
-            What::Thawed => self.frozen = false,
-            What::Reset => {
-                self.observe(at, &What::PoweredOff);
-                self.observe(at, &What::PoweredOn);
-            }
+            What::Did(action) => self.apply(at, *action),
             What::Booting { link } => self.reach(*link, at),
             What::DhcpSent { .. } => self.reach(Link::Discover, at),
             What::Leased { .. } => self.reach(Link::Ack, at),
@@ -240,8 +253,6 @@ impl MachineProgress {
             }
             What::NamePublished { .. }
             | What::ServersReady
-            | What::ServersStopped
-            | What::ServersStarted
             | What::FaultBegan { .. }
             | What::SrvRead { .. }
             | What::ZoneChanged { .. }
@@ -249,8 +260,6 @@ impl MachineProgress {
             | What::GateOpened { .. }
             | What::SrvPublished { .. }
             | What::Refused { .. }
-            | What::DiskSlow { .. }
-            | What::DiskFast
             | What::SlowWrite { .. }
             | What::ClockRead { .. }
             | What::ClockDrift { .. }

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::action::Do;
+
 /// A scenario: the machines, the network they share, the service they form, what happens to
 /// them, and what is expected of it all.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -297,7 +299,8 @@ pub struct Step {
     pub formation: Option<Spanned<usize>>,
     /// What is done.
     #[serde(rename = "do")]
-    pub action: Deed,
+    #[schemars(with = "Do")]
+    pub action: Spanned<String>,
     /// To which machine. A step that concerns machines has this, `machines` or `leader_of`.
     /// Default: none.
     #[schemars(with = "Option<String>")]
@@ -318,78 +321,6 @@ pub struct Step {
     /// How many reads and writes a slow disk does in a second. Default: 4.
     #[schemars(with = "Option<u32>")]
     pub iops: Option<Spanned<u32>>,
-}
-
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Deed {
-    /// Pull the plug: memory is lost, the disk stays.
-    PowerOff,
-    /// Switch on.
-    PowerOn,
-    /// Pull the network cable.
-    LinkDown,
-    /// Plug the network cable in.
-    LinkUp,
-    /// The machine hangs: power and cable stay, and nothing on it moves any more.
-    Freeze,
-    /// It goes on where it stood. Its clock has run on: what was due meanwhile is late.
-    Thaw,
-    /// Its reset button is pressed, or its BMC does that: memory is lost, the disk stays. Where
-    /// machines have none, power off and at once on again.
-    Reset,
-    /// Its disk does no more than `iops` reads and writes in a second. Virtual machines only;
-    /// elsewhere the step is left out, and the run says so.
-    DiskSlow,
-    /// Its disk is as fast as before.
-    DiskFast,
-    /// Power off and, `down` later, on again; of a group one machine `every` so often.
-    RollingRestart,
-    /// DHCP, DNS and seed server die at once, with all that is not on their disk.
-    ServersStop,
-    /// They start again, with their disk.
-    ServersStart,
-}
-
-/// What can be done to one machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Pull the plug: memory is lost, the disk stays.
-    PowerOff,
-    /// Switch on.
-    PowerOn,
-    /// Pull the network cable.
-    LinkDown,
-    /// Plug the network cable in.
-    LinkUp,
-    /// Nothing on it moves any more.
-    Freeze,
-    /// It goes on where it stood.
-    Thaw,
-    /// It begins anew, as after a power cut.
-    Reset,
-    /// Its disk does so many reads and writes in a second; at least one.
-    DiskSlow { iops: u32 },
-    /// Its disk is as fast as before.
-    DiskFast,
-}
-
-impl Action {
-    /// As files say it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::PowerOff => "power-off",
-            Self::PowerOn => "power-on",
-            Self::LinkDown => "link-down",
-            Self::LinkUp => "link-up",
-            Self::Freeze => "freeze",
-            Self::Thaw => "thaw",
-            Self::Reset => "reset",
-            Self::DiskSlow { .. } => "disk-slow",
-            Self::DiskFast => "disk-fast",
-        }
-    }
 }
 
 /// What must be true for the story to pass.

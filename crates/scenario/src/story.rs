@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use quorate_core::{MacAddr, Seed};
 
+use crate::action::Action;
 use crate::decision::Decision;
 use crate::fault::Fault;
 pub use crate::hardware::{Hardware, VM_PATIENCE, Virtual};
-pub use crate::raw::{Action, Boot, Class, Discovery, Fill, Scheme};
+pub use crate::raw::{Boot, Class, Discovery, Fill, Scheme};
 use crate::sizes::{Ranges, Sizes};
 
 /// A validated scenario. Made by [`Story::parse`](crate::check).
@@ -271,37 +272,19 @@ impl Machine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub moment: Moment,
-    pub deed: Deed,
+    pub action: Action,
+    pub target: Target,
 }
 
-/// What happens in a step.
+/// Whom a step concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
-    Machine {
-        action: Action,
-        /// Index into [`Story::machines`].
-        machine: usize,
-    },
-    /// To whoever leads then.
-    Leader {
-        action: Action,
-        /// Index into [`Story::clusters`].
-        cluster: usize,
-    },
-    /// DHCP, DNS and seeds: killed, or started again.
-    Servers { up: bool },
-}
-
-impl Deed {
-    /// It makes a disk slow, or fast again.
-    pub const fn throttles(self) -> bool {
-        match self {
-            Self::Machine { action, .. } | Self::Leader { action, .. } => {
-                matches!(action, Action::DiskSlow { .. } | Action::DiskFast)
-            }
-            Self::Servers { .. } => false,
-        }
-    }
+pub enum Target {
+    /// DHCP, DNS and seeds.
+    Servers,
+    /// Index into [`Story::machines`].
+    Machine(usize),
+    /// The machine that leads this of [`Story::clusters`] when the time has come.
+    LeaderOf(usize),
 }
 
 /// What must hold over time, beside formation.

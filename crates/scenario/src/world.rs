@@ -3,9 +3,9 @@
 use quorate_core::Instant;
 use thiserror::Error;
 
+use crate::action::Action;
 use crate::evidence::Evidence;
 use crate::observation::Observation;
-use crate::story::Action;
 
 /// A place where stories happen. Every world reports the same observations. A world that runs in
 /// real time waits within its calls, a simulated one returns from them at once.
@@ -20,11 +20,12 @@ pub trait World {
     /// When this world cannot run here, or its servers do not come up.
     fn deploy(&mut self) -> Result<(), WorldError>;
 
-    /// Does `action` to the machine at `index` of the story's machines.
+    /// Does `action` to `machine`, an index into the story's machines; `None` is for what is done
+    /// to the servers ([`Action::is_of_servers`]).
     ///
     /// # Errors
     /// When the world itself fails; what happens to the machine is observed instead.
-    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError>;
+    fn apply(&mut self, action: Action, machine: Option<usize>) -> Result<(), WorldError>;
 
     /// Who leads this of the story's clusters now, as an index into its machines; `None` when
     /// nobody says so.
@@ -32,18 +33,6 @@ pub trait World {
     /// # Errors
     /// When the world itself fails.
     fn leader(&mut self, cluster: usize) -> Result<Option<usize>, WorldError>;
-
-    /// Kills the servers, or starts them again with their disk.
-    ///
-    /// # Errors
-    /// When this world cannot do that, or the world itself fails.
-    fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
-        let what = if up { "servers-start" } else { "servers-stop" };
-        Err(WorldError::Unsupported {
-            what: format!("unsupported here: do = {what:?}"),
-            remedy: "use --world host or --world sim".to_owned(),
-        })
-    }
 
     /// Waits until something was observed or `until` has come; answers what was observed, in
     /// order of time.

@@ -11,8 +11,8 @@ use quorate_fabric::Chance;
 use quorate_node::Command;
 use quorate_scenario::decision::SERVERS;
 use quorate_scenario::drive::Expected;
-use quorate_scenario::story::{Action, Machine as Role, Story};
-use quorate_scenario::{Evidence, Observation, What, World, WorldError};
+use quorate_scenario::story::{Machine as Role, Story};
+use quorate_scenario::{Action, Evidence, Observation, What, World, WorldError};
 use quorate_world::servers as stage;
 
 use crate::agenda::{Agenda, Place, Token, Who};
@@ -229,6 +229,19 @@ impl SimWorld {
         self.seen.push(Observation { at, machine, what });
     }
 
+    /// Kills the servers, or starts them again with their disk.
+    fn set_servers(&mut self, action: Action) -> Result<(), WorldError> {
+        if action == Action::ServersStart {
+            let now = self.clocks();
+            self.servers.start(now).map_err(WorldError::Broken)?;
+        } else {
+            self.servers.crash();
+        }
+        self.observe_now(None, What::Did(action));
+        self.drain_servers();
+        Ok(())
+    }
+
     pub(crate) fn observe_machine(&mut self, index: usize, what: What) {
         let name = self.machines[index].role.name.clone();
         self.observe_now(Some(name), what);
@@ -355,23 +368,21 @@ impl World for SimWorld {
         Ok(())
     }
 
-    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+    fn apply(&mut self, action: Action, machine: Option<usize>) -> Result<(), WorldError> {
+        let index = || machine.expect("what is done to a machine says to which");
         match action {
-            Action::PowerOn => self.switch(index, true),
-            Action::PowerOff => self.switch(index, false),
-            Action::LinkDown => self.set_link(index, false),
-            Action::LinkUp => self.set_link(index, true),
-            Action::Freeze => self.freeze(index),
-            Action::Thaw => self.thaw(index),
-            Action::Reset if self.machines[index].on.is_some() => {
-                self.switch(index, false);
-                self.switch(index, true);
-            }
-            Action::Reset => {}
+            Action::PowerOn => self.switch(index(), true),
+            Action::PowerOff => self.switch(index(), false),
+            Action::LinkDown => self.set_link(index(), false),
+            Action::LinkUp => self.set_link(index(), true),
+            Action::Freeze => self.freeze(index()),
+            Action::Thaw => self.thaw(index()),
+            Action::Reset => self.reset(index()),
             Action::DiskSlow { .. } | Action::DiskFast => {
                 let text = "unsupported here: no member waits for its disk; left out".to_owned();
-                self.observe_machine(index, What::Note { text });
+                self.observe_machine(index(), What::Note { text });
             }
+            Action::ServersStop | Action::ServersStart => self.set_servers(action)?,
         }
         Ok(())
     }
@@ -380,20 +391,6 @@ impl World for SimWorld {
         let mut members = self.story.clusters[cluster].members.iter().copied();
         let leads = |index: &usize| self.leader_of(*index) == Ok(*index);
         Ok(members.find(leads))
-    }
-
-    fn set_servers(&mut self, up: bool) -> Result<(), WorldError> {
-        if up {
-            self.servers
-                .start(self.clocks())
-                .map_err(WorldError::Broken)?;
-            self.observe_now(None, What::ServersStarted);
-        } else {
-            self.servers.crash();
-            self.observe_now(None, What::ServersStopped);
-        }
-        self.drain_servers();
-        Ok(())
     }
 
     fn observe(&mut self, until: Instant) -> Result<Vec<Observation>, WorldError> {

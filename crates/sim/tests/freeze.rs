@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_scenario::{Observation, Outcome, Story, What};
+use quorate_scenario::{Action, Observation, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 fn told(machines: &str, steps: &[(&str, &str, &str)]) -> Outcome {
@@ -48,8 +48,8 @@ fn a_machine_that_hangs_in_its_boot_holds_the_gate() {
         let outcome = told(MEMBERS, &steps);
         let n2 = of(&outcome, "n2");
         let (frozen, thawed) = (
-            when(&n2, |what| *what == What::Frozen),
-            when(&n2, |what| *what == What::Thawed),
+            when(&n2, |what| *what == What::Did(Action::Freeze)),
+            when(&n2, |what| *what == What::Did(Action::Thaw)),
         );
         let between = n2.iter().filter(|one| one.at > frozen && one.at < thawed);
         let moved: Vec<_> = between
@@ -85,7 +85,7 @@ fn a_machine_that_hangs_for_longer_than_its_lease_gets_another() {
         ],
     );
     let w = of(&outcome, "w");
-    let thawed = when(&w, |what| *what == What::Thawed);
+    let thawed = when(&w, |what| *what == What::Did(Action::Thaw));
     let lost = when(&w, |what| matches!(what, What::LeaseLost { .. }));
     assert!(lost >= thawed, "nobody is there who could notice: {w:#?}");
     let leased = w
@@ -106,7 +106,7 @@ fn a_leader_that_hangs_is_replaced() {
             ],
         );
         let seen = of(&outcome, frozen);
-        let thawed = when(&seen, |what| *what == What::Thawed);
+        let thawed = when(&seen, |what| *what == What::Did(Action::Thaw));
         let told = seen.iter().filter(|one| one.at > thawed);
         let healthy = told.filter(|one| matches!(one.what, What::Healthy { voters: 3, .. }));
         assert!(healthy.count() > 0, "{seen:#?}");

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quorate_scenario::{Link, Outcome, Story, What};
+use quorate_scenario::{Action, Link, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
 /// What the world `host` says of each story.
@@ -152,7 +152,12 @@ fn an_outage_of_the_servers_and_a_fault_are_observed() {
     let outage: Vec<_> = outcome
         .observations
         .iter()
-        .filter(|seen| matches!(seen.what, What::ServersStopped | What::ServersStarted))
+        .filter(|seen| {
+            matches!(
+                seen.what,
+                What::Did(Action::ServersStop | Action::ServersStart)
+            )
+        })
         .map(|seen| {
             (
                 &seen.what,
@@ -162,7 +167,10 @@ fn an_outage_of_the_servers_and_a_fault_are_observed() {
         .collect();
     assert_eq!(
         outage,
-        [(&What::ServersStopped, 500), (&What::ServersStarted, 6_000)]
+        [
+            (&What::Did(Action::ServersStop), 500),
+            (&What::Did(Action::ServersStart), 6_000)
+        ]
     );
     let text = "title = \"mute\"\n[etcd]\nmembers = 1\n[[machines]]\nname = \"n1\"\nclass = \"etcd\"\n\
         [[faults]]\nwhat = \"mute\"\nwhom = [\"n1\"]\nfrom = \"100ms\"\nlasts = \"1s\"\n";

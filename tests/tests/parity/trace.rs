@@ -40,12 +40,7 @@ impl Reader {
         let mut machine = observation.machine.clone().unwrap_or_default();
         let line = match &observation.what {
             What::ServersReady => "servers ready".to_owned(),
-            What::PoweredOn => "powered on".to_owned(),
-            What::PoweredOff => "powered off".to_owned(),
-            What::LinkDown => "link down".to_owned(),
-            What::LinkUp => "link up".to_owned(),
-            What::Frozen => "frozen".to_owned(),
-            What::Thawed => "thawed".to_owned(),
+            What::Did(action) => action.to_string(),
             What::Booting { link } => format!("boots: {link}"),
             What::DhcpSent { message, .. } => format!("sent {message}"),
             What::Leased {
@@ -106,13 +101,8 @@ impl Reader {
             }
             What::GateOpened { members } => format!("gate opened for {}", list(members)),
             What::SrvPublished { members } => format!("SRV published for {}", list(members)),
-            What::ServersStopped => "stopped".to_owned(),
-            What::ServersStarted => "started again".to_owned(),
             What::FaultBegan { fault } => format!("fault: {fault}"),
             What::SrvRead { records } => format!("read SRV: {}", list(records)),
-            What::Reset => "reset".to_owned(),
-            What::DiskSlow { iops } => format!("slow disk: {iops}"),
-            What::DiskFast => "fast disk".to_owned(),
             // Members may be counted two at a time; how long a disk takes is the world's.
             What::GateWaiting { .. }
             | What::SlowWrite { .. }

@@ -111,15 +111,7 @@ impl Board {
                     self.refresh(member, observation.at, lanes);
                 }
             }
-            What::PoweredOn
-            | What::PoweredOff
-            | What::LinkDown
-            | What::LinkUp
-            | What::Frozen
-            | What::Thawed
-            | What::Reset
-            | What::DiskSlow { .. }
-            | What::DiskFast => {
+            What::Did(_) => {
                 self.acted_at = observation.at;
             }
             What::Leased { addr, renewed, .. } => {
@@ -153,8 +145,6 @@ impl Board {
             | What::SlowWrite { .. }
             | What::ClockRead { .. }
             | What::ClockDrift { .. }
-            | What::ServersStopped
-            | What::ServersStarted
             | What::FaultBegan { .. }
             | What::SrvRead { .. }
             | What::Note { .. } => {}

@@ -7,15 +7,7 @@ use quorate_scenario::{Observation, What};
 pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
     let said = match &observation.what {
         What::ServersReady => "the servers answer".to_owned(),
-        What::PoweredOn => "power on".to_owned(),
-        What::PoweredOff => "power off".to_owned(),
-        What::LinkDown => "link down".to_owned(),
-        What::LinkUp => "link up".to_owned(),
-        What::Frozen => "freezes".to_owned(),
-        What::Thawed => "thaws".to_owned(),
-        What::Reset => "reset".to_owned(),
-        What::DiskSlow { iops } => format!("its disk is slow, {iops} IOPS"),
-        What::DiskFast => "its disk is fast again".to_owned(),
+        What::Did(action) => action.to_string(),
         What::Leased {
             addr,
             renewed: false,
@@ -35,8 +27,6 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         }
         What::SrvPublished { members } => format!("SRV published: {}", members.join(" ")),
         What::ServiceStarted { attempt } if *attempt == 1 => "etcd started".to_owned(),
-        What::ServersStopped => "the servers are killed".to_owned(),
-        What::ServersStarted => "the servers are started again".to_owned(),
         What::FaultBegan { fault } => format!("fault {fault}"),
         What::SrvRead { records } if verbose => format!("read SRV: {}", records.join(" ")),
         What::Identified { cluster_id, .. } => format!("in cluster {cluster_id}"),
@@ -92,17 +82,8 @@ pub(super) const fn stands_out(what: &What) -> bool {
     matches!(
         what,
         What::ServersReady
-            | What::ServersStopped
-            | What::ServersStarted
             | What::FaultBegan { .. }
-            | What::PoweredOff
-            | What::LinkDown
-            | What::LinkUp
-            | What::Frozen
-            | What::Thawed
-            | What::Reset
-            | What::DiskSlow { .. }
-            | What::DiskFast
+            | What::Did(_)
             | What::LeaseLost { .. }
             | What::Unhealthy { .. }
             | What::Refused { .. }

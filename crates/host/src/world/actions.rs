@@ -2,13 +2,14 @@
 
 use std::io;
 
-use quorate_scenario::What;
 use quorate_scenario::story::Class;
+use quorate_scenario::{Action, What};
 
 use super::backend::MachineBackend;
 use super::follow;
 use super::member::{self, Address, Pace, Watch};
-use super::{HostWorld, Place, Power, agent_config};
+use super::servers::Servers;
+use super::{HostWorld, Place, Power, agent_config, monotonic_ns};
 
 impl<R: MachineBackend> HostWorld<R> {
     pub(super) fn power_on(&mut self, slot_index: usize) -> io::Result<()> {
@@ -21,7 +22,7 @@ impl<R: MachineBackend> HostWorld<R> {
             Place::Backend(index) => index,
             Place::Row(number) => {
                 slot.power = Power::on(None);
-                self.report(slot_index, What::PoweredOn);
+                self.report(slot_index, What::Did(Action::PowerOn));
                 let hollow = self
                     .hollow
                     .as_ref()
@@ -40,7 +41,7 @@ impl<R: MachineBackend> HostWorld<R> {
         // The receiver lives as long as the world does.
         let _ = self
             .observations
-            .send((on.at_ns, Some(name.clone()), What::PoweredOn));
+            .send((on.at_ns, Some(name.clone()), What::Did(Action::PowerOn)));
         if let Some(marks) = on.marks {
             follow::follow_boot(marks, name.clone(), self.observations.clone())?;
         }
@@ -86,7 +87,7 @@ impl<R: MachineBackend> HostWorld<R> {
         }
         // An answer of the member that is gone must not count for the next one.
         let address = watch.take().map(|watch| watch.address());
-        self.report(index, What::Reset);
+        self.report(index, What::Did(Action::Reset));
         let watch = match address {
             Some(address) => self.watch(index, address)?,
             None => None,
@@ -107,8 +108,8 @@ impl<R: MachineBackend> HostWorld<R> {
                 let text = "unsupported here: its disk has no speed to set; left out".to_owned();
                 What::Note { text }
             }
-            Some(iops) => What::DiskSlow { iops },
-            None => What::DiskFast,
+            Some(iops) => What::Did(Action::DiskSlow { iops }),
+            None => What::Did(Action::DiskFast),
         };
         self.report(index, what);
         Ok(())
@@ -123,7 +124,7 @@ impl<R: MachineBackend> HostWorld<R> {
                 (Place::Row(number), Some(hollow)) => hollow.power_off(number),
                 (Place::Row(_), None) => {}
             }
-            self.report(index, What::PoweredOff);
+            self.report(index, What::Did(Action::PowerOff));
         }
         Ok(())
     }
@@ -136,7 +137,11 @@ impl<R: MachineBackend> HostWorld<R> {
             (Place::Row(number), Some(hollow)) => hollow.set_link(number, up),
             (Place::Row(_), None) => {}
         }
-        let what = if up { What::LinkUp } else { What::LinkDown };
+        let what = if up {
+            What::Did(Action::LinkUp)
+        } else {
+            What::Did(Action::LinkDown)
+        };
         self.report(index, what);
         if let Some(watch) = self.slots[index].watch() {
             watch.forget();
@@ -161,11 +166,40 @@ impl<R: MachineBackend> HostWorld<R> {
             }
             (Place::Row(_), None) => {}
         }
-        let what = if freeze { What::Frozen } else { What::Thawed };
+        let what = if freeze {
+            What::Did(Action::Freeze)
+        } else {
+            What::Did(Action::Thaw)
+        };
         self.report(index, what);
         if let Some(watch) = self.slots[index].watch() {
             watch.forget();
         }
         Ok(())
+    }
+    pub(super) fn stop_servers(&mut self) -> io::Result<()> {
+        self.running_servers().kill()?;
+        self.report_servers(Action::ServersStop);
+        Ok(())
+    }
+
+    pub(super) fn start_servers(&mut self) -> io::Result<()> {
+        let observations = self.observations.clone();
+        self.running_servers().start_again(observations)?;
+        self.report_servers(Action::ServersStart);
+        Ok(())
+    }
+
+    fn running_servers(&mut self) -> &mut Servers {
+        self.servers
+            .as_mut()
+            .expect("deployed before its first step")
+    }
+
+    fn report_servers(&self, action: Action) {
+        // The receiver lives as long as the world does.
+        let _ = self
+            .observations
+            .send((monotonic_ns(), None, What::Did(action)));
     }
 }

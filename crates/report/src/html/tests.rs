@@ -1,4 +1,4 @@
-use quorate_scenario::{Link, Observation, Verdict, What};
+use quorate_scenario::{Action, Link, Observation, Verdict, What};
 
 use super::*;
 use crate::fixture::{Run, at, used};
@@ -18,7 +18,7 @@ fn body(page: &str) -> String {
 /// Three members of which the second was switched off and on again, and the third unplugged.
 fn cycled() -> Run {
     let mut run = Run::well(3, 100);
-    run.saw(1, 4_000, vec![(0, What::PoweredOff)]);
+    run.saw(1, 4_000, vec![(0, What::Did(Action::PowerOff))]);
     let mut again = run.boot(1);
     again.retain(|(_, what)| {
         !matches!(
@@ -27,7 +27,7 @@ fn cycled() -> Run {
         )
     });
     run.saw(1, 20_000, again);
-    run.saw(2, 5_000, vec![(0, What::LinkDown)]);
+    run.saw(2, 5_000, vec![(0, What::Did(Action::LinkDown))]);
     run.ended_at = at(23_000);
     run
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_etcd::ClusterId;
-use quorate_scenario::{Finding, Link, Verdict, What};
+use quorate_scenario::{Action, Finding, Link, Verdict, What};
 
 use super::*;
 use crate::fixture::{Run, at, used};
@@ -233,7 +233,7 @@ fn no_line_of_a_table_is_wider_than_the_terminal() {
 #[test]
 fn a_letter_is_the_last_link_that_holds_as_in_the_page() {
     let mut run = Run::well(2, 0);
-    run.saw(1, 4_000, vec![(0, What::PoweredOff)]);
+    run.saw(1, 4_000, vec![(0, What::Did(Action::PowerOff))]);
     let mut again = run.boot(1);
     again.retain(|(_, what)| {
         !matches!(
@@ -243,7 +243,7 @@ fn a_letter_is_the_last_link_that_holds_as_in_the_page() {
     });
     run.saw(1, 5_000, again);
     // Its cable comes out before etcd has a leader.
-    run.saw(0, 5_500, vec![(0, What::LinkDown)]);
+    run.saw(0, 5_500, vec![(0, What::Did(Action::LinkDown))]);
     run.ended_at = at(8_000);
     let text = chain(&run.story, &run.outcome(Verdict::Pass), wide(100));
     let drawn: String = text.lines().take(5).collect::<Vec<_>>().join("\n");

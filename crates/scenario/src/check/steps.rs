@@ -7,8 +7,9 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{Check, there_are};
+use crate::action::{Action, ROLLING_RESTART};
 use crate::raw;
-use crate::story::{Action, Cluster, Deed, Machine, Moment, Step};
+use crate::story::{Cluster, Machine, Moment, Step, Target};
 
 impl Check {
     /// Every step, each as what happens to one machine or to the servers.
@@ -24,38 +25,36 @@ impl Check {
         self.formations(raw);
         for step in raw {
             let (span, step) = (step.span(), step.get_ref());
-            let Some(moment) = self.moment(step, span.clone()) else {
+            let moment = self.moment(step, span.clone());
+            let (Some(what), Some(moment)) = (self.what(step), moment) else {
                 continue;
             };
-            let up = match step.action {
-                raw::Deed::ServersStop => Some(false),
-                raw::Deed::ServersStart => Some(true),
-                raw::Deed::PowerOff
-                | raw::Deed::PowerOn
-                | raw::Deed::LinkDown
-                | raw::Deed::LinkUp
-                | raw::Deed::Freeze
-                | raw::Deed::Thaw
-                | raw::Deed::Reset
-                | raw::Deed::DiskSlow
-                | raw::Deed::DiskFast
-                | raw::Deed::RollingRestart => None,
-            };
-            if let Some(up) = up {
-                let deed = Deed::Servers { up };
-                steps.push(Step { moment, deed });
+            if let Do::Once(action) = what
+                && action.is_of_servers()
+            {
+                let target = Target::Servers;
+                steps.push(Step {
+                    moment,
+                    action,
+                    target,
+                });
                 continue;
             }
-            match self.whom(step, &names, span) {
-                Some(Whom::Machines(indices)) => {
-                    self.steps_of_machines(step, moment, &indices, &mut steps);
+            match (self.whom(step, &names, span), what) {
+                (Some(Whom::Machines(indices)), what) => {
+                    self.steps_of_machines((step, what), moment, &indices, &mut steps);
                 }
-                Some(Whom::LeaderOf(cluster)) => {
-                    let action = self.action(step);
-                    let deed = action.map(|action| Deed::Leader { action, cluster });
-                    steps.extend(deed.map(|deed| Step { moment, deed }));
+                (Some(Whom::LeaderOf(cluster)), Do::Once(action)) => steps.push(Step {
+                    moment,
+                    action,
+                    target: Target::LeaderOf(cluster),
+                }),
+                (Some(Whom::LeaderOf(_)), Do::RollingRestart) => {
+                    let at = step.leader_of.as_ref().map_or(0..0, Spanned::span);
+                    let message = "when it is back, another machine may lead".to_owned();
+                    self.problem(at, message, "write do = \"reset\"");
                 }
-                None => {}
+                (None, _) => {}
             }
         }
         steps.sort_by_key(|step| step.moment);
@@ -143,43 +142,36 @@ impl Check {
         found
     }
 
-    /// What is done to the one machine that a step concerns; `None` is a problem.
-    fn action(&mut self, step: &raw::Step) -> Option<Action> {
-        Some(match step.action {
-            raw::Deed::PowerOff => Action::PowerOff,
-            raw::Deed::PowerOn => Action::PowerOn,
-            raw::Deed::LinkDown => Action::LinkDown,
-            raw::Deed::LinkUp => Action::LinkUp,
-            raw::Deed::Freeze => Action::Freeze,
-            raw::Deed::Thaw => Action::Thaw,
-            raw::Deed::Reset => Action::Reset,
-            raw::Deed::DiskSlow => Action::DiskSlow {
-                iops: self.iops(step.iops.as_ref()),
-            },
-            raw::Deed::DiskFast => Action::DiskFast,
-            raw::Deed::RollingRestart | raw::Deed::ServersStop | raw::Deed::ServersStart => {
-                let at = step.leader_of.as_ref().map_or(0..0, Spanned::span);
-                let message = "when it is back, another machine may lead".to_owned();
-                self.problem(at, message, "write do = \"reset\"");
-                return None;
-            }
-        })
+    /// What the step does, with its parameters.
+    fn what(&mut self, step: &raw::Step) -> Option<Do> {
+        let word = step.action.get_ref().as_str();
+        if word == ROLLING_RESTART {
+            return Some(Do::RollingRestart);
+        }
+        let Some(mut action) = Action::of_word(word) else {
+            let words: Vec<&str> = Action::ALL.into_iter().map(Action::word).collect();
+            let help = format!("write one of {}, {ROLLING_RESTART}", words.join(", "));
+            self.problem(step.action.span(), format!("{word:?} is no action"), &help);
+            return None;
+        };
+        if let Action::DiskSlow { iops } = &mut action {
+            *iops = self.iops(step.iops.as_ref()).unwrap_or(*iops);
+        }
+        Some(Do::Once(action))
     }
 
-    fn iops(&mut self, written: Option<&Spanned<u32>>) -> u32 {
-        let Some(written) = written else {
-            return IOPS_DEFAULT;
-        };
+    fn iops(&mut self, written: Option<&Spanned<u32>>) -> Option<u32> {
+        let written = written?;
         if *written.get_ref() == 0 {
             let message = "a disk that does nothing is not slow, but gone".to_owned();
             self.problem(written.span(), message, "write at least 1");
         }
-        *written.get_ref()
+        Some(*written.get_ref())
     }
 
     fn steps_of_machines(
         &mut self,
-        step: &raw::Step,
+        (step, what): (&raw::Step, Do),
         moment: Moment,
         indices: &[usize],
         steps: &mut Vec<Step>,
@@ -192,17 +184,28 @@ impl Check {
         for (&machine, number) in indices.iter().zip(0..) {
             let moment = moment.plus(every * number);
             let mut push = |moment, action| {
-                let deed = Deed::Machine { action, machine };
-                steps.push(Step { moment, deed });
+                steps.push(Step {
+                    moment,
+                    action,
+                    target: Target::Machine(machine),
+                });
             };
-            if step.action == raw::Deed::RollingRestart {
-                push(moment, Action::PowerOff);
-                push(moment.plus(down), Action::PowerOn);
-            } else if let Some(action) = self.action(step) {
-                push(moment, action);
+            match what {
+                Do::Once(action) => push(moment, action),
+                Do::RollingRestart => {
+                    push(moment, Action::PowerOff);
+                    push(moment.plus(down), Action::PowerOn);
+                }
             }
         }
     }
+}
+
+/// What a step does.
+#[derive(Clone, Copy)]
+enum Do {
+    Once(Action),
+    RollingRestart,
 }
 
 /// Which formation a step counts from.
@@ -254,5 +257,3 @@ impl<'a> Names<'a> {
 
 /// How long a machine is off in a rolling restart.
 const DOWN_DEFAULT: Duration = Duration::from_secs(1);
-/// etcd's manual wants 50 at least.
-const IOPS_DEFAULT: u32 = 4;

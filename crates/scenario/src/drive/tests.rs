@@ -66,7 +66,8 @@ impl World for Notes {
         Ok(())
     }
 
-    fn apply(&mut self, action: Action, index: usize) -> Result<(), WorldError> {
+    fn apply(&mut self, action: Action, machine: Option<usize>) -> Result<(), WorldError> {
+        let index = machine.expect("no story of these tests stops the servers");
         let name = self.names[index].clone();
         self.done.push((self.now, action, name.clone()));
         let boot = Duration::from_millis(100);
@@ -82,20 +83,8 @@ impl World for Notes {
             renewed: false,
         };
         let said = match action {
-            Action::PowerOff => vec![(self.now, What::PoweredOff)],
-            Action::LinkDown => vec![(self.now, What::LinkDown)],
-            Action::LinkUp => vec![(self.now, What::LinkUp)],
-            Action::Freeze => vec![(self.now, What::Frozen)],
-            Action::Thaw => vec![(self.now, What::Thawed)],
-            Action::Reset => vec![
-                (self.now, What::Reset),
-                (self.now + boot, leased),
-                (self.now + boot, healthy),
-            ],
-            Action::DiskSlow { iops } => vec![(self.now, What::DiskSlow { iops })],
-            Action::DiskFast => vec![(self.now, What::DiskFast)],
+            Action::Reset => vec![(self.now + boot, leased), (self.now + boot, healthy)],
             Action::PowerOn => vec![
-                (self.now, What::PoweredOn),
                 (self.now + boot, leased),
                 (
                     self.now + boot,
@@ -105,8 +94,9 @@ impl World for Notes {
                 ),
                 (self.now + boot, healthy),
             ],
+            _ => Vec::new(),
         };
-        for (at, what) in said {
+        for (at, what) in [(self.now, What::Did(action))].into_iter().chain(said) {
             if self.healthy || !matches!(what, What::Healthy { .. }) {
                 self.pending.push_back(Observation {
                     at,

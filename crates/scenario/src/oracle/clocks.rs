@@ -5,6 +5,7 @@ use std::time::Duration;
 use quorate_core::Instant;
 
 use super::Case;
+use crate::action::Action;
 use crate::hardware::clock_text;
 use crate::link::Link;
 use crate::observation::What;
@@ -40,7 +41,7 @@ fn other(case: &Case<'_>, machine: &Machine, set: u64) -> Option<(String, bool)>
         if observation.machine.as_ref() != Some(&machine.name) {
             continue;
         }
-        if let What::PoweredOn = observation.what {
+        if let What::Did(Action::PowerOn) = observation.what {
             powered_on = observation.at;
         } else if let What::ClockRead { unix_secs, .. } = observation.what {
             is_read = true;

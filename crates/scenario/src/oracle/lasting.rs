@@ -100,15 +100,11 @@ fn longest_gap(case: &Case<'_>, names: &BTreeSet<&str>, members: usize) -> Durat
         let Some(machine) = observation.machine.as_deref().filter(|m| names.contains(m)) else {
             continue;
         };
-        let is_gone = matches!(
-            observation.what,
-            What::Unhealthy { .. }
-                | What::PoweredOff
-                | What::LinkDown
-                | What::Frozen
-                | What::Reset
-                | What::ServiceExited { .. }
-        );
+        let is_gone = match &observation.what {
+            What::Unhealthy { .. } | What::ServiceExited { .. } => true,
+            What::Did(action) => action.interrupts(),
+            _ => false,
+        };
         if let What::Healthy { .. } = observation.what {
             healthy.insert(machine);
         } else if is_gone {

@@ -10,6 +10,7 @@ use quorate_core::Instant;
 use quorate_etcd::{ClusterId, member_id};
 
 use super::*;
+use crate::action::Action;
 use crate::evidence::{Lease, Member, Name, Srv, Write};
 use crate::link::Link;
 use crate::observation::What;
@@ -103,7 +104,7 @@ impl Whole {
         };
         let serial = 10 * number as u32;
         for what in [
-            What::PoweredOn,
+            What::Did(Action::PowerOn),
             What::DhcpSent {
                 message: "DISCOVER".to_owned(),
                 attempt: 1,
@@ -246,7 +247,7 @@ fn a_machine_without_a_lease() {
     whole.evidence.leases.remove(2);
     whole.finds(Link::Ack, Some("n3"), "has no lease");
     whole.rewrite("n3", |what| {
-        (*what == What::PoweredOn).then(|| what.clone())
+        (*what == What::Did(Action::PowerOn)).then(|| what.clone())
     });
     whole.finds(Link::Discover, Some("n3"), "never asked");
 }
@@ -369,7 +370,7 @@ fn a_machine_that_is_off_is_not_missed() {
     whole.observations.push(Observation {
         at: Instant::from_nanos(1_000),
         machine: Some("n3".to_owned()),
-        what: What::PoweredOff,
+        what: What::Did(Action::PowerOff),
     });
     assert_eq!(whole.judge(), []);
 }

@@ -28,7 +28,7 @@ fn boot(on: u64) -> Vec<(u64, What)> {
     let addr = [10, 77, 0, 10].into();
     let message = "DISCOVER".to_owned();
     vec![
-        (on, What::PoweredOn),
+        (on, What::Did(Action::PowerOn)),
         (
             on + 1,
             What::DhcpSent {
@@ -105,7 +105,7 @@ fn a_power_cycle_begins_at_the_start_and_keeps_records_and_disk() {
     let mut whats = boot(0);
     whats.extend(published());
     whats.extend([(80, identified), (90, healthy())]);
-    whats.push((1_000, What::PoweredOff));
+    whats.push((1_000, What::Did(Action::PowerOff)));
     whats.extend(boot(2_000));
     whats.push((2_500, healthy()));
     let progress = progress(whats);
@@ -146,7 +146,11 @@ fn what_ends_is_no_longer_held() {
     let lost = What::LeaseLost {
         reason: "expired".to_owned(),
     };
-    whats.extend([(100, exited), (200, What::LinkDown), (300, lost)]);
+    whats.extend([
+        (100, exited),
+        (200, What::Did(Action::LinkDown)),
+        (300, lost),
+    ]);
     let progress = progress(whats);
     let machine = progress.iter().next().unwrap();
     assert_eq!(
@@ -171,7 +175,7 @@ fn a_machine_that_was_never_on_has_no_turns() {
 fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
     let mut whats = boot(0);
     whats.extend(published());
-    whats.extend([(90, healthy()), (200, What::Frozen)]);
+    whats.extend([(90, healthy()), (200, What::Did(Action::Freeze))]);
     let hung = progress(whats.clone());
     let machine = hung.iter().next().unwrap();
     assert!(machine.powered && !machine.expected() && !machine.is_complete());
@@ -181,7 +185,7 @@ fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
     };
     assert_eq!(frozen(machine), [at(200)]);
     // Until somebody has asked it, nobody knows.
-    whats.push((700, What::Thawed));
+    whats.push((700, What::Did(Action::Thaw)));
     let thawed = progress(whats.clone());
     let machine = thawed.iter().next().unwrap();
     assert!(machine.expected() && !machine.is_complete());
@@ -191,9 +195,9 @@ fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
         Some(1)
     );
     whats.extend([
-        (800, What::Frozen),
-        (900, What::PoweredOff),
-        (1_000, What::PoweredOn),
+        (800, What::Did(Action::Freeze)),
+        (900, What::Did(Action::PowerOff)),
+        (1_000, What::Did(Action::PowerOn)),
     ]);
     let again = progress(whats);
     assert!(again.iter().next().unwrap().expected(), "it boots anew");
@@ -202,9 +206,9 @@ fn a_machine_that_hangs_is_on_and_not_expected_to_work() {
 #[test]
 fn a_machine_with_firmware_is_as_far_as_it_has_booted() {
     let booting = |link| What::Booting { link };
-    let mut whats = vec![(0, What::PoweredOn)];
+    let mut whats = vec![(0, What::Did(Action::PowerOn))];
     whats.extend([(1, booting(Link::Firmware)), (2, booting(Link::Kernel))]);
-    whats.extend([(3, What::Reset), (4, booting(Link::Userspace))]);
+    whats.extend([(3, What::Did(Action::Reset)), (4, booting(Link::Userspace))]);
     whats.extend(boot(4).into_iter().skip(1));
     // It comes late over the console, and changes nothing.
     whats.push((100, booting(Link::Initrd)));

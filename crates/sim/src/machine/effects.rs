@@ -6,7 +6,7 @@ use std::time::Duration;
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Transmit};
 use quorate_fabric::frame::parse_udp;
 use quorate_node::{Command, Effect, Event, ExitStatus};
-use quorate_scenario::What;
+use quorate_scenario::{Action, What};
 use quorate_server::Service;
 use quorate_world::servers::{ETCD_INSIDE, QUORATE_INSIDE};
 
@@ -24,6 +24,14 @@ impl SimWorld {
         self.update_power(index);
     }
 
+    /// A machine that is off has nothing to begin anew.
+    pub(crate) fn reset(&mut self, index: usize) {
+        if self.machines[index].on.is_some() {
+            self.switch(index, false);
+            self.switch(index, true);
+        }
+    }
+
     /// A machine is on when it is switched on and has power.
     pub(crate) fn update_power(&mut self, index: usize) {
         let machine = &self.machines[index];
@@ -36,7 +44,7 @@ impl SimWorld {
 
     fn power_on(&mut self, index: usize) {
         self.machines[index].begin_life();
-        self.observe_machine(index, What::PoweredOn);
+        self.observe_machine(index, What::Did(Action::PowerOn));
         let now = self.clocks_of(index);
         if let Some(life) = &mut self.machines[index].on {
             life.node.command(Command::PowerOn, now);
@@ -56,13 +64,20 @@ impl SimWorld {
         {
             self.agenda.cancel(token);
         }
-        self.observe_machine(index, What::PoweredOff);
+        self.observe_machine(index, What::Did(Action::PowerOff));
         self.update_connection(index);
     }
 
     pub(crate) fn set_link(&mut self, index: usize, up: bool) {
         self.lan.set_link(self.machines[index].port, up);
-        self.observe_machine(index, if up { What::LinkUp } else { What::LinkDown });
+        self.observe_machine(
+            index,
+            if up {
+                What::Did(Action::LinkUp)
+            } else {
+                What::Did(Action::LinkDown)
+            },
+        );
         if let Some(life) = &mut self.machines[index].on {
             life.told = None;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_scenario::What;
+use quorate_scenario::{Action, What};
 
 use crate::world::{MachineWake, SimWorld};
 
@@ -15,7 +15,7 @@ impl SimWorld {
         };
         if life.frozen.is_none() {
             life.frozen = Some(Vec::new());
-            self.observe_machine(index, What::Frozen);
+            self.observe_machine(index, What::Did(Action::Freeze));
             self.update_connection(index);
         }
     }
@@ -29,7 +29,7 @@ impl SimWorld {
             return;
         };
         life.told = None;
-        self.observe_machine(index, What::Thawed);
+        self.observe_machine(index, What::Did(Action::Thaw));
         for what in kept {
             self.later(index, Duration::ZERO, "a machine thaws", what);
         }

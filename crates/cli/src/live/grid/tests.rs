@@ -1,5 +1,5 @@
 use quorate_scenario::progress::StoryProgress;
-use quorate_scenario::{Observation, Story, What};
+use quorate_scenario::{Action, Observation, Story, What};
 
 use super::*;
 
@@ -51,7 +51,7 @@ fn boot(ms: u64, machine: &'static str) -> Vec<(u64, &'static str, What)> {
         renewed: false,
     };
     vec![
-        (ms, machine, What::PoweredOn),
+        (ms, machine, What::Did(Action::PowerOn)),
         (ms + 1, machine, sent),
         (ms + 10, machine, leased),
         (ms + 20, machine, What::ReversePublished { addr }),
@@ -63,7 +63,7 @@ fn a_cell_for_each_of_many_machines() {
     let mut seen = boot(100, "m");
     seen.extend(boot(100, "n1"));
     seen.extend(boot(150, "n2").into_iter().take(3));
-    seen.push((200, "n3", What::PoweredOn));
+    seen.push((200, "n3", What::Did(Action::PowerOn)));
     let board = board(49, &seen);
     assert_eq!(
         frame(&board, PLAIN, at(1_000)),
@@ -87,9 +87,9 @@ fn a_cell_for_each_of_many_machines() {
 fn few_machines_have_lines_and_a_power_cycle_begins_anew() {
     let mut seen = boot(100, "n1");
     seen.extend(boot(100, "n2"));
-    seen.push((500, "n2", What::PoweredOff));
-    seen.push((900, "n2", What::PoweredOn));
-    seen.push((950, "n1", What::LinkDown));
+    seen.push((500, "n2", What::Did(Action::PowerOff)));
+    seen.push((900, "n2", What::Did(Action::PowerOn)));
+    seen.push((950, "n1", What::Did(Action::LinkDown)));
     let lines = frame(&board(2, &seen), PLAIN, at(1_000));
     assert_eq!(
         lines[1],

@@ -10,7 +10,7 @@ fn clocked() -> Whole {
     let mut whole = Whole::new();
     whole.story.machines[1].hardware.clock = Some("2020-01-01T00:00:00".to_owned());
     whole.story.virtualize(Virtual::All);
-    let place = whole.place("n2", &What::PoweredOn);
+    let place = whole.place("n2", &What::Did(Action::PowerOn));
     for observation in &mut whole.observations[place + 1..] {
         observation.at = Instant::from_nanos(3_000_000_000);
     }
@@ -57,9 +57,9 @@ fn a_clock_that_says_something_else() {
 #[test]
 fn every_power_on_begins_with_that_clock() {
     for (what, unix_secs, is_right) in [
-        (What::PoweredOn, SECS_2020, true),
-        (What::PoweredOn, SECS_2020 + 90, false),
-        (What::Reset, SECS_2020 + 90, true),
+        (What::Did(Action::PowerOn), SECS_2020, true),
+        (What::Did(Action::PowerOn), SECS_2020 + 90, false),
+        (What::Did(Action::Reset), SECS_2020 + 90, true),
     ] {
         let mut whole = clocked();
         let end = whole.observations.len();

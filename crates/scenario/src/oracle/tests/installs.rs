@@ -12,7 +12,7 @@ fn installed() -> Whole {
     whole.story.virtualize(Virtual::All);
     whole.story.expect.data_kept = true;
     for name in ["n1", "n2", "n3"] {
-        let place = whole.place(name, &What::PoweredOn);
+        let place = whole.place(name, &What::Did(Action::PowerOn));
         let links = [
             Link::Firmware,
             Link::Script,
@@ -35,7 +35,7 @@ fn installed() -> Whole {
         }
     }
     for (number, name) in (1..).zip(["n1", "n2", "n3"]) {
-        whole.see(whole.observations.len(), name, What::PoweredOff);
+        whole.see(whole.observations.len(), name, What::Did(Action::PowerOff));
         whole.boot(name, number);
         let link = Link::Userspace;
         whole.see(whole.observations.len(), name, What::Booting { link });
@@ -119,8 +119,8 @@ fn a_machine_whose_installation_was_cut_short_is_installed_later() {
     for link in links {
         whole.see(place, "n2", What::Booting { link });
     }
-    whole.see(place, "n2", What::PoweredOn);
-    whole.see(place, "n2", What::PoweredOff);
+    whole.see(place, "n2", What::Did(Action::PowerOn));
+    whole.see(place, "n2", What::Did(Action::PowerOff));
     assert_eq!(whole.judge(), []);
 }
 
