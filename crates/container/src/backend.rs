@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quorate_host::lan::Lan;
+use quorate_host::machine::AgentConfig;
 use quorate_host::netns::NetNs;
 use quorate_host::world::backend::{MachineBackend, PoweredOn};
 use quorate_host::world::monotonic_ns;
 use quorate_scenario::story::Machine as Role;
-use serde_json::Value;
 
 use crate::container::Container;
 use crate::run_context::RunContext;
@@ -69,7 +69,7 @@ impl MachineBackend for Containers {
         Ok(())
     }
 
-    fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn> {
+    fn power_on(&mut self, index: usize, agent: AgentConfig, lan: &Lan) -> io::Result<PoweredOn> {
         let slot = &mut self.slots[index];
         let at_ns = monotonic_ns();
         let (container, control) = match std::mem::replace(&mut slot.state, State::Empty) {

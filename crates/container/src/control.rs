@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use quorate_core::MacAddr;
+use quorate_host::machine::AgentConfig;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -50,7 +51,7 @@ pub(crate) struct PowerOn {
     /// What the far end of the cable is to be called.
     pub(crate) cable: String,
     /// The configuration of the agent.
-    pub(crate) agent: serde_json::Value,
+    pub(crate) agent: AgentConfig,
 }
 
 /// The answer to [`PowerOn`].
@@ -261,7 +262,7 @@ mod tests {
         PowerOn {
             mac: MacAddr([2, 0, 0, 0, 0, 1]),
             cable: "p7".to_owned(),
-            agent: serde_json::json!({ "interface": "eth0" }),
+            agent: AgentConfig::new("eth0"),
         }
     }
 

@@ -14,11 +14,11 @@ use std::process::{self, Command};
 use std::thread;
 
 use quorate_host::lan::{MACHINE_INTERFACE, finish_checksums};
+use quorate_host::machine::AgentConfig;
 use quorate_host::process::{Fork, HeldSignals, fork, stand_by};
 use quorate_netlink::{Netlink, Veth};
 use quorate_world::servers::ETCD_INSIDE;
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::Value;
 
 use crate::boot;
 use crate::control::{self, Answer, PowerOn};
@@ -34,7 +34,7 @@ pub(crate) const ETCD_VERSION: &str = "etcd-version";
 
 /// What this program does under [`HIDDEN_VERB`]. `agent` runs in a machine with its
 /// configuration, prints its events on standard output, and ends the machine with its exit code.
-pub fn main<T: From<u8>>(agent: impl FnOnce(Value) -> T) -> T {
+pub fn main<T: From<u8>>(agent: impl FnOnce(AgentConfig) -> T) -> T {
     let mut arguments = std::env::args().skip(2);
     let role = arguments.next().unwrap_or_default();
     let argument = arguments.next().unwrap_or_default();
@@ -55,7 +55,7 @@ pub fn main<T: From<u8>>(agent: impl FnOnce(Value) -> T) -> T {
     }
 }
 
-fn machine<T: From<u8>>(name: &str, agent: impl FnOnce(Value) -> T) -> io::Result<T> {
+fn machine<T: From<u8>>(name: &str, agent: impl FnOnce(AgentConfig) -> T) -> io::Result<T> {
     let console = File::options().create(true).append(true).open(CONSOLE)?;
     rustix::stdio::dup2_stderr(&console)?;
     find_etcd()?;

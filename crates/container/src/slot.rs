@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use quorate_core::MacAddr;
 use quorate_host::lan::{Cable, Lan};
+use quorate_host::machine::AgentConfig;
 use quorate_host::netns::NetNs;
-use serde_json::Value;
 
 use crate::container::Container;
 use crate::control::{self, PowerOn};
@@ -53,7 +53,7 @@ impl Slot {
         &mut self,
         container: Container,
         control: UnixStream,
-        agent: Value,
+        agent: AgentConfig,
         lan: &Lan,
         segment: &NetNs,
     ) -> io::Result<BufReader<UnixStream>> {

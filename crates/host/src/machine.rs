@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::netns::NetNs;
 pub use boot::main;
+pub use quorate_agent::Config as AgentConfig;
 
 /// The first argument under which this program is a machine. See [`main`].
 pub const HIDDEN_VERB: &str = "__machine";
@@ -64,7 +65,7 @@ pub struct Bind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Init {
     /// Runs the agent that [`main`] was given, in PID 1 itself.
-    Agent { config: serde_json::Value },
+    Agent { config: Box<AgentConfig> },
     /// Runs one program as a child, and ends with it.
     Exec {
         argv: Vec<String>,

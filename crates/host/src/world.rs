@@ -46,7 +46,8 @@ use quorate_scenario::story::{Discovery, Machine as Role, Story};
 use quorate_scenario::{Action, Evidence, Observation, What, World, WorldError};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::lan::{Lan, LanOptions, Port, SERVERS};
+use crate::lan::{Lan, LanOptions, MACHINE_INTERFACE, Port, SERVERS};
+use crate::machine::AgentConfig;
 use crate::netns::NetNs;
 use backend::{MachineBackend, Namespaces};
 use collect::{Reached, Written};
@@ -426,12 +427,12 @@ impl<R: MachineBackend> World for HostWorld<R> {
     }
 }
 
-fn agent_config(seed: u64) -> serde_json::Value {
-    serde_json::json!({
-        "interface": "eth0",
-        "seed": seed,
-        "first_retry_ms": FIRST_RETRY_MS,
-    })
+fn agent_config(seed: u64) -> AgentConfig {
+    AgentConfig {
+        seed,
+        first_retry_ms: FIRST_RETRY_MS,
+        ..AgentConfig::new(MACHINE_INTERFACE)
+    }
 }
 
 /// `CLOCK_MONOTONIC`, which every process of the host reads alike.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use quorate_core::MacAddr;
 use quorate_fabric::PortId;
 use quorate_host::lan::Lan;
+use quorate_host::machine::AgentConfig;
 use quorate_host::world::backend::{Install, MachineBackend, Namespaces, NetBoot, PoweredOn};
 use quorate_host::world::monotonic_ns;
 use quorate_scenario::story::{Hardware, Machine as Role};
-use serde_json::Value;
 
 use crate::accel::Accelerator;
 use crate::files::Files;
@@ -96,7 +96,7 @@ impl VmSlot {
     fn power_on(
         &mut self,
         (files, accelerator): (&Files, &Accelerator),
-        agent: &Value,
+        agent: &AgentConfig,
         lan: &Lan,
     ) -> io::Result<PoweredOn> {
         let at_ns = monotonic_ns();
@@ -150,7 +150,7 @@ impl MachineBackend for VirtualMachines {
         Ok(())
     }
 
-    fn netboot(&self, agent: &Value) -> Option<NetBoot> {
+    fn netboot(&self, agent: &AgentConfig) -> Option<NetBoot> {
         let name = |path: &Path| path.file_name()?.to_str().map(str::to_owned);
         let firmware = &self.files.firmware;
         let disk = self.files.disk.as_ref().map(|disk| &disk.image);
@@ -184,7 +184,7 @@ impl MachineBackend for VirtualMachines {
         self.others.wait_ready()
     }
 
-    fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn> {
+    fn power_on(&mut self, index: usize, agent: AgentConfig, lan: &Lan) -> io::Result<PoweredOn> {
         match &mut self.slots[index] {
             Slot::Namespace(index) => self.others.power_on(*index, agent, lan),
             Slot::Vm(vm) => vm.power_on((&self.files, &self.accelerator), &agent, lan),
@@ -265,14 +265,14 @@ impl MachineBackend for VirtualMachines {
 }
 
 /// What stands on the kernel's command line of a machine that boots over the network.
-fn netboot_line(agent: &Value) -> String {
+fn netboot_line(agent: &AgentConfig) -> String {
     let image = quorate_image::COMMAND_LINE;
     let words = [ports(), agent_words(agent)].concat().join(" ");
     format!("{image} quorate.data=required {words}")
 }
 
 /// What stands there when it boots the installer.
-fn install_line(agent: &Value) -> String {
+fn install_line(agent: &AgentConfig) -> String {
     format!(
         "{} {}",
         quorate_image::COMMAND_LINE,
@@ -282,7 +282,7 @@ fn install_line(agent: &Value) -> String {
 
 /// The words that the firmware has for a machine whose command line lies on its disk, the same for
 /// all machines.
-fn oem_words(agent: &Value) -> Vec<String> {
+fn oem_words(agent: &AgentConfig) -> Vec<String> {
     [ports(), agent_words(agent)].concat()
 }
 
@@ -294,9 +294,9 @@ fn ports() -> Vec<String> {
 }
 
 /// The agent's settings.
-fn agent_words(agent: &Value) -> Vec<String> {
+fn agent_words(agent: &AgentConfig) -> Vec<String> {
     vec![
-        format!("quorate.random={}", agent["seed"]),
-        format!("quorate.first-retry-ms={}", agent["first_retry_ms"]),
+        format!("quorate.random={}", agent.seed),
+        format!("quorate.first-retry-ms={}", agent.first_retry_ms),
     ]
 }

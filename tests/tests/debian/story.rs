@@ -66,7 +66,7 @@ pub(crate) fn one_of_three(root: &Root, dir: &Path) {
             dir: dir.join(name),
             binds: vec![bind],
             init: Init::Agent {
-                config: json!({ "interface": "eth0" }),
+                config: Box::new(host::AgentConfig::new("eth0")),
             },
         };
         host::Machine::power_on(&spec).expect("the kernel has namespaces")

@@ -10,7 +10,7 @@ use quorate_netlink::Netlink;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::UnshareFlags;
 
-use super::{BootRequest, Init, Report, StaticAddress, rootfs};
+use super::{AgentConfig, BootRequest, Init, Report, StaticAddress, rootfs};
 use crate::lan::MACHINE_INTERFACE;
 use crate::netns;
 use crate::process::{Fork, HeldSignals, die_with_parent_outside, fork, stand_by};
@@ -21,7 +21,7 @@ use crate::process::{Fork, HeldSignals, die_with_parent_outside, fork, stand_by}
 ///
 /// Call it first thing in `main`: the process must have one thread. `T` is
 /// [`ExitCode`](std::process::ExitCode), or the code as a number.
-pub fn main<T: From<u8>>(agent: impl FnOnce(serde_json::Value) -> T) -> T {
+pub fn main<T: From<u8>>(agent: impl FnOnce(AgentConfig) -> T) -> T {
     let started = stdin_stream().and_then(|control| {
         let mut request = String::new();
         BufReader::new(&control).read_line(&mut request)?;
@@ -66,18 +66,14 @@ fn hold(pid_1: Pid, signals: &HeldSignals, control: &UnixStream, _lifeline: &Uni
     process::exit(stand_by(pid_1, signals).unwrap_or(u8::MAX).into());
 }
 
-fn run<T: From<u8>>(
-    init: Init,
-    control: &UnixStream,
-    agent: impl FnOnce(serde_json::Value) -> T,
-) -> T {
+fn run<T: From<u8>>(init: Init, control: &UnixStream, agent: impl FnOnce(AgentConfig) -> T) -> T {
     let ready = || {
         report(control, &Report::Booted)?;
         detach_stdin()
     };
     match init {
         Init::Agent { config } => match ready() {
-            Ok(()) => agent(config),
+            Ok(()) => agent(*config),
             Err(error) => fail(control, &error),
         },
         Init::Exec { argv, address } => {

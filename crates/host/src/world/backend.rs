@@ -13,11 +13,10 @@ use quorate_scenario::Link;
 use quorate_scenario::story::Machine as Role;
 use quorate_world::servers::ETCD_INSIDE;
 pub use quorate_world::servers::Install;
-use serde_json::Value;
 
 use super::monotonic_ns;
 use crate::lan::{Lan, Port};
-use crate::machine::{Bind, Init, Machine, MachineSpec};
+use crate::machine::{AgentConfig, Bind, Init, Machine, MachineSpec};
 use crate::netns::NetNs;
 
 /// Makes and controls the machines of a story, which it knows by their index.
@@ -28,7 +27,7 @@ pub trait MachineBackend: Debug {
 
     /// What these machines boot over the network, if they do, with `agent` as the
     /// configuration of their agents.
-    fn netboot(&self, agent: &Value) -> Option<NetBoot> {
+    fn netboot(&self, agent: &AgentConfig) -> Option<NetBoot> {
         let _ = agent;
         None
     }
@@ -44,7 +43,7 @@ pub trait MachineBackend: Debug {
 
     /// Powers a machine on that is off, without waiting for it. `agent` is the configuration
     /// of its agent.
-    fn power_on(&mut self, index: usize, agent: Value, lan: &Lan) -> io::Result<PoweredOn>;
+    fn power_on(&mut self, index: usize, agent: AgentConfig, lan: &Lan) -> io::Result<PoweredOn>;
 
     /// Fails when a machine that was powered on has not come up.
     fn check(&mut self) -> io::Result<()> {
@@ -229,7 +228,7 @@ impl MachineBackend for Namespaces {
         Ok(())
     }
 
-    fn power_on(&mut self, index: usize, agent: Value, _lan: &Lan) -> io::Result<PoweredOn> {
+    fn power_on(&mut self, index: usize, agent: AgentConfig, _lan: &Lan) -> io::Result<PoweredOn> {
         let slot = &mut self.slots[index];
         let at_ns = monotonic_ns();
         let (ns, dir, etcd) = (Arc::clone(&slot.ns), slot.dir.clone(), self.etcd.clone());
@@ -246,7 +245,9 @@ impl MachineBackend for Namespaces {
                     inside: ETCD_INSIDE.into(),
                     read_only: true,
                 }],
-                init: Init::Agent { config: agent },
+                init: Init::Agent {
+                    config: Box::new(agent),
+                },
             };
             let mut machine = Machine::power_on(&spec)?;
             let events = machine.stdout().expect("asked for once");

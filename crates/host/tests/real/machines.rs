@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use quorate_host::lan::MACHINE_INTERFACE;
-use quorate_host::machine::{self, Bind, Init, Machine, MachineSpec, StaticAddress};
+use quorate_host::machine::{self, AgentConfig, Bind, Init, Machine, MachineSpec, StaticAddress};
 use quorate_netlink::Netlink;
 use serde_json::{Value, json};
 
@@ -25,10 +25,10 @@ pub(crate) fn processes() -> Vec<u32> {
 }
 
 /// What machines with an agent run here: says what it sees, and leaves a mark on the disk.
-pub(crate) fn agent(config: Value) -> ExitCode {
+pub(crate) fn agent(config: AgentConfig) -> ExitCode {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| error.to_string());
     let report = json!({
-        "config": config,
+        "config": (config.interface, config.seed),
         "pid": rustix::process::getpid().as_raw_nonzero().get(),
         "processes": processes(),
         "hostname": rustix::system::uname().nodename().to_str().unwrap(),
@@ -61,7 +61,10 @@ pub(crate) fn agent_and_disk(dir: &Path) -> ExitCode {
             read_only: true,
         }],
         init: Init::Agent {
-            config: json!({"role": "member"}),
+            config: Box::new(AgentConfig {
+                seed: 7,
+                ..AgentConfig::new(MACHINE_INTERFACE)
+            }),
         },
     };
     let boot = || -> Value {
@@ -74,7 +77,7 @@ pub(crate) fn agent_and_disk(dir: &Path) -> ExitCode {
         serde_json::from_str(&line).unwrap()
     };
     let mut wanted = json!({
-        "config": {"role": "member"}, "pid": 1, "processes": [1], "hostname": "n0",
+        "config": ["eth0", 7], "pid": 1, "processes": [1], "hostname": "n0",
         "etc_hostname": "n0\n", "resolv_conf": "", "shown": "from the host",
         "disk": "No such file or directory (os error 2)", "usr_writable": false,
         "mac": mac(0), "program": true,
@@ -171,7 +174,7 @@ pub(crate) fn power_off(dir: &Path) -> ExitCode {
         dir: dir.join("n0"),
         binds: vec![nowhere],
         init: Init::Agent {
-            config: Value::Null,
+            config: Box::new(AgentConfig::new(MACHINE_INTERFACE)),
         },
     });
     let reason = refused.unwrap_err().to_string();
