@@ -1,4 +1,4 @@
-//! The loop that drives one node, and what each of its requests means on a kernel.
+//! The loop that drives one node, and what each of its effects means on a kernel.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write};
@@ -6,19 +6,21 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use quorate_core::{Engine as _, Instant, Now, Output, Seed, Wall};
+use quorate_core::{Engine as _, Output, Seed};
 use quorate_dhcp::ClientConfig;
 use quorate_node::{Command, Effect, ExitStatus, Node, State};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::time::ClockId;
 use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
+use crate::clock::{monotonic, now};
+use crate::config::Config;
+use crate::error::AgentError;
 use crate::fetch::Fetches;
+use crate::line::{Line, Report};
 use crate::link::Link;
 use crate::processes::{Processes, Program};
 use crate::system_files::SystemFiles;
-use crate::{AgentError, Config, Line, Report};
 
 /// Runs a machine from power-on until it is asked to stop by `SIGTERM` or `SIGINT`; then its
 /// units are stopped and its lease is given back. Every event becomes one flushed [`Line`].
@@ -333,18 +335,4 @@ impl Drop for Signals {
             signal_hook::low_level::unregister(id);
         }
     }
-}
-
-pub(crate) fn now() -> Now {
-    let wall = rustix::time::clock_gettime(ClockId::Realtime);
-    let secs = u64::try_from(wall.tv_sec).unwrap_or(0);
-    Now::new(monotonic(), Wall::from_unix_secs(secs))
-}
-
-/// The engine's instants are the kernel's, so that its deadlines compare with `mono_ns`.
-pub(crate) fn monotonic() -> Instant {
-    let time = rustix::time::clock_gettime(ClockId::Monotonic);
-    let secs = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-    Instant::from_nanos(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
 }

@@ -16,7 +16,7 @@ use quorate_await_peers::{
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Seed, StreamId};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use crate::driver::{monotonic, now};
+use crate::clock::{monotonic, now};
 
 /// The member whose peers are waited for.
 #[derive(Clone, Debug)]

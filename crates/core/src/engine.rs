@@ -184,7 +184,8 @@
 
 use std::fmt::Debug;
 
-use crate::{Datagram, Deadline, Now, Transmit};
+use crate::net::{Datagram, Transmit};
+use crate::time::{Deadline, Now};
 
 /// Names one durable write between the engine that asked for it and the driver that syncs it.
 /// Tickets of one engine grow strictly.

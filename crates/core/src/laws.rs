@@ -15,7 +15,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::{Channel, Datagram, Engine, Instant, Now, Output, Ticket, Transmit, Wall};
+use crate::engine::{Engine, Output, Ticket};
+use crate::net::{Channel, Datagram, Transmit};
+use crate::time::{Instant, Now, Wall};
 
 /// The most outputs that one call may produce.
 const OUTPUTS_PER_CALL_MAX: usize = 10_000;

@@ -11,9 +11,6 @@ use etherparse::{
 };
 use quorate_core::MacAddr;
 
-/// The two addresses and the type in front of every frame.
-pub const ETHERNET_HEADER_LEN: usize = 14;
-
 /// The most bytes of payload that fit one UDP datagram over IPv4 without options.
 pub const UDP_PAYLOAD_LEN_MAX: usize = 65_535 - 20 - 8;
 
@@ -191,17 +188,6 @@ impl ArpFrame {
     }
 }
 
-/// RFC 1071: the ones' complement sum over a header with its checksum is all ones. Computed
-/// here over the bytes as they came, since the reserved flag is lost in the parsed header.
-fn header_checksum_holds(header: &[u8]) -> bool {
-    let words = header.chunks_exact(2);
-    let sum: u32 = words
-        .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]))
-        .sum();
-    let folded = (sum & 0xffff) + (sum >> 16);
-    (folded & 0xffff) + (folded >> 16) == 0xffff
-}
-
 fn udp_checksum_holds(datagram: &UdpSlice<'_>, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
     let sent = datagram.checksum();
     // RFC 768: zero means that the sender computed none.
@@ -214,10 +200,13 @@ fn udp_checksum_holds(datagram: &UdpSlice<'_>, source: Ipv4Addr, destination: Ip
         .is_ok_and(|right| right == sent)
 }
 
-const TTL: u8 = 64;
 const UDP_HEADER_LEN: usize = 8;
 
+mod ipv4;
 mod tcp;
+
+pub use ipv4::ETHERNET_HEADER_LEN;
+use ipv4::{TTL, header_checksum_holds};
 
 pub use tcp::{TcpFlags, TcpSegment, parse_tcp, tcp_frame};
 

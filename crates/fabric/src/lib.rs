@@ -21,12 +21,14 @@
 pub mod frame;
 pub mod link;
 pub mod pcapng;
+mod port;
 pub mod relay;
 pub mod rule;
 pub mod switch;
 
 pub use frame::{ArpFrame, Checksums, UdpFrame};
 pub use link::{Chance, Faults, Transit};
+pub use port::{Direction, PortId, SegmentId};
 pub use relay::Relay;
 pub use rule::{Action, Ports, Rule, RuleId, Traffic, Verdict};
-pub use switch::{Counters, Direction, DropReason, FatePolicy, Passage, PortId, SegmentId, Switch};
+pub use switch::{Counters, DropReason, FatePolicy, Passage, Switch};

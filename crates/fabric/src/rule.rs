@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frame::ETHERNET_HEADER_LEN;
-use crate::{Faults, PortId};
+use crate::link::Faults;
+use crate::port::PortId;
 
 /// Names one rule of one switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -224,7 +225,7 @@ mod tests {
             both_ways: false,
             traffic: Traffic::Any,
             action: Action::Impair(Faults {
-                loss: crate::Chance::from_ppm(loss),
+                loss: crate::link::Chance::from_ppm(loss),
                 ..Faults::default()
             }),
         };

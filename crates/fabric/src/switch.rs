@@ -18,6 +18,7 @@
 mod counters;
 mod fate;
 mod in_transit;
+mod passage;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -27,51 +28,13 @@ use quorate_core::{Deadline, Instant, MacAddr, Seed};
 
 use crate::frame;
 use crate::link::{Faults, Pipe, Transit};
+pub use crate::port::{Direction, PortId, SegmentId};
 use crate::rule::{self, Rule, RuleId, Rules, Verdict};
 pub use counters::Counters;
 pub use fate::FatePolicy;
 use fate::{AsDrawn, Course};
 use in_transit::{Body, InTransit, Leg, Stage};
-
-/// One port of one switch, numbered from zero in the order they were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PortId(pub u32);
-
-/// One direction of the link at a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the machine into the switch.
-    ToSwitch,
-    /// Out of the switch to the machine.
-    FromSwitch,
-}
-
-/// Why a frame, or one copy of it, goes no further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DropReason {
-    /// Too short to have addresses.
-    Malformed,
-    /// The link of the sender or of the receiver is down.
-    LinkDown,
-    /// A link or a rule lost it by chance.
-    Lost,
-    /// A slow link has too much waiting.
-    QueueFull,
-    /// A rule cuts the two ports off from each other.
-    Rule(RuleId),
-    /// More than [`IN_FLIGHT_MAX`] frames are under way.
-    Overflow,
-}
-
-/// What becomes of one frame at once.
-#[derive(Clone, Debug, Default)]
-pub struct Passage {
-    /// The ports that this very frame goes to now (twice where it was duplicated).
-    pub ports: Vec<PortId>,
-    /// The copies that were dropped now, with the port each was meant for; `None` when it was
-    /// lost before the switch knew.
-    pub drops: Vec<(Option<PortId>, DropReason)>,
-}
+pub use passage::{DropReason, Passage};
 
 /// The most frames that may be under way at once.
 pub const IN_FLIGHT_MAX: usize = 1 << 16;
@@ -95,10 +58,6 @@ pub struct Switch {
     ready: VecDeque<(PortId, Arc<[u8]>)>,
     counters: Counters,
 }
-
-/// Names one segment of one switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct SegmentId(pub u32);
 
 /// The ports between which frames pass.
 #[derive(Debug, Default)]

@@ -21,8 +21,10 @@
 
 mod call;
 mod client;
+mod event;
 mod machine;
 mod row;
 
 pub use client::Services;
-pub use row::{Event, Row};
+pub use event::Event;
+pub use row::Row;

@@ -15,7 +15,7 @@ use quorate_node::{Command, Effect, ExitStatus, Node};
 
 use crate::call::Out;
 use crate::client::{Client, ClientOutput, Services};
-use crate::row::Event;
+use crate::event::Event;
 
 /// A machine, on or off.
 #[derive(Debug)]

@@ -6,30 +6,15 @@
 //! Nothing else that is broadcast concerns any of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use quorate_core::{Deadline, Instant, MacAddr, Now, Seed};
 use quorate_fabric::frame::{addresses, parse_arp, parse_tcp, parse_udp};
-use quorate_node::Event as NodeEvent;
 
 use crate::client::Services;
+use crate::event::Event;
 use crate::machine::{Machine, Outbox};
-
-/// What a row reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// What the node of a machine says.
-    Node { machine: usize, event: NodeEvent },
-    /// A machine uses this address from now on; no frame of it has left yet.
-    Addressed { addr: Ipv4Addr, mac: MacAddr },
-    /// A member of the cluster has answered a machine.
-    Reached {
-        machine: usize,
-        host: String,
-        peer: SocketAddrV4,
-    },
-}
 
 /// The machines.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod environment;
 mod span;
 mod words;
 
+use environment::is_variable_name;
 pub use environment::{EnvironmentFile, read as read_environment};
 pub use words::WordError;
 
@@ -320,14 +321,6 @@ fn limit(value: &str) -> Option<(u64, u64)> {
         Some((soft, hard)) => Some((one(soft)?, one(hard)?)).filter(|(soft, hard)| soft <= hard),
         None => one(value).map(|both| (both, both)),
     }
-}
-
-pub(crate) fn is_variable_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name
-            .chars()
-            .all(|char| char == '_' || char.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use etherparse::{EtherType, Ethernet2Slice, IpNumber, Ipv4Slice, PacketBuilder, TcpSlice};
 use quorate_core::MacAddr;
 
-use super::{TTL, header_checksum_holds};
+use super::ipv4::{ETHERNET_HEADER_LEN, TTL, header_checksum_holds};
 
 /// One segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +89,8 @@ pub fn parse_tcp(frame: &[u8]) -> Option<TcpSegment<'_>> {
         return None;
     }
     // The payload must outlive the slices above, so it is cut from the frame itself.
-    let start = super::ETHERNET_HEADER_LEN
-        + usize::from(header.ihl()) * 4
-        + usize::from(tcp.data_offset()) * 4;
+    let start =
+        ETHERNET_HEADER_LEN + usize::from(header.ihl()) * 4 + usize::from(tcp.data_offset()) * 4;
     let payload = frame.get(start..start + tcp.payload().len())?;
     Some(TcpSegment {
         source: SocketAddrV4::new(source, tcp.source_port()),

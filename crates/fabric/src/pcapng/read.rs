@@ -1,7 +1,7 @@
 //! Reads back what [`super::Writer`] writes. Not a reader for everybody's captures: one
 //! little-endian section, nanoseconds, and the blocks and options that are written here.
 
-use super::{
+use super::format::{
     BLOCK_OVERHEAD, Direction, ENHANCED_PACKET, EPB_FLAGS, IF_NAME, INTERFACE_DESCRIPTION,
     InterfaceId, OPT_COMMENT, Packet,
 };

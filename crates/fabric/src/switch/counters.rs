@@ -1,6 +1,6 @@
 //! What a switch counts.
 
-use super::DropReason;
+use super::passage::DropReason;
 
 /// What a switch has done so far. At any moment
 /// `received + copied + duplicated = delivered + dropped() + filtered + in flight`.

@@ -2,8 +2,9 @@
 
 use quorate_core::Instant;
 
-use super::{Direction, Passage, PortId};
+use super::passage::Passage;
 use crate::link::Transit;
+use crate::port::{Direction, PortId};
 
 /// Has the last word on what befalls frames, so that a run can be recorded and replayed.
 pub trait FatePolicy {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use quorate_core::Instant;
 
-use super::PortId;
+use crate::port::PortId;
 
 /// A frame and what happens to it next.
 #[derive(Clone, Debug)]

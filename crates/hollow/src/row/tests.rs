@@ -1,7 +1,7 @@
 //! A row against servers on the other side of its port: the real engines of DHCP and DNS, a
 //! kernel that answers ARP, and one member that speaks TCP.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use proptest::prelude::*;
 use quorate_core::{Channel, Datagram, Destination, Engine as _, Output, Wall};

@@ -207,7 +207,7 @@ fn bench_in(state: &str) -> Bench {
 }
 
 #[test]
-fn a_life_from_power_on_to_power_off() {
+fn a_machine_with_power_asks_for_a_lease_and_configures_it() {
     let mut bench = Bench::new();
     bench.command(Command::PowerOn);
     bench.lease();
@@ -233,6 +233,14 @@ fn a_life_from_power_on_to_power_off() {
             configure(),
         ]
     );
+}
+
+#[test]
+fn a_configured_machine_fetches_its_seed_and_starts_what_it_installs() {
+    let mut bench = Bench::new();
+    bench.command(Command::PowerOn);
+    bench.lease();
+    bench.said();
     bench.command(Command::InterfaceConfigured);
     assert_eq!(bench.said(), [fetch("meta-data"), fetch("user-data")]);
     bench.fetched("user-data", Ok(USER_DATA.as_bytes()));
@@ -264,9 +272,11 @@ fn a_life_from_power_on_to_power_off() {
         ),
         "{said:?}"
     );
-    bench.unit_up();
-    bench.said();
+}
 
+#[test]
+fn a_machine_gives_its_lease_back_when_its_units_have_stopped() {
+    let mut bench = bench_in("running");
     bench.command(Command::PowerOff);
     let term = Said::Effect(Effect::StopUnit {
         unit: "a.service".into(),

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::is_variable_name;
-
 /// A file of variables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvironmentFile {
@@ -41,6 +39,15 @@ pub fn read(text: &str) -> impl Iterator<Item = (&str, &str)> {
         let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
         is_variable_name(name).then_some((name, value))
     })
+}
+
+/// A name that a shell could assign to.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name
+            .chars()
+            .all(|char| char == '_' || char.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
