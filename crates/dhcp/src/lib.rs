@@ -11,6 +11,53 @@
 //! - [`server`]: configuration, lease database, allocation, replies
 //! - [`client`]: one enum variant for each state of RFC 2131 figure 5
 //!
+//! A client gets a lease from a server; the example plays the link and the disk:
+//!
+//! ```
+//! use quorate_core::{Channel, Datagram, Engine, Instant, MacAddr, Now, Output, Seed, Wall};
+//! use quorate_dhcp::client::{Command, Event};
+//! use quorate_dhcp::server::{RawServerConfig, RawSubnet};
+//! use quorate_dhcp::{Client, ClientConfig, Server, ServerConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let subnet = RawSubnet::new("10.77.0.0/24".parse()?, "10.77.0.10-10.77.0.99".parse()?);
+//! let config = ServerConfig::validate(RawServerConfig::new([10, 77, 0, 1].into(), subnet))?;
+//! let mut server = Server::new(config, Seed::new(1));
+//! let mac = MacAddr([2, 0, 0x5e, 0x10, 0, 1]);
+//! let mut client = Client::new(ClientConfig::new(mac), Seed::new(2));
+//! let now = Now::new(Instant::ZERO, Wall::from_unix_secs(1_767_225_600));
+//! fn datagram(payload: &[u8]) -> Datagram<'_> {
+//!     Datagram {
+//!         source: ([10, 77, 0, 1], 67).into(),
+//!         destination: ([255, 255, 255, 255], 67).into(),
+//!         channel: Channel::Udp,
+//!         payload,
+//!     }
+//! }
+//!
+//! client.command(Command::Start { previous: None }, now);
+//! let configuration = loop {
+//!     // DISCOVER, then REQUEST.
+//!     match client.poll().expect("each message has a reply") {
+//!         Output::Transmit(sent) => server.handle_datagram(datagram(&sent.payload), now),
+//!         Output::Event(Event::Configured(configuration)) => break configuration,
+//!         _ => {}
+//!     }
+//!     // OFFER, then ACK: the ACK leaves only after the lease is on disk.
+//!     while let Some(output) = server.poll() {
+//!         match output {
+//!             Output::Write { ticket, .. } => server.handle_written(ticket, now),
+//!             Output::Transmit(sent) => client.handle_datagram(datagram(&sent.payload), now),
+//!             _ => {}
+//!         }
+//!     }
+//! };
+//! assert_eq!(configuration.addr.to_string(), "10.77.0.10");
+//! assert_eq!(server.leases().count(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Not done, on purpose: BOOTP without option 53, link layers other than Ethernet, probing an
 //! address by ICMP before offering it (clients probe by ARP and DECLINE), option overload in
 //! replies, and several subnets on one link.

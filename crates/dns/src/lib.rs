@@ -10,6 +10,65 @@
 //! - [`update`]: what an UPDATE changes; [`policy`]: whether it may; `journal`: what is written
 //! - [`client`]: what those who *send* UPDATEs and queries need
 //! - [`tsig`]: keys, signatures and the errors for bad ones (RFC 8945)
+//!
+//! One UPDATE: a client of loopback claims a name, and hears NOERROR when the change is on disk.
+//!
+//! ```
+//! use quorate_core::{Channel, Datagram, Engine, Instant, Now, Output, Wall};
+//! use quorate_dns::client::{UpdateRequest, read_reply};
+//! use quorate_dns::policy::{RawGrant, RawNames};
+//! use quorate_dns::{Authority, Config, Name, RawConfig, RawZone, RecordType, ResponseCode, text};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = RawConfig {
+//!     zones: vec![RawZone {
+//!         name: "lab.example.".to_owned(),
+//!         bootstrap: false,
+//!         default_ttl_secs: None,
+//!         primary_ns: "ns".to_owned(),
+//!         records: vec!["ns A 10.77.0.1".to_owned()],
+//!     }],
+//!     update: vec![RawGrant {
+//!         key: None,
+//!         sources: vec!["127.0.0.0/8".to_owned()],
+//!         names: RawNames::Subdomain("lab.example.".to_owned()),
+//!         types: vec!["A".to_owned()],
+//!     }],
+//!     ..RawConfig::default()
+//! };
+//! let mut authority = Authority::new(Config::new(&config, Vec::new())?);
+//!
+//! let zone = text::parse_name("lab.example.", &Name::root())?;
+//! let name = text::parse_name("n1", &zone)?;
+//! let update = UpdateRequest::new(zone.clone(), 1)
+//!     .require_name_absent(name.clone())
+//!     .add(text::parse_record("n1 60 A 10.77.0.10", &zone, 60)?)
+//!     .encode(None);
+//! let now = Now::new(Instant::ZERO, Wall::from_unix_secs(1_767_225_600));
+//! let datagram = Datagram {
+//!     source: "127.0.0.1:1053".parse()?,
+//!     destination: "127.0.0.1:53".parse()?,
+//!     channel: Channel::Udp,
+//!     payload: &update.bytes,
+//! };
+//! authority.handle_datagram(datagram, now);
+//!
+//! // The journal comes first; it is durable before the reply leaves.
+//! let Some(Output::Write { ticket, .. }) = authority.poll() else {
+//!     panic!("an UPDATE that changes the zone is written down");
+//! };
+//! assert!(authority.lookup(&name, RecordType::A).is_none());
+//! authority.handle_written(ticket, now);
+//! let reply = std::iter::from_fn(|| authority.poll()).find_map(|output| match output {
+//!     Output::Transmit(transmit) => Some(transmit.payload),
+//!     _ => None,
+//! });
+//! let rcode = read_reply(&reply.expect("a reply"), &update, None)?;
+//! assert_eq!(rcode, ResponseCode::NoError);
+//! assert!(authority.lookup(&name, RecordType::A).is_some());
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 pub mod authority;
