@@ -143,6 +143,8 @@ impl Registrar {
             return;
         };
         self.touch(&former.binding);
+        // Retracted before, cancelled after: the new change must not queue behind the one that it
+        // replaces, and the record of the new one must precede the end of the old one.
         let retracted = self.retract(former.change);
         let may_be_published = former.may_be_published || retracted.is_none();
         self.publish(binding, may_be_published);
@@ -155,6 +157,8 @@ impl Registrar {
         };
         self.touch(&gone.binding);
         let retracted = self.retract(gone.change);
+        // Withdrawn before the successor is published: both touch the name, and queues keep the
+        // order in which changes enter them.
         if gone.may_be_published || retracted.is_none() {
             self.admit(Aim::Withdraw(gone.binding.clone()));
         }
@@ -207,6 +211,7 @@ impl Registrar {
         let change = self.next_change;
         self.next_change += 1;
         let ticket = self.queue.write(self.record(change, &aim));
+        // In its queues at once, although it starts later: its place is that of its number.
         self.key_queues.push(change, &aim);
         self.changes.insert(change, Change::new(aim));
         self.unwritten.insert(ticket, change);

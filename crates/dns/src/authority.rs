@@ -213,6 +213,7 @@ impl Authority {
         if self.config.mutant.is(Bug::UpdateNotAtomic) {
             self.published = self.head.clone();
         }
+        // The reply takes `security` with it.
         let key = requester(&security, path).key.cloned();
         let is_overloaded = self.pending.len() >= PENDING_MAX;
         let outcome = if is_overloaded {
@@ -238,6 +239,8 @@ impl Authority {
         let change = outcome.ok().filter(|(_, diff)| !diff.is_empty());
         let (ticket, change) = match change {
             Some((origin, diff)) => {
+                // Head moves now, before the journal is on disk: the next UPDATE must see this
+                // one, or both could meet the same prerequisite (RFC 2136 §3.7).
                 let (ticket, touched) = self.advance_head(&origin, &diff);
                 let change = Change {
                     zone: origin,
@@ -247,7 +250,9 @@ impl Authority {
                 };
                 (Some(ticket), Some(change))
             }
+            // SERVFAIL was not derived from head, so it reveals nothing and need not wait.
             None if is_overloaded => (None, None),
+            // Any other reply may depend on every change in head: it waits for the newest one.
             None => (self.pending.back().map(|last| last.ticket), None),
         };
         match ticket {
@@ -411,6 +416,7 @@ impl Engine for Authority {
             let Some(done) = self.pending.pop_front() else {
                 return;
             };
+            // Published first: a client that asks after NOERROR must find what it added.
             if let Some(change) = done.change {
                 self.publish(change);
             }

@@ -136,6 +136,7 @@ impl<J: Journal> Engines<J> {
                 ddns.command(quorate_ddns::Command::Ended { addr }, now);
             }
         }
+        // After the ends: an address that changed hands frees its old name first.
         for lease in &leases {
             ddns.command(quorate_ddns::Command::Bound(binding(lease)), now);
         }
@@ -183,6 +184,8 @@ impl<J: Journal> Engines<J> {
     pub fn commit(&mut self, now: Now) -> Result<(), J::Error> {
         while !self.unsynced.is_empty() {
             self.log.sync()?;
+            // Taken out first: an engine that hears of its write may want the next one, which
+            // belongs to the next sync.
             for (service, ticket) in std::mem::take(&mut self.unsynced) {
                 match service {
                     Service::Dhcp => self
@@ -260,6 +263,14 @@ impl<J: Journal> Engines<J> {
             .collect()
     }
 
+    /// Empties the engines. The order matters twice:
+    ///
+    /// - DHCP comes before DDNS, and both before the caller syncs: a lease commands the registrar,
+    ///   so its intention lands in the same batch, behind the lease. When a crash tears the batch
+    ///   between them, [`reconcile`](Self::reconcile) restores the intention from the lease; an
+    ///   intention without its lease would publish an address that was promised to no client.
+    /// - One output at a time, from the first engine that has any: an output of DHCP may give DDNS
+    ///   more to do, so no engine is done before all are.
     fn drain(&mut self, now: Now) -> Result<(), J::Error> {
         loop {
             if let Some(output) = self.dhcp.as_mut().and_then(Engine::poll) {
@@ -292,7 +303,8 @@ impl<J: Journal> Engines<J> {
         match output {
             Output::Transmit(transmit) => self.transmits.push((Service::Dhcp, transmit)),
             Output::Write { ticket, write } => {
-                // Before the sync, so that the registrar's intention is in the same batch.
+                // Now, not at `Event::Leased`, which comes after the sync: the registrar's
+                // intention must be in the batch of the lease.
                 if let Some(ddns) = &mut self.ddns {
                     ddns.command(intention(&write), now);
                 }

@@ -124,6 +124,7 @@ impl Registrar {
         let Some(change) = self.changes.remove(&number) else {
             return;
         };
+        // Not waited for: when a crash loses it, the change runs again and ends the same way.
         self.queue.write(OutboxRecord::Done {
             change: number,
             outcome,
@@ -131,6 +132,7 @@ impl Registrar {
         if let Some(sent_last) = change.sent_last
             && !matches!(change.aim, Aim::Announce { .. })
         {
+            // Before the next change starts, which reads how long its keys rest.
             self.key_queues.rest(&change.aim, sent_last, now.instant);
         }
         self.record_outcome(number, &change.aim, outcome);
