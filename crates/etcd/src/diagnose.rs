@@ -192,7 +192,22 @@ fn elsewhere(
     let saw = invert(members, token, observed)
         .ok()
         .and_then(|subsets| subsets.into_iter().next());
-    let cause = match &saw {
+    let cause = cause_of_split(members, token, saw.as_deref());
+    diagnosis(
+        Verdict::Split {
+            observed,
+            expected,
+            saw,
+        },
+        cause,
+        "publish the whole SRV set in one update before any member starts; then wipe this \
+         member's data directory, for a restart does not read the records again",
+    )
+}
+
+/// Which members the node did not see when it computed its cluster ID.
+fn cause_of_split(members: &[String], token: &str, saw: Option<&[String]>) -> String {
+    match saw {
         Some(saw) => {
             let missed: Vec<&str> = members
                 .iter()
@@ -212,17 +227,7 @@ fn elsewhere(
              other peer URLs, or old data",
             members.len()
         ),
-    };
-    diagnosis(
-        Verdict::Split {
-            observed,
-            expected,
-            saw,
-        },
-        cause,
-        "publish the whole SRV set in one update before any member starts; then wipe this \
-         member's data directory, for a restart does not read the records again",
-    )
+    }
 }
 
 /// etcd exited; its error says at which link.

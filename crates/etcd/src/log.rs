@@ -75,15 +75,7 @@ pub fn parse(log: &str) -> impl Iterator<Item = LogEvent> {
 fn zap(fields: &Map<String, Value>) -> Option<LogEvent> {
     let text = |key: &str| fields.get(key).and_then(Value::as_str);
     let owned = |key: &str| text(key).map(str::to_owned);
-    let list = |key: &str| -> Vec<String> {
-        let items = fields.get(key).and_then(Value::as_array);
-        items
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect()
-    };
+    let list = |key: &str| texts(fields, key);
     let cluster = |key: &str| text(key).and_then(|id| id.parse::<ClusterId>().ok());
     let member = |key: &str| text(key).and_then(|id| id.parse::<MemberId>().ok());
     let message = text("msg")?;
@@ -143,6 +135,13 @@ fn zap(fields: &Map<String, Value>) -> Option<LogEvent> {
         "rejected connection" | "prober detected unhealthy status" => tls(&owned("error")?),
         other => raft(other),
     }
+}
+
+/// The texts of a field that is a list.
+fn texts(fields: &Map<String, Value>, key: &str) -> Vec<String> {
+    let items = fields.get(key).and_then(Value::as_array);
+    let items = items.into_iter().flatten().filter_map(Value::as_str);
+    items.map(str::to_owned).collect()
 }
 
 fn capnslog(line: &str) -> Option<LogEvent> {

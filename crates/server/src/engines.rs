@@ -267,8 +267,7 @@ impl<J: Journal> Engines<J> {
     ///
     /// - DHCP comes before DDNS, and both before the caller syncs: a lease commands the registrar,
     ///   so its intention lands in the same batch, behind the lease. When a crash tears the batch
-    ///   between them, [`reconcile`](Self::reconcile) restores the intention from the lease; an
-    ///   intention without its lease would publish an address that was promised to no client.
+    ///   between the two, [`reconcile`](Self::reconcile) takes the intention from the lease.
     /// - One output at a time, from the first engine that has any: an output of DHCP may give DDNS
     ///   more to do, so no engine is done before all are.
     fn drain(&mut self, now: Now) -> Result<(), J::Error> {

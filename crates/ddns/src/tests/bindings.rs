@@ -4,9 +4,24 @@ use super::names::{a, at, ptr};
 use super::world::{World, member};
 use crate::{Binding, Command};
 
-/// What the zones say after one command for each line, each acknowledged before the next.
-#[test]
-fn bindings_that_change_are_followed() {
+/// Commands; then the A records of `n1` and of `x`, and the PTRs of the first two addresses.
+type Row = (
+    Vec<Command>,
+    &'static [&'static str],
+    &'static [&'static str],
+    [&'static [&'static str]; 2],
+);
+
+const fn bound(binding: Binding) -> Command {
+    Command::Bound(binding)
+}
+
+fn ended(number: u8) -> Command {
+    Command::Ended { addr: at(number) }
+}
+
+/// Other names and other addresses.
+fn moves() -> Vec<Row> {
     let renamed = |number: u8, hostname: &str| Binding {
         hostname: hostname.to_owned(),
         ..member(number)
@@ -16,20 +31,7 @@ fn bindings_that_change_are_followed() {
         addr: at(number),
         ..member(1)
     };
-    let unnamed = Binding {
-        forward: false,
-        reverse: false,
-        ..member(1)
-    };
-    let bound = Command::Bound;
-    let ended = |number: u8| Command::Ended { addr: at(number) };
-    type Row = (
-        Vec<Command>,
-        &'static [&'static str],
-        &'static [&'static str],
-        [&'static [&'static str]; 2],
-    );
-    let rows: Vec<Row> = vec![
+    vec![
         // Another name for the address.
         (
             vec![bound(member(1)), bound(renamed(1, "x"))],
@@ -70,6 +72,17 @@ fn bindings_that_change_are_followed() {
             &["10.77.0.1"],
             [&["x.lab.test."], &[]],
         ),
+    ]
+}
+
+/// Other records, another class, another owner.
+fn changes() -> Vec<Row> {
+    let unnamed = Binding {
+        forward: false,
+        reverse: false,
+        ..member(1)
+    };
+    vec![
         (
             vec![bound(member(1)), bound(unnamed.clone())],
             &[],
@@ -124,7 +137,13 @@ fn bindings_that_change_are_followed() {
             &[],
             [&["n1.lab.test."], &[]],
         ),
-    ];
+    ]
+}
+
+/// What the zones say after one command for each line, each acknowledged before the next.
+#[test]
+fn bindings_that_change_are_followed() {
+    let rows = moves().into_iter().chain(changes());
     for (commands, n1, x, [first, second]) in rows {
         for is_hurried in [false, true] {
             let mut world = World::plain();

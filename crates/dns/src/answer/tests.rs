@@ -96,70 +96,74 @@ fn srv_targets_are_not_compressed() {
     assert_eq!(pointers, 4);
 }
 
+const OK: ResponseCode = ResponseCode::NoError;
+const NX: ResponseCode = ResponseCode::NXDomain;
+const A: RecordType = RecordType::A;
+
+/// A question, and its answer section; an empty one comes with the SOA.
+const OWNED: [(&str, RecordType, ResponseCode, &[&str]); 21] = [
+    ("n1", A, OK, &["n1 60 IN A 10.0.0.1"]),
+    ("n1", RecordType::SRV, OK, &[]),
+    ("nothing", A, NX, &[]),
+    ("x.n1", A, NX, &[]),
+    ("empty", A, OK, &[]),
+    (
+        "alias",
+        A,
+        OK,
+        &["alias 60 IN CNAME n1", "n1 60 IN A 10.0.0.1"],
+    ),
+    ("alias", RecordType::CNAME, OK, &["alias 60 IN CNAME n1"]),
+    (
+        "alias2",
+        RecordType::AAAA,
+        OK,
+        &[
+            "alias2 60 IN CNAME alias",
+            "alias 60 IN CNAME n1",
+            "n1 60 IN AAAA 2001:db8::1",
+        ],
+    ),
+    ("alias", RecordType::SRV, OK, &["alias 60 IN CNAME n1"]),
+    // RFC 6604: the rcode of the last name.
+    ("dangling", A, NX, &["dangling 60 IN CNAME nothing"]),
+    (
+        "loop",
+        A,
+        OK,
+        &["loop 60 IN CNAME loop2", "loop2 60 IN CNAME loop"],
+    ),
+    ("away", A, OK, &["away 60 IN CNAME www.other."]),
+    // RFC 4592.
+    ("q.wild", RecordType::TXT, OK, &["q.wild 60 IN TXT \"w\""]),
+    (
+        "p.q.wild",
+        RecordType::TXT,
+        OK,
+        &["p.q.wild 60 IN TXT \"w\""],
+    ),
+    ("q.wild", A, OK, &[]),
+    ("y.wild", RecordType::TXT, OK, &[]),
+    ("q.y.wild", RecordType::TXT, NX, &[]),
+    ("*.wild", RecordType::TXT, OK, &["*.wild 60 IN TXT \"w\""]),
+    (
+        "q.walias",
+        A,
+        OK,
+        &["q.walias 60 IN CNAME n2", "n2 60 IN A 10.0.0.2"],
+    ),
+    ("n1", RecordType::ANY, OK, &["n1 60 IN A 10.0.0.1"]),
+    (
+        "sub",
+        RecordType::DS,
+        OK,
+        &["sub 60 IN DS \\# 6 00010802abcd"],
+    ),
+];
+
 #[test]
 fn what_a_name_owns() {
-    let (ok, nx) = (ResponseCode::NoError, ResponseCode::NXDomain);
-    let a = RecordType::A;
-    let soa_only: &[&str] = &[];
-    for (owner, kind, rcode, expected) in [
-        ("n1", a, ok, &["n1 60 IN A 10.0.0.1"][..]),
-        ("n1", RecordType::SRV, ok, soa_only),
-        ("nothing", a, nx, soa_only),
-        ("x.n1", a, nx, soa_only),
-        ("empty", a, ok, soa_only),
-        (
-            "alias",
-            a,
-            ok,
-            &["alias 60 IN CNAME n1", "n1 60 IN A 10.0.0.1"],
-        ),
-        ("alias", RecordType::CNAME, ok, &["alias 60 IN CNAME n1"]),
-        (
-            "alias2",
-            RecordType::AAAA,
-            ok,
-            &[
-                "alias2 60 IN CNAME alias",
-                "alias 60 IN CNAME n1",
-                "n1 60 IN AAAA 2001:db8::1",
-            ],
-        ),
-        ("alias", RecordType::SRV, ok, &["alias 60 IN CNAME n1"]),
-        // RFC 6604: the rcode of the last name.
-        ("dangling", a, nx, &["dangling 60 IN CNAME nothing"]),
-        (
-            "loop",
-            a,
-            ok,
-            &["loop 60 IN CNAME loop2", "loop2 60 IN CNAME loop"],
-        ),
-        ("away", a, ok, &["away 60 IN CNAME www.other."]),
-        // RFC 4592.
-        ("q.wild", RecordType::TXT, ok, &["q.wild 60 IN TXT \"w\""]),
-        (
-            "p.q.wild",
-            RecordType::TXT,
-            ok,
-            &["p.q.wild 60 IN TXT \"w\""],
-        ),
-        ("q.wild", a, ok, soa_only),
-        ("y.wild", RecordType::TXT, ok, soa_only),
-        ("q.y.wild", RecordType::TXT, nx, soa_only),
-        ("*.wild", RecordType::TXT, ok, &["*.wild 60 IN TXT \"w\""]),
-        (
-            "q.walias",
-            a,
-            ok,
-            &["q.walias 60 IN CNAME n2", "n2 60 IN A 10.0.0.2"],
-        ),
-        ("n1", RecordType::ANY, ok, &["n1 60 IN A 10.0.0.1"]),
-        (
-            "sub",
-            RecordType::DS,
-            ok,
-            &["sub 60 IN DS \\# 6 00010802abcd"],
-        ),
-    ] {
+    for (owner, kind, rcode, expected) in OWNED {
         let answer = ask(owner, kind);
         assert_eq!(answer.metadata.response_code, rcode, "{owner} {kind}");
         assert_eq!(lines(&answer.answers), expected, "{owner} {kind}");

@@ -122,78 +122,81 @@ fn the_seven_defects_of_the_ready_made_handler_are_not_ours() {
     }
 }
 
+/// Lines of an UPDATE, and what they change.
+const CHANGES: [(&[&str], &[&str]); 27] = [
+    (&["add n2 A 10.0.0.2"], &["+ n2 60 IN A 10.0.0.2"]),
+    // §3.4.2.2: a record that is there already changes nothing, whatever its case.
+    (&["add N1 A 10.0.0.1"], &[]),
+    (&["add _etcd._tcp SRV 0 0 2380 N1"], &[]),
+    // … but brings its TTL, to the whole set (RFC 2181 §5.2).
+    (
+        &["add n1 30 A 10.0.0.1"],
+        &[
+            "- n1 60 IN A 10.0.0.1",
+            "- n1 60 IN A 10.0.0.2",
+            "+ n1 30 IN A 10.0.0.1",
+            "+ n1 30 IN A 10.0.0.2",
+        ],
+    ),
+    // RFC 2181 §8.
+    (&["add n2 4294967295 A 10.0.0.2"], &["+ n2 0 IN A 10.0.0.2"]),
+    // An alias and other data exclude each other, in either order, silently.
+    (&["add n1 CNAME ns"], &[]),
+    (&["add alias A 10.0.0.1"], &[]),
+    (&["add @ CNAME ns"], &[]),
+    (
+        &["add x CNAME ns", "add x A 10.0.0.1"],
+        &["+ x 60 IN CNAME ns"],
+    ),
+    (
+        &["add x A 10.0.0.1", "add x CNAME ns"],
+        &["+ x 60 IN A 10.0.0.1"],
+    ),
+    (
+        &["delete alias", "add alias A 10.0.0.1"],
+        &["- alias 60 IN CNAME n1", "+ alias 60 IN A 10.0.0.1"],
+    ),
+    // An alias is replaced, not joined.
+    (
+        &["add alias CNAME ns"],
+        &["- alias 60 IN CNAME n1", "+ alias 60 IN CNAME ns"],
+    ),
+    // An SOA lives at the apex only.
+    (&["add n1 SOA ns h 99 1 1 1 1"], &[]),
+    // §3.4.2.3.
+    (
+        &["delete n1 A"],
+        &["- n1 60 IN A 10.0.0.1", "- n1 60 IN A 10.0.0.2"],
+    ),
+    (&["delete n1 SRV"], &[]),
+    (&["delete @ NS"], &[]),
+    (&["delete @ SOA"], &[]),
+    (&["delete alias"], &["- alias 60 IN CNAME n1"]),
+    (&["delete x.wild"], &[]),
+    (&["delete empty"], &[]),
+    // §3.4.2.4.
+    (&["delete N1 A 10.0.0.1"], &["- n1 60 IN A 10.0.0.1"]),
+    (&["delete n1 A 10.0.0.9"], &[]),
+    (&["delete @ NS ns"], &[]),
+    (
+        &["add @ NS ns2", "delete @ NS ns"],
+        &["- lab.example. 60 IN NS ns", "+ lab.example. 60 IN NS ns2"],
+    ),
+    (
+        &["delete sub NS ns.sub", "delete sub NS ns2.sub"],
+        &["- sub 60 IN NS ns.sub", "- sub 60 IN NS ns2.sub"],
+    ),
+    // In order, and to one effect.
+    (&["add n2 A 10.0.0.2", "delete n2"], &[]),
+    (
+        &["delete n1 A", "add n1 A 10.0.0.1"],
+        &["- n1 60 IN A 10.0.0.2"],
+    ),
+];
+
 #[test]
 fn changes_section_3_4_2() {
-    for (lines, expected) in [
-        (&["add n2 A 10.0.0.2"][..], &["+ n2 60 IN A 10.0.0.2"][..]),
-        // §3.4.2.2: a record that is there already changes nothing, whatever its case.
-        (&["add N1 A 10.0.0.1"], &[]),
-        (&["add _etcd._tcp SRV 0 0 2380 N1"], &[]),
-        // … but brings its TTL, to the whole set (RFC 2181 §5.2).
-        (
-            &["add n1 30 A 10.0.0.1"],
-            &[
-                "- n1 60 IN A 10.0.0.1",
-                "- n1 60 IN A 10.0.0.2",
-                "+ n1 30 IN A 10.0.0.1",
-                "+ n1 30 IN A 10.0.0.2",
-            ],
-        ),
-        // RFC 2181 §8.
-        (&["add n2 4294967295 A 10.0.0.2"], &["+ n2 0 IN A 10.0.0.2"]),
-        // An alias and other data exclude each other, in either order, silently.
-        (&["add n1 CNAME ns"], &[]),
-        (&["add alias A 10.0.0.1"], &[]),
-        (&["add @ CNAME ns"], &[]),
-        (
-            &["add x CNAME ns", "add x A 10.0.0.1"],
-            &["+ x 60 IN CNAME ns"],
-        ),
-        (
-            &["add x A 10.0.0.1", "add x CNAME ns"],
-            &["+ x 60 IN A 10.0.0.1"],
-        ),
-        (
-            &["delete alias", "add alias A 10.0.0.1"],
-            &["- alias 60 IN CNAME n1", "+ alias 60 IN A 10.0.0.1"],
-        ),
-        // An alias is replaced, not joined.
-        (
-            &["add alias CNAME ns"],
-            &["- alias 60 IN CNAME n1", "+ alias 60 IN CNAME ns"],
-        ),
-        // An SOA lives at the apex only.
-        (&["add n1 SOA ns h 99 1 1 1 1"], &[]),
-        // §3.4.2.3.
-        (
-            &["delete n1 A"],
-            &["- n1 60 IN A 10.0.0.1", "- n1 60 IN A 10.0.0.2"],
-        ),
-        (&["delete n1 SRV"], &[]),
-        (&["delete @ NS"], &[]),
-        (&["delete @ SOA"], &[]),
-        (&["delete alias"], &["- alias 60 IN CNAME n1"]),
-        (&["delete x.wild"], &[]),
-        (&["delete empty"], &[]),
-        // §3.4.2.4.
-        (&["delete N1 A 10.0.0.1"], &["- n1 60 IN A 10.0.0.1"]),
-        (&["delete n1 A 10.0.0.9"], &[]),
-        (&["delete @ NS ns"], &[]),
-        (
-            &["add @ NS ns2", "delete @ NS ns"],
-            &["- lab.example. 60 IN NS ns", "+ lab.example. 60 IN NS ns2"],
-        ),
-        (
-            &["delete sub NS ns.sub", "delete sub NS ns2.sub"],
-            &["- sub 60 IN NS ns.sub", "- sub 60 IN NS ns2.sub"],
-        ),
-        // In order, and to one effect.
-        (&["add n2 A 10.0.0.2", "delete n2"], &[]),
-        (
-            &["delete n1 A", "add n1 A 10.0.0.1"],
-            &["- n1 60 IN A 10.0.0.2"],
-        ),
-    ] {
+    for (lines, expected) in CHANGES {
         let (rcode, changes) = outcome(lines);
         assert_eq!(rcode, NoError, "{lines:?}");
         assert_eq!(changes, expected, "{lines:?}");

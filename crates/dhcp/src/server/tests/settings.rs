@@ -65,24 +65,18 @@ fn range(text: &str) -> AddrRange {
     text.parse().unwrap()
 }
 
+fn changed(change: impl FnOnce(&mut RawServerConfig)) -> String {
+    let mut raw = raw();
+    change(&mut raw);
+    ServerConfig::validate(raw).unwrap_err().to_string()
+}
+
+fn with_class(class: RawClass) -> String {
+    changed(|raw| raw.classes.push(class))
+}
+
 #[test]
-fn what_does_not_hold_together_is_refused() {
-    type Change = fn(&mut RawServerConfig);
-    let option = |code, text: Option<&str>| RawOption {
-        code,
-        text: text.map(str::to_owned),
-        ..RawOption::default()
-    };
-    let with_class = |class: RawClass| {
-        let mut raw = raw();
-        raw.classes.push(class);
-        ServerConfig::validate(raw).unwrap_err()
-    };
-    let changed = |change: Change| {
-        let mut raw = raw();
-        change(&mut raw);
-        ServerConfig::validate(raw).unwrap_err().to_string()
-    };
+fn subnets_that_do_not_hold_together_are_refused() {
     let refused = [
         changed(|raw| raw.subnets.clear()),
         changed(|raw| {
@@ -96,6 +90,22 @@ fn what_does_not_hold_together_is_refused() {
         changed(|raw| raw.subnets[0].pools.push(range("10.77.0.13-10.77.0.20"))),
         changed(|raw| raw.subnets[0].lease_secs = 3),
         changed(|raw| raw.subnets[0].domain = Some("lab..example".to_owned())),
+    ];
+    insta::assert_snapshot!(refused.join("\n"), @r#"
+no subnet is configured
+subnets 10.77.0.0/24 and 10.77.0.0/16 overlap
+range 10.77.0.250-10.77.1.3 is not within the hosts of subnet 10.77.0.0/24
+range 10.77.0.255-10.77.0.255 is not within the hosts of subnet 10.77.0.0/24
+range 10.78.0.1-10.78.0.1 is not within the hosts of subnet 10.77.0.0/24
+pools 10.77.0.10-10.77.0.13 and 10.77.0.13-10.77.0.20 overlap
+lease_secs of subnet 10.77.0.0/24 is 3: write 4 or more
+domain "lab..example" is not dot-separated labels of letters, digits and hyphens
+"#);
+}
+
+#[test]
+fn hosts_that_do_not_hold_together_are_refused() {
+    let refused = [
         changed(|raw| raw.hosts.push(RawHost::default())),
         changed(|raw| {
             raw.hosts.push(RawHost {
@@ -132,42 +142,8 @@ fn what_does_not_hold_together_is_refused() {
             raw.hosts = vec![host(1)];
             raw.hosts[0].class = Some("none".to_owned());
         }),
-        changed(|raw| raw.classes = vec![class(), class()]),
-        with_class(RawClass {
-            mac_prefix: Some("02:0".to_owned()),
-            ..class()
-        })
-        .to_string(),
-        with_class(RawClass {
-            hostname: Some("etcd_{index}".to_owned()),
-            ..class()
-        })
-        .to_string(),
-        with_class(RawClass {
-            boot_file: Some("{serial}".to_owned()),
-            ..class()
-        })
-        .to_string(),
-        with_class(RawClass {
-            options: vec![option(42, None)],
-            ..class()
-        })
-        .to_string(),
-        with_class(RawClass {
-            options: vec![option(53, Some("x"))],
-            ..class()
-        })
-        .to_string(),
     ];
     insta::assert_snapshot!(refused.join("\n"), @r#"
-no subnet is configured
-subnets 10.77.0.0/24 and 10.77.0.0/16 overlap
-range 10.77.0.250-10.77.1.3 is not within the hosts of subnet 10.77.0.0/24
-range 10.77.0.255-10.77.0.255 is not within the hosts of subnet 10.77.0.0/24
-range 10.78.0.1-10.78.0.1 is not within the hosts of subnet 10.77.0.0/24
-pools 10.77.0.10-10.77.0.13 and 10.77.0.13-10.77.0.20 overlap
-lease_secs of subnet 10.77.0.0/24 is 3: write 4 or more
-domain "lab..example" is not dot-separated labels of letters, digits and hyphens
 host 1 must have exactly one of mac and client_id
 client_id "ff" is not 2 to 255 octets in hexadecimal
 two hosts have the key mac:02:00:00:00:00:01
@@ -177,6 +153,40 @@ host address 10.78.0.1 is in no subnet, or not a host's
 host address 10.77.0.1 is the server's own
 "ip-10-77-0-10" is not a label of letters, digits and inner hyphens, or begins with ip-
 there is no class "none"
+"#);
+}
+
+#[test]
+fn classes_that_do_not_hold_together_are_refused() {
+    let option = |code, text: Option<&str>| RawOption {
+        code,
+        text: text.map(str::to_owned),
+        ..RawOption::default()
+    };
+    let refused = [
+        changed(|raw| raw.classes = vec![class(), class()]),
+        with_class(RawClass {
+            mac_prefix: Some("02:0".to_owned()),
+            ..class()
+        }),
+        with_class(RawClass {
+            hostname: Some("etcd_{index}".to_owned()),
+            ..class()
+        }),
+        with_class(RawClass {
+            boot_file: Some("{serial}".to_owned()),
+            ..class()
+        }),
+        with_class(RawClass {
+            options: vec![option(42, None)],
+            ..class()
+        }),
+        with_class(RawClass {
+            options: vec![option(53, Some("x"))],
+            ..class()
+        }),
+    ];
+    insta::assert_snapshot!(refused.join("\n"), @r#"
 two classes have the name "c"
 mac_prefix "02:0" is not 1 to 6 octets in hexadecimal
 hostname template "etcd_{index}" does not always give a label: use letters, digits, hyphens, {mac}, {ip} and {index}, at most 61 long when filled in, not beginning with ip-
