@@ -42,8 +42,9 @@ pub(crate) fn write_and_print(
         torn_down: asked.torn_down,
     };
     if let Some(dir) = &artifacts.dir {
-        quorate_report::artifacts::write(dir, story, outcome, &artifacts, text)
+        std::fs::create_dir_all(dir)
             .and_then(|()| add(dir))
+            .and_then(|()| quorate_report::artifacts::write(dir, story, outcome, &artifacts, text))
             .map_err(CliError::Artifacts)?;
     }
     print_report(asked.format, story, outcome, &artifacts)?;

@@ -66,8 +66,9 @@ impl Ended<'_> {
             etcd: self.etcd.to_owned(),
             torn_down: Some(self.torn_down),
         };
-        quorate_report::artifacts::write(dir, self.story, self.outcome, &artifacts, self.text)?;
-        self.copy_files(dir)
+        fs::create_dir_all(dir)?;
+        self.copy_files(dir)?;
+        quorate_report::artifacts::write(dir, self.story, self.outcome, &artifacts, self.text)
     }
 
     /// Copies what processes and the switch wrote into `dir`.

@@ -14,7 +14,8 @@
 //! | `names.json` | what the DNS answered for them |
 //! | `evidence.json` | all evidence: leases, names, SRV records, members, writes |
 //!
-//! A world adds its processes' logs and the capture.
+//! A world adds its processes' logs (`logs/`) and the capture (`capture.pcapng`), before the reports
+//! are written: the page links what is there.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -40,7 +41,6 @@ pub fn write(
     story_text: &str,
 ) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    reports(dir, story, outcome, artifacts)?;
     fs::write(dir.join("scenario.toml"), story_text)?;
     let recording = Recording::new(outcome, artifacts);
     pretty(&dir.join("recording.json"), &json!(recording))?;
@@ -51,7 +51,8 @@ pub fn write(
     let all = outcome.observations.iter();
     lines(&dir.join("events.jsonl"), all.clone())?;
     let zones = all.filter(|observation| matches!(observation.what, What::ZoneChanged { .. }));
-    lines(&dir.join("zone-history.jsonl"), zones)
+    lines(&dir.join("zone-history.jsonl"), zones)?;
+    reports(dir, story, outcome, artifacts)
 }
 
 /// Writes the reports alone: what `quorate report` makes again from a recording.
@@ -67,17 +68,19 @@ pub fn reports(
     let text = human::report(story, outcome, artifacts, Style::PLAIN);
     fs::write(dir.join("report.txt"), text)?;
     fs::write(
-        dir.join("report.html"),
-        html::page(story, outcome, artifacts),
-    )?;
-    fs::write(
         dir.join("junit.xml"),
         junit::report(story, outcome, artifacts),
     )?;
     pretty(
         &dir.join("report.json"),
         &json::report(story, outcome, artifacts),
-    )
+    )?;
+    let beside: Vec<&str> = BESIDE
+        .into_iter()
+        .filter(|name| dir.join(name).exists())
+        .collect();
+    let page = html::page(story, outcome, artifacts, &beside);
+    fs::write(dir.join("report.html"), page)
 }
 
 fn pretty(path: &Path, value: &serde_json::Value) -> io::Result<()> {
@@ -92,6 +95,18 @@ fn lines<'a>(path: &Path, all: impl Iterator<Item = &'a Observation>) -> io::Res
     }
     file.flush()
 }
+
+/// What the page links, when it is there.
+const BESIDE: [&str; 8] = [
+    "scenario.toml",
+    "report.txt",
+    "report.json",
+    "junit.xml",
+    "events.jsonl",
+    "evidence.json",
+    "capture.pcapng",
+    "logs/",
+];
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use quorate_core::Instant;
 use quorate_scenario::drive::Expected;
-use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv};
+use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv, Write};
 use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Action, Observation, Outcome, Story, Verdict, What, oracle};
 
@@ -127,6 +127,17 @@ impl Run {
             target: format!("{}.lab.test", machine.name),
             port: quorate_scenario::story::PEER_PORT,
         });
+        let name = &self.story.machines[index].name;
+        let alone = self.story.machines.len() == 1;
+        let others = self.story.machines.iter().map(|other| &other.name);
+        for read in others.filter(|other| alone || *other != name) {
+            self.evidence.writes.push(Write {
+                through: name.clone(),
+                read: read.clone(),
+                failed: None,
+                is_lost: false,
+            });
+        }
         self.evidence.members.push(Member {
             machine: machine.name.clone(),
             cluster_id: self.expected.clusters[0].cluster_id,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | verdict, tiles, findings | [`summary`] |
 //! | a row for each machine, or groups of them | [`timeline`] |
+//! | outages and faults, on the same axis | [`events`] |
 //! | machines by link, and rates | [`charts`] |
 //! | latencies of each link | [`links`] |
 //! | one row for each machine, files, notes | [`tables`] |
@@ -12,6 +13,7 @@
 //! what machines, servers and stories say.
 
 mod charts;
+mod events;
 mod links;
 mod plot;
 mod summary;
@@ -21,7 +23,7 @@ mod timeline;
 use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use quorate_scenario::{Finding, MachineProgress, Outcome, Story};
+use quorate_scenario::{Finding, Link, MachineProgress, Outcome, Story, What};
 
 use crate::axis::Axis;
 use crate::human::Artifacts;
@@ -30,8 +32,8 @@ use crate::marks::{self, Mark};
 use crate::milestones::{self, Milestones};
 use crate::stage::{Span, Stage, spans};
 
-/// The page.
-pub fn page(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String {
+/// The page. `beside` are the files and directories (with a slash at the end) that it links to.
+pub fn page(story: &Story, outcome: &Outcome, artifacts: &Artifacts, beside: &[&str]) -> String {
     let page = Page::new(story, outcome, artifacts);
     let is_big = page.rows.len() > timeline::ROWS_MAX;
     let (timeline, charts) = (timeline::section(&page), charts::section(&page));
@@ -56,7 +58,7 @@ pub fn page(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String {
                     (links::section(&page))
                     (tables::machines(&page))
                     (tables::world(&page))
-                    (tables::footer(&page))
+                    (tables::footer(&page, beside))
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -77,6 +79,8 @@ struct Page<'a> {
     rows: Vec<Row<'a>>,
     /// The number of the first finding at a machine, by its name.
     found: BTreeMap<&'a str, usize>,
+    /// The SRV records that each member made its cluster of, in a run with a split.
+    read: BTreeMap<&'a str, &'a [String]>,
 }
 
 /// One machine, ready to be drawn.
@@ -90,6 +94,10 @@ impl Row<'_> {
     /// True when it is on at the end and something is missing.
     fn is_stuck(&self) -> bool {
         self.milestones.is_stuck()
+    }
+
+    fn is_bad(&self) -> bool {
+        self.milestones.is_bad()
     }
 
     fn stage(&self) -> Stage {
@@ -109,6 +117,7 @@ impl<'a> Page<'a> {
                 milestones,
                 spans: spans(progress, outcome.ended_at),
             });
+        let rows: Vec<_> = rows.collect();
         let mut found = BTreeMap::new();
         for (number, finding) in outcome.verdict.findings().iter().enumerate() {
             if let Some(machine) = &finding.machine {
@@ -122,8 +131,9 @@ impl<'a> Page<'a> {
             axis: Axis::of(outcome),
             marks: marks::marks(outcome),
             samples: Samples::new(outcome),
-            rows: rows.collect(),
             found,
+            read: read(outcome, &rows),
+            rows,
         }
     }
 
@@ -131,11 +141,32 @@ impl<'a> Page<'a> {
         self.outcome.verdict.findings()
     }
 
-    /// The finding about this machine.
-    fn finding(&self, machine: &str) -> Option<(usize, &'a Finding)> {
-        let number = *self.found.get(machine)?;
+    /// The finding about this machine; of one that is astray, the one about the split.
+    fn finding(&self, row: &Row<'_>) -> Option<(usize, &'a Finding)> {
+        let own = self.found.get(row.progress.name.as_str()).copied();
+        let number = own.or_else(|| {
+            let mut findings = self.findings().iter();
+            let is_split = |finding: &Finding| finding.link == Link::ClusterId;
+            findings
+                .position(is_split)
+                .filter(|_| row.milestones.is_astray)
+        })?;
         Some((number, &self.findings()[number]))
     }
+}
+
+/// What each member read, when some member is astray: what it read is why.
+fn read<'a>(outcome: &'a Outcome, rows: &[Row<'_>]) -> BTreeMap<&'a str, &'a [String]> {
+    if !rows.iter().any(|row| row.milestones.is_astray) {
+        return BTreeMap::new();
+    }
+    let seen = outcome.observations.iter().filter_map(|observation| {
+        let What::SrvRead { records } = &observation.what else {
+            return None;
+        };
+        Some((observation.machine.as_deref()?, records.as_slice()))
+    });
+    seen.collect()
 }
 
 /// The identifier of a machine's row, for links to it. Host names have no spaces.

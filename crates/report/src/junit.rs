@@ -2,7 +2,8 @@
 //! chain, so that a failure is filed under the link that broke.
 //!
 //! A broken link is a *failure*; in a run that was not fair it is an *error*, as nothing is
-//! known. The links behind the first broken one are still judged by what was found at them.
+//! known. The links behind the first broken one are still judged by what was found at them. A link
+//! that a machine did not reach, and at which nothing was found, is *skipped*: it was not judged.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String
     };
     let concerns = |link: &Link| !link.is_boot() || booted(*link);
     for link in Link::ALL.into_iter().filter(concerns) {
-        suite.add_test_case(case(link, &title, outcome));
+        suite.add_test_case(case(link, &title, story, outcome));
     }
     let mut report = Report::new("quorate");
     report.set_time(time);
@@ -46,7 +47,7 @@ pub fn report(story: &Story, outcome: &Outcome, artifacts: &Artifacts) -> String
         .expect("writing to a string does not fail")
 }
 
-fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
+fn case(link: Link, title: &str, story: &Story, outcome: &Outcome) -> TestCase {
     let findings: Vec<_> = outcome
         .verdict
         .findings()
@@ -54,7 +55,14 @@ fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
         .filter(|finding| finding.link == link)
         .collect();
     let status = match (findings.first(), &outcome.verdict) {
-        (None, _) => TestCaseStatus::success(),
+        (None, _) => match unjudged(link, story, outcome) {
+            Some(why) => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message(why);
+                status
+            }
+            None => TestCaseStatus::success(),
+        },
         (Some(first), Verdict::Inconclusive { why, .. }) => {
             let what = format!("inconclusive, {why}: {}", said(first));
             broken(NonSuccessKind::Error, "inconclusive", &what, &findings)
@@ -77,6 +85,53 @@ fn case(link: Link, title: &str, outcome: &Outcome) -> TestCase {
         .map_or(Duration::ZERO, |at| at.since(Instant::ZERO));
     case.set_time(last);
     case
+}
+
+/// Why nothing is known of a link at which nothing was found.
+fn unjudged(link: Link, story: &Story, outcome: &Outcome) -> Option<String> {
+    let evidence = &outcome.evidence;
+    if evidence.starved.is_some() && evidence.is_empty() {
+        return Some("the world collected no evidence".to_owned());
+    }
+    if link.is_boot() {
+        return None;
+    }
+    if link == Link::Writes {
+        let members = story.cluster_sizes().1 > 0;
+        let why = if members {
+            "no value was written"
+        } else {
+            NOT_OF_THIS_SCENARIO
+        };
+        return evidence.writes.is_empty().then(|| why.to_owned());
+    }
+    // The quorum comes with the voter.
+    let step = if link == Link::Quorum {
+        Link::Voter
+    } else {
+        link
+    };
+    let mut concerned = outcome
+        .progress
+        .iter()
+        .filter(|machine| machine.class.chain().contains(&step))
+        .peekable();
+    if concerned.peek().is_none() {
+        return Some(NOT_OF_THIS_SCENARIO.to_owned());
+    }
+    let missing: Vec<&str> = concerned
+        .filter(|machine| !machine.reached.contains_key(&link))
+        .map(|machine| machine.name.as_str())
+        .collect();
+    let (first, others) = missing.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        others => format!(" and {}", text::count(others, "other machine")),
+    };
+    Some(format!(
+        "{}{more} did not come so far",
+        text::one_line(first)
+    ))
 }
 
 fn broken(kind: NonSuccessKind, sort: &str, message: &str, all: &[&Finding]) -> TestCaseStatus {
@@ -110,6 +165,7 @@ fn said(finding: &Finding) -> String {
 }
 /// Findings described in full for one link.
 const FINDINGS_MAX: usize = 50;
+const NOT_OF_THIS_SCENARIO: &str = "no machine of this scenario has this link";
 
 #[cfg(test)]
 mod tests {
@@ -142,6 +198,64 @@ mod tests {
         let (_, failures, errors, xml) = parsed(&Run::well(3, 0), Verdict::Pass);
         assert_eq!((failures, errors), (0, 0));
         assert!(xml.contains("name=\"cluster-id\""), "{xml}");
+    }
+
+    /// The links that are skipped, and why.
+    fn skipped(run: &Run, outcome: &Outcome) -> Vec<(String, String)> {
+        let xml = report(&run.story, outcome, &used());
+        let read = Report::deserialize_from_str(&xml).expect("JUnit XML");
+        let cases = read.test_suites[0].test_cases.iter();
+        cases
+            .filter_map(|case| match &case.status {
+                TestCaseStatus::Skipped { message, .. } => {
+                    let why = message.as_ref()?.to_string();
+                    Some((case.name.to_string(), why))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_not_judged_is_skipped() {
+        let mut run = Run::new(3);
+        run.saw(0, 300, run.boot(0).into_iter().take(4).collect());
+        for index in [1, 2] {
+            run.saw(index, 300, run.boot(index).into_iter().take(2).collect());
+        }
+        let links = skipped(&run, &run.judged());
+        let names: Vec<_> = links.iter().map(|(link, _)| link.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "name",
+                "seed",
+                "srv",
+                "etcd",
+                "cluster-id",
+                "voter",
+                "quorum",
+                "writes"
+            ],
+            "{links:?}"
+        );
+        assert_eq!(links[0].1, "n2 and 1 other machine did not come so far");
+        assert_eq!(links[7].1, "no value was written");
+    }
+
+    #[test]
+    fn without_evidence_nothing_passes() {
+        let mut run = Run::well(3, 0);
+        run.evidence = quorate_scenario::Evidence {
+            starved: Some("late".to_owned()),
+            ..Default::default()
+        };
+        let why = "late".to_owned();
+        let findings = vec![finding(Link::Ack, "the servers did not answer")];
+        let outcome = run.outcome(Verdict::Inconclusive { why, findings });
+        let links = skipped(&run, &outcome);
+        let all = Link::ALL.iter().filter(|link| !link.is_boot()).count();
+        assert_eq!(links.len(), all - 1, "all but the one that was found");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! When each machine reached each link, counted from its own power-on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use quorate_core::Instant;
@@ -43,6 +43,10 @@ pub(crate) struct Milestones<'a> {
     pub(crate) reached: Vec<(Link, Instant)>,
     /// The first link of this machine that an oracle found broken.
     pub(crate) broken: Option<Link>,
+    /// It is a member of another cluster than the one that it belongs to.
+    pub(crate) is_astray: bool,
+    /// Others are astray and it is not: what it lacks, it lacks because of them.
+    pub(crate) is_excused: bool,
 }
 
 /// How far a machine came.
@@ -69,6 +73,8 @@ impl<'a> Milestones<'a> {
             completion: completion(progress),
             reached,
             broken,
+            is_astray: false,
+            is_excused: false,
         }
     }
 
@@ -92,6 +98,20 @@ impl<'a> Milestones<'a> {
     /// True when it is on at the end and something is missing.
     pub(crate) fn is_stuck(&self) -> bool {
         self.progress.powered && !self.progress.is_complete()
+    }
+
+    /// True for what is shown as broken.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.broken.is_some() || self.is_astray || (self.is_stuck() && !self.is_excused)
+    }
+
+    /// Since when it is shown as broken.
+    pub(crate) fn bad_since(&self) -> Option<Instant> {
+        if self.is_astray {
+            return self.at(Link::ClusterId);
+        }
+        let last = self.progress.turns.last().map(|turn| turn.at);
+        last.filter(|_| self.is_stuck() && self.is_bad())
     }
 
     /// True when it was on, and never came to the end of its chain.
@@ -139,17 +159,40 @@ pub(crate) fn rows<'a>(story: &Story, outcome: &'a Outcome) -> Vec<Milestones<'a
             broken.entry(machine).or_insert(finding.link);
         }
     }
-    let rows: Vec<_> = outcome
+    let mut rows: Vec<_> = outcome
         .progress
         .iter()
         .map(|progress| Milestones::new(progress, broken.get(progress.name.as_str()).copied()))
         .collect();
+    for row in &mut rows {
+        row.is_astray = is_astray(row.progress, outcome);
+    }
+    let split: BTreeSet<Option<usize>> = rows
+        .iter()
+        .filter(|row| row.is_astray)
+        .map(|row| row.progress.cluster)
+        .collect();
+    for row in &mut rows {
+        row.is_excused = !row.is_astray
+            && row.progress.identity.is_some()
+            && split.contains(&row.progress.cluster);
+    }
     assert_eq!(
         rows.len(),
         story.machines.len(),
         "the machines are those of the story"
     );
     rows
+}
+
+fn is_astray(progress: &MachineProgress, outcome: &Outcome) -> bool {
+    let predicted = progress
+        .cluster
+        .and_then(|cluster| outcome.predicted.get(cluster));
+    match (progress.identity, predicted) {
+        (Some((cluster, _)), Some(predicted)) => cluster != *predicted,
+        (None, _) | (_, None) => false,
+    }
 }
 
 /// The rows worth showing, in the order of the story, and how many are left out: all of a small

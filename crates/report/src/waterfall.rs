@@ -11,6 +11,7 @@
 
 use std::fmt::Write as _;
 
+use quorate_core::Instant;
 use quorate_scenario::{Link, Outcome};
 
 use crate::axis::{Axis, WIDTH, tick_label};
@@ -64,8 +65,8 @@ enum Look {
     Solid,
     /// Every link holds.
     Thin,
-    /// It stays here to the end, and something is missing.
-    Stuck,
+    /// It stays here to the end, and that is wrong.
+    Broken,
 }
 
 impl Canvas {
@@ -175,9 +176,9 @@ fn stretch(
         Look::Off => style.off(),
         Look::Solid => style.fill(),
         Look::Thin => style.thin(),
-        Look::Stuck => style.dot(),
+        Look::Broken => style.dot(),
     });
-    if segment.look == Look::Stuck {
+    if segment.look == Look::Broken {
         return style.paint(colour, &head) + &style.paint(RED, &tail.repeat(rest));
     }
     style.paint(colour, &(head + &tail.repeat(rest)))
@@ -195,10 +196,12 @@ fn link(row: &Milestones<'_>, stage: Stage) -> Option<Link> {
 /// Spans that look the same are one segment.
 fn segments(row: &Milestones<'_>, outcome: &Outcome) -> Vec<Segment> {
     let spans = spans(row.progress, outcome.ended_at);
-    let last = spans.len().saturating_sub(1);
     let mut segments: Vec<Segment> = Vec::new();
-    for (index, span) in spans.iter().enumerate() {
-        let look = look(span, index == last && row.is_stuck());
+    for span in halves(&spans, row) {
+        let is_bad = row
+            .bad_since()
+            .is_some_and(|since| span.from >= since.as_nanos());
+        let look = look(&span, is_bad);
         match segments.last_mut() {
             Some(before) if before.stage == span.stage && before.look == look => {
                 before.to = span.to;
@@ -214,10 +217,28 @@ fn segments(row: &Milestones<'_>, outcome: &Outcome) -> Vec<Segment> {
     segments
 }
 
-const fn look(span: &Span, is_stuck: bool) -> Look {
+/// The spans, cut in two where something begins to be broken.
+fn halves(spans: &[Span], row: &Milestones<'_>) -> Vec<Span> {
+    let since = row.bad_since().map(Instant::as_nanos);
+    spans
+        .iter()
+        .flat_map(|span| match since {
+            Some(since) if span.from < since && since < span.to => vec![
+                Span { to: since, ..*span },
+                Span {
+                    from: since,
+                    ..*span
+                },
+            ],
+            Some(_) | None => vec![*span],
+        })
+        .collect()
+}
+
+const fn look(span: &Span, is_bad: bool) -> Look {
     match span.stage {
         Stage::Off => Look::Off,
-        _ if is_stuck => Look::Stuck,
+        _ if is_bad => Look::Broken,
         Stage::At(_) => Look::Solid,
         Stage::Done => Look::Thin,
     }
@@ -226,7 +247,9 @@ const fn look(span: &Span, is_stuck: bool) -> Look {
 /// What stands behind the bar.
 fn end(row: &Milestones<'_>, style: Style) -> String {
     match (row.completion, row.broken) {
+        _ if row.is_astray => style.paint(RED, "wrong cluster"),
         (Completion::NeverOn, _) => "never on".to_owned(),
+        (Completion::Missing(link), _) if !row.is_bad() => format!("no {link}"),
         (Completion::Missing(link), _) => style.paint(RED, &format!("no {link}")),
         (Completion::Complete(_), Some(link)) => style.paint(RED, &format!("bad {link}")),
         (Completion::Complete(_), None) if row.is_stuck() => style.paint(RED, "lost"),
@@ -241,8 +264,8 @@ fn legend(rows: &[Milestones<'_>], canvas: &Canvas, style: Style) -> String {
         .map(|link| (Some(colour(link)), letter(link), link.to_string()))
         .collect();
     words.push((None, style.thin(), "complete".to_owned()));
-    if rows.iter().any(Milestones::is_stuck) {
-        words.push((Some(RED), style.dot(), "stuck".to_owned()));
+    if rows.iter().any(|row| row.bad_since().is_some()) {
+        words.push((Some(RED), style.dot(), "broken".to_owned()));
     }
     if rows
         .iter()

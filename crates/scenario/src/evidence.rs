@@ -31,6 +31,16 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// True when nothing was collected.
+    pub fn is_empty(&self) -> bool {
+        let starved = self.starved.clone();
+        *self
+            == Self {
+                starved,
+                ..Self::default()
+            }
+    }
+
     /// Of a run that was too late to collect any.
     pub(crate) fn without(starved: String) -> Self {
         Self {

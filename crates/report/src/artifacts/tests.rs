@@ -56,6 +56,25 @@ fn a_directory_has_the_whole_run() {
 }
 
 #[test]
+fn the_page_links_the_capture_and_the_logs_that_are_there() {
+    let run = Run::well(1, 0);
+    let dir = tempfile::tempdir().unwrap();
+    let page = || {
+        let outcome = run.outcome(Verdict::Pass);
+        write(dir.path(), &run.story, &outcome, &used(), "").unwrap();
+        fs::read_to_string(dir.path().join("report.html")).unwrap()
+    };
+    let links = ["href=\"capture.pcapng\"", "href=\"logs/\""];
+    let without = page();
+    assert!(links.iter().all(|link| !without.contains(link)));
+    assert!(without.contains("href=\"report.txt\""));
+    fs::write(dir.path().join("capture.pcapng"), "frames").unwrap();
+    fs::create_dir(dir.path().join("logs")).unwrap();
+    let with = page();
+    assert!(links.iter().all(|link| with.contains(link)));
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let run = Run::well(1, 0);

@@ -186,7 +186,8 @@ pub(super) fn legend(page: &Page<'_>) -> Markup {
             span { i.off {} "off" }
             span { i.unlinked {} "cable out" }
             span { i.frozen {} "frozen" }
-            span { i.stuck {} "stuck" }
+            span { i.stuck {} "broken" }
+            @if super::events::is_any(page) { span { i.fault {} "outage or fault" } }
             @if page.axis.pieces.iter().any(|piece| piece.squeezed) {
                 span { i.squeezed {} "silence, squeezed" }
             }

@@ -74,13 +74,13 @@ fn line(
         tr {
             th { a href={ "#" (row_id(&progress.name)) } { (progress.name) } }
             td { (json::class(progress)) }
-            td.bad[row.is_stuck()] { i class=(colour(row.stage())) {} (holds) }
+            td.bad[row.is_bad()] { i class=(colour(row.stage())) {} (holds) }
             td.mono { @if let Some(addr) = addrs.get(progress.name.as_str()) { (addr) } }
             td.mono { @if let Some(machine) = mac { (machine.mac) } }
             @for link in links { td.num { (time(row, *link)) } }
             td.num { (progress.boots.len()) }
             td.num { @if progress.starts > 0 { (progress.starts) } }
-            td.mono { @if let Some((cluster, _)) = progress.identity { (cluster) } }
+            td.mono.bad[row.milestones.is_astray] { @if let Some((cluster, _)) = progress.identity { (cluster) } }
         }
     }
 }
@@ -146,7 +146,7 @@ pub(super) fn world(page: &Page<'_>) -> Markup {
     }
 }
 
-pub(super) fn footer(page: &Page<'_>) -> Markup {
+pub(super) fn footer(page: &Page<'_>, beside: &[&str]) -> Markup {
     let artifacts = page.artifacts;
     html! {
         footer {
@@ -159,9 +159,9 @@ pub(super) fn footer(page: &Page<'_>) -> Markup {
                 @if let Some(took) = artifacts.torn_down { dt { "teardown" } dd { (text::duration(took)) } }
                 dt { "again" } dd { code { "quorate run scenario.toml --world " (artifacts.world) " --seed " (artifacts.seed) } }
             }
-            p { "Beside this page: " @for (index, name) in FILES.iter().enumerate() {
+            p { @if !beside.is_empty() { "Beside this page: " } @for (index, name) in beside.iter().enumerate() {
                 @if index > 0 { ", " } a href=(name) { (name) }
-            } ". " code { "quorate report DIR" } " makes the page, the JUnit XML and report.json again." }
+            } @if !beside.is_empty() { ". " } code { "quorate report DIR" } " makes the page, the JUnit XML and report.json again." }
         }
     }
 }
@@ -170,12 +170,3 @@ const OPEN_MAX: usize = 12;
 const ROWS_MAX: usize = 2_000;
 const REFUSALS_MAX: usize = 12;
 const NOTES_MAX: usize = 20;
-/// Those that every world leaves.
-const FILES: [&str; 6] = [
-    "scenario.toml",
-    "report.txt",
-    "report.json",
-    "junit.xml",
-    "events.jsonl",
-    "evidence.json",
-];

@@ -48,22 +48,30 @@ fn the_page_of_a_small_run() {
     let run = cycled();
     let findings = vec![finding(Link::Voter, "n3", "is alone")];
     let outcome = run.outcome(Verdict::Fail { findings });
-    insta::assert_snapshot!("small", body(&page(&run.story, &outcome, &used())));
+    insta::assert_snapshot!(
+        "small",
+        body(&page(
+            &run.story,
+            &outcome,
+            &used(),
+            &["report.json", "logs/"]
+        ))
+    );
 }
 
 #[test]
 fn the_same_run_makes_the_same_bytes() {
     let (one, two) = (cycled(), cycled());
     assert_eq!(
-        page(&one.story, &one.judged(), &used()),
-        page(&two.story, &two.judged(), &used())
+        page(&one.story, &one.judged(), &used(), &[]),
+        page(&two.story, &two.judged(), &used(), &[])
     );
 }
 
 #[test]
 fn a_power_cycle_is_a_gap_in_its_row() {
     let run = cycled();
-    let text = page(&run.story, &run.outcome(Verdict::Pass), &used());
+    let text = page(&run.story, &run.outcome(Verdict::Pass), &used(), &[]);
     let row = text.split("id=\"row-n2\"").nth(1).unwrap();
     let row = row.split("id=\"row-n3\"").next().unwrap();
     assert!(row.contains("class=\"off\""), "{row}");
@@ -85,7 +93,7 @@ fn a_clock_that_is_wrong_is_a_mark() {
         };
         run.saw(index, 1_500, vec![(0, what)]);
     }
-    let text = page(&run.story, &run.judged(), &used());
+    let text = page(&run.story, &run.judged(), &used(), &[]);
     assert!(text.contains(" 1.50 s wrong clock n1<"));
 }
 
@@ -124,7 +132,7 @@ fn what_others_say_is_only_text() {
     let findings = vec![evil, known];
     let why = EVIL.to_owned();
     let outcome = run.outcome(Verdict::Inconclusive { why, findings });
-    let text = page(&run.story, &outcome, &artifacts);
+    let text = page(&run.story, &outcome, &artifacts, &[]);
     assert!(text.contains("&lt;script&gt;"), "it is not there at all");
     assert_eq!(text.matches("<script>").count(), 1, "{}", body(&text));
     assert_eq!(text.matches("</style>").count(), 1);
@@ -135,7 +143,7 @@ fn what_others_say_is_only_text() {
 #[test]
 fn the_page_asks_the_network_for_nothing() {
     let run = cycled();
-    let text = page(&run.story, &run.judged(), &used());
+    let text = page(&run.story, &run.judged(), &used(), &[]);
     for word in [
         "http:", "https:", "//cdn", "src=", "@import", "url(h", "url(/", "fetch(", "<link",
     ] {
@@ -170,6 +178,7 @@ fn every_link_within_the_page_leads_somewhere() {
         &run.story,
         &run.outcome(Verdict::Fail { findings }),
         &used(),
+        &[],
     );
     let targets = text
         .split("href=\"#")
@@ -196,7 +205,7 @@ fn many_machines_are_grouped_and_very_many_are_not_all_drawn() {
             }
             run.saw(index, 300, steps);
         }
-        let text = page(&run.story, &run.outcome(Verdict::Pass), &used());
+        let text = page(&run.story, &run.outcome(Verdict::Pass), &used(), &[]);
         let groups = text.matches("class=\"group\"").count();
         let crowds = text.matches("class=\"row crowd\"").count();
         let drawn = text.matches("class=\"row machine").count();
@@ -222,11 +231,11 @@ fn story_of(count: usize) -> Story {
 #[test]
 fn the_boot_of_metal_has_colours_of_its_own() {
     let mut run = Run::well(1, 0);
-    let without = page(&run.story, &run.judged(), &used());
+    let without = page(&run.story, &run.judged(), &used(), &[]);
     assert!(!without.contains("userspace"), "{}", body(&without));
     let boots = [Link::Firmware, Link::Userspace].map(|link| What::Booting { link });
     run.saw(0, 301, [0, 1].into_iter().zip(boots).collect());
-    let page = body(&page(&run.story, &run.judged(), &used()));
+    let page = body(&page(&run.story, &run.judged(), &used(), &[]));
     for (class, link) in [("b0", "firmware"), ("b6", "userspace")] {
         let in_legend = format!("<i class=\"{class}\">\n</i>{link}</span>");
         let in_row = format!("<path class=\"{class}\"");
@@ -235,4 +244,107 @@ fn the_boot_of_metal_has_colours_of_its_own() {
             "{page}"
         );
     }
+}
+
+/// Three members that read a set of one, of two and of three.
+fn split() -> Run {
+    let mut run = Run::new(3);
+    run.story.etcd.gate = false;
+    run.ended_at = at(4_500);
+    for index in 0..3 {
+        let peers = &run.expected.clusters[0].peers[..=index];
+        let ids = peers.iter().map(|(_, url)| {
+            quorate_etcd::member_id(&[url.as_str()], &run.expected.clusters[0].token)
+        });
+        let id = quorate_etcd::cluster_id(ids);
+        let records = (0..=index).map(|n| format!("n{}.lab.test:2380", n + 1));
+        let records = What::SrvRead {
+            records: records.collect(),
+        };
+        let mut steps = run.boot(index);
+        steps.pop();
+        if let Some((_, What::Identified { cluster_id, .. })) = steps.last_mut() {
+            *cluster_id = id;
+        }
+        steps.push((990, records));
+        run.saw(index, 300 + 1_000 * index as u64, steps);
+        run.is_well(index);
+    }
+    run
+}
+
+/// The markup of one machine's row, with the line below it.
+fn row<'a>(text: &'a str, name: &str) -> &'a str {
+    let from = text.split(&format!("id=\"row-{name}\"")).nth(1).unwrap();
+    let end = from.find("id=\"row-").or_else(|| from.find("</section>"));
+    &from[..end.unwrap()]
+}
+
+#[test]
+fn who_is_in_a_wrong_cluster_is_red_and_who_is_in_the_right_one_is_not() {
+    let run = split();
+    let text = page(&run.story, &run.judged(), &used(), &[]);
+    for name in ["n1", "n2"] {
+        let row = row(&text, name);
+        assert!(row.contains("class=\"stuck\""), "{name}: {row}");
+        assert!(row.contains("class=\"end bad\""), "{name}: {row}");
+        assert!(row.contains("href=\"#finding-0\""), "{name}: {row}");
+        assert!(text.contains(&format!("machine broken\" id=\"row-{name}\"")));
+    }
+    let right = row(&text, "n3");
+    assert!(!right.contains("class=\"stuck\""), "{right}");
+    assert!(!right.contains("bad"), "{right}");
+    assert!(text.contains("machine\" id=\"row-n3\""));
+}
+
+#[test]
+fn after_a_split_each_row_has_the_records_that_its_member_read() {
+    let run = split();
+    let text = page(&run.story, &run.judged(), &used(), &[]);
+    let read = |name: &str| {
+        let (_, read) = row(&text, name).split_once("<div>read SRV ").unwrap();
+        read.split_once("</div>").unwrap().0.to_owned()
+    };
+    assert!(read("n1").contains("n1.lab.test") && !read("n1").contains("n2.lab.test"));
+    assert!(read("n2").contains("n2.lab.test") && read("n2").contains("a wrong one"));
+    assert!(read("n3").contains("n3.lab.test") && read("n3").contains("the right one"));
+    let well = Run::well(3, 0);
+    let text = page(&well.story, &well.judged(), &used(), &[]);
+    assert!(!text.contains("read SRV"), "without a split it is no news");
+}
+
+#[test]
+fn outages_and_faults_stand_on_the_time_axis() {
+    let mut run = Run::well(3, 0);
+    let fault = quorate_scenario::Fault {
+        what: quorate_scenario::fault::FaultKind::Mute,
+        whom: quorate_scenario::fault::Whom::Machines(vec!["n2".to_owned()]),
+        from: std::time::Duration::from_millis(625),
+        lasts: std::time::Duration::from_millis(625),
+        amount: 0,
+    };
+    let whats = [
+        (625, What::FaultBegan { fault }),
+        (1_250, What::ServersStopped),
+        (1_875, What::ServersStarted),
+    ];
+    for (ms, what) in whats {
+        run.observations.push(Observation {
+            at: at(ms),
+            machine: None,
+            what,
+        });
+    }
+    let text = page(&run.story, &run.judged(), &used(), &[]);
+    let timeline = text.split("id=\"timeline\"").nth(1).unwrap();
+    let timeline = timeline.split("</section>").next().unwrap();
+    // 2.5 s on 1000 units.
+    let bars: Vec<_> = timeline
+        .split("class=\"fault\" d=\"")
+        .skip(1)
+        .map(|rest| rest.split('v').next().unwrap())
+        .collect();
+    assert_eq!(bars, ["M500.0 1.2h250.0", "M250.0 1.2h250.0"]);
+    assert!(timeline.contains("<span class=\"name\">mute</span>"));
+    assert!(timeline.contains("servers stop"), "it is a mark, too");
 }

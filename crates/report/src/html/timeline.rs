@@ -8,7 +8,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::plot::{bar, left, legend, plot};
-use super::{Page, Row, charts, colour, row_id};
+use super::{Page, Row, charts, colour, events, row_id};
 use crate::axis::WIDTH;
 use crate::milestones::{CHAIN, Completion};
 use crate::stage::{Span, Stage};
@@ -33,7 +33,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 @if (ROWS_MAX + 1..=DRAWN_MAX).contains(&page.rows.len()) { "A group opens with a click. " }
             }
             (legend(page))
-            (plot(page, &rows))
+            (plot(page, &html! { (events::rows(page)) (rows) }))
         }
     }
 }
@@ -70,10 +70,10 @@ fn groups<'a>(page: &'a Page<'a>, len: usize) -> Vec<Group<'a>> {
 /// One machine.
 fn machine(page: &Page<'_>, row: &Row<'_>) -> Markup {
     let name = &row.progress.name;
-    let finding = page.finding(name);
+    let finding = page.finding(row);
     html! {
-        div.row.machine.broken[finding.is_some()] id=(row_id(name)) data-name=(name)
-            title=(tip(row)) {
+        div.row.machine.broken[row.is_bad()] id=(row_id(name)) data-name=(name)
+            title=(tip(page, row)) {
             span.name {
                 @if let Some((number, _)) = finding {
                     a href={ "#finding-" (number) } title="what was found" { "✕ " (name) }
@@ -83,7 +83,30 @@ fn machine(page: &Page<'_>, row: &Row<'_>) -> Markup {
                 (drawing(page, &[row], ROW_HEIGHT))
                 @if page.rows.len() <= ROWS_MAX { (labels(page, row)) }
             }
-            span.end.bad[is_bad(page, row)] { (end(page, row)) }
+            span.end.bad[row.is_bad()] { (end(page, row)) }
+        }
+        @if page.rows.len() <= ROWS_MAX { (read(page, row)) }
+    }
+}
+
+/// After a split: the records that this member read, and the cluster that they make.
+fn read(page: &Page<'_>, row: &Row<'_>) -> Markup {
+    let Some(records) = page.read.get(row.progress.name.as_str()) else {
+        return Markup::default();
+    };
+    html! {
+        div.row.read {
+            span.name {}
+            div {
+                "read SRV " @for (index, record) in records.iter().enumerate() {
+                    @if index > 0 { ", " } code { (record) }
+                }
+                @if let Some((cluster, _)) = row.progress.identity {
+                    " → cluster " code.bad[row.milestones.is_astray] { (cluster) }
+                    @if row.milestones.is_astray { ", a wrong one" } @else { ", the right one" }
+                }
+            }
+            span {}
         }
     }
 }
@@ -94,7 +117,7 @@ fn labels(page: &Page<'_>, row: &Row<'_>) -> Markup {
         @for span in &row.spans {
             @let (x, width) = extent(page, span);
             @if let (Stage::At(link), true) = (span.stage, width > LABEL_WIDTH_MIN && span.linked && !span.frozen) {
-                @if !(row.is_stuck() && Some(span) == row.spans.last()) {
+                @if row.milestones.bad_since().is_none_or(|since| span.from < since.as_nanos()) {
                     em class=(colour(span.stage)) style=(format!("{};width:{:.2}%", left(x), width * 100.0 / WIDTH)) { (link) }
                 }
             }
@@ -102,13 +125,9 @@ fn labels(page: &Page<'_>, row: &Row<'_>) -> Markup {
     }
 }
 
-fn is_bad(page: &Page<'_>, row: &Row<'_>) -> bool {
-    row.is_stuck() || page.finding(&row.progress.name).is_some()
-}
-
 /// What stands behind a row.
 fn end(page: &Page<'_>, row: &Row<'_>) -> String {
-    if let Some((_, finding)) = page.finding(&row.progress.name) {
+    if let Some((_, finding)) = page.finding(row) {
         return format!("✕ {}", finding.link);
     }
     match row.milestones.completion {
@@ -120,7 +139,7 @@ fn end(page: &Page<'_>, row: &Row<'_>) -> String {
 }
 
 /// The text under the pointer.
-fn tip(row: &Row<'_>) -> String {
+fn tip(page: &Page<'_>, row: &Row<'_>) -> String {
     let progress = row.progress;
     let mut tip = format!("{} ({})", progress.name, crate::json::class(progress));
     for (number, boot) in progress.boots.iter().enumerate() {
@@ -135,6 +154,9 @@ fn tip(row: &Row<'_>) -> String {
     }
     if progress.starts > 1 {
         let _ = write!(tip, "\netcd started {} times", progress.starts);
+    }
+    if let Some(records) = page.read.get(progress.name.as_str()) {
+        let _ = write!(tip, "\nread SRV {}", records.join(" "));
     }
     if let (true, Some(said)) = (row.is_stuck(), &progress.last_words) {
         let said = text::cut(&text::one_line(said), LAST_WORDS_MAX, '…');
@@ -159,8 +181,9 @@ fn drawing(page: &Page<'_>, rows: &[&Row<'_>], height: f64) -> Markup {
                 unlinked.push_str(&bar(x, top + height * 0.1, width, height * 0.8));
             }
         }
-        if let (true, Some(last)) = (row.is_stuck(), row.spans.last()) {
-            let (x, width) = extent(page, last);
+        if let Some(since) = row.milestones.bad_since() {
+            let x = page.axis.x(since.as_nanos());
+            let width = (WIDTH - x).max(SPAN_WIDTH_MIN);
             stuck.push_str(&bar(x, top + height * 0.08, width, height * 0.84));
         }
     }
@@ -197,7 +220,7 @@ fn body(span: &Span, top: f64, height: f64) -> (f64, f64) {
 
 /// A group that opens.
 fn opening(page: &Page<'_>, group: &Group<'_>) -> Markup {
-    let broken = group.rows.iter().filter(|row| is_bad(page, row)).count();
+    let broken = group.rows.iter().filter(|row| row.is_bad()).count();
     html! {
         details.group.small[group.rows.len() <= SMALL_MAX] open[broken > 0] {
             summary.row title=(group_tip(&group.rows)) {
@@ -265,9 +288,9 @@ fn completed(row: &Row<'_>) -> Option<Duration> {
 /// Of very many machines: those that are stuck, those that were slow, and all of them in groups.
 fn outstanding(page: &Page<'_>) -> Markup {
     let mut order: Vec<&Row<'_>> = page.rows.iter().collect();
-    order.sort_by_key(|row| std::cmp::Reverse((is_bad(page, row), completed(row))));
+    order.sort_by_key(|row| std::cmp::Reverse((row.is_bad(), completed(row))));
     order.truncate(OUTSTANDING_MAX);
-    let bad = page.rows.iter().filter(|row| is_bad(page, row)).count();
+    let bad = page.rows.iter().filter(|row| row.is_bad()).count();
     html! {
         p.sub {
             @if bad > 0 { (bad.min(OUTSTANDING_MAX)) " of " (bad) " that did not come to the end" }
@@ -276,7 +299,7 @@ fn outstanding(page: &Page<'_>) -> Markup {
         @for row in &order { (machine(page, row)) }
         p.sub { "All, in groups" }
         @for group in groups(page, CROWD_LEN) {
-            @let bad = group.rows.iter().any(|row| is_bad(page, row));
+            @let bad = group.rows.iter().any(|row| row.is_bad());
             div.row.crowd title=(group_tip(&group.rows)) {
                 span.name { (group.name) }
                 div.draw { (charts::stack(page, &group.rows, CROWD_SAMPLES)) }

@@ -107,10 +107,10 @@ fn a_split_begins_with_who_saw_what() {
       fix:   publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal
 
        |0         |500 ms    |1.0 s      |1.5 s     |2.0 s     |2.5 s      |3.0 s     |3.5 s     |4.0 s
-    n1       d=a=ns==e==============c........................................................................ no voter
-    n2                              d=an=s=e===============c................................................. no voter
-    n3                                                     da=ns==e===============c.......................... no voter
-    p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter  - complete  . stuck
+    n1       d=a=ns==e==============c........................................................................ wrong cluster
+    n2                              d=an=s=e===============c................................................. wrong cluster
+    n3                                                     da=ns==e===============c========================== no voter
+    p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter  - complete  . broken
 
     ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
     n1        300       4.0   60   120   180  300   240        1000      -
@@ -145,7 +145,7 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
     n2                 d===a==n==s................................... no srv
     n3                 d............................................. no ack
     p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter
-    - complete  . stuck  ~ silence
+    - complete  . broken  ~ silence
 
     ms      power  discover  ack  name  seed  srv  etcd  cluster-id  voter
     n1        300       4.0   60   120   180    -   240           -      -
@@ -252,7 +252,7 @@ fn a_letter_is_the_last_link_that_holds_as_in_the_page() {
     n1    dnse======c==========v-------------------------------c......................... lost
     n2    dnse======c==========v----------------__________dnrc=================v--------- 2.00 s
     p power  d discover  a ack  n name  s seed  r srv  e etcd  c cluster-id  v voter  - complete
-    . stuck  _ off
+    . broken  _ off
     ");
 }
 
