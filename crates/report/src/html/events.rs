@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 use quorate_core::Instant;
-use quorate_scenario::What;
 use quorate_scenario::fault::{Fault, Group, Whom};
+use quorate_scenario::{Action, What};
 
 use super::Page;
 use super::plot::bar;
@@ -36,10 +36,12 @@ pub(super) fn rows(page: &Page<'_>) -> Markup {
 
 /// True when [`rows`] has some.
 pub(super) fn is_any(page: &Page<'_>) -> bool {
-    page.outcome
-        .observations
-        .iter()
-        .any(|seen| matches!(seen.what, What::ServersStopped | What::FaultBegan { .. }))
+    page.outcome.observations.iter().any(|seen| {
+        matches!(
+            seen.what,
+            What::Did(Action::ServersStop) | What::FaultBegan { .. }
+        )
+    })
 }
 
 fn row(page: &Page<'_>, name: &str, end: &str, tip: &str, times: &[(Instant, Instant)]) -> Markup {
@@ -67,9 +69,9 @@ fn outages(page: &Page<'_>) -> Vec<(Instant, Instant)> {
     let mut outages = Vec::new();
     let mut since = None;
     for observation in &page.outcome.observations {
-        if let What::ServersStopped = observation.what {
+        if let What::Did(Action::ServersStop) = observation.what {
             since.get_or_insert(observation.at);
-        } else if let What::ServersStarted = observation.what {
+        } else if let What::Did(Action::ServersStart) = observation.what {
             outages.extend(since.take().map(|from| (from, observation.at)));
         }
     }

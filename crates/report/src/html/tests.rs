@@ -325,8 +325,8 @@ fn outages_and_faults_stand_on_the_time_axis() {
     };
     let whats = [
         (625, What::FaultBegan { fault }),
-        (1_250, What::ServersStopped),
-        (1_875, What::ServersStarted),
+        (1_250, What::Did(Action::ServersStop)),
+        (1_875, What::Did(Action::ServersStart)),
     ];
     for (ms, what) in whats {
         run.observations.push(Observation {
