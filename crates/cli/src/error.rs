@@ -60,11 +60,8 @@ pub(crate) enum CliError {
     NoVersion(#[from] NoVersion),
     #[error(transparent)]
     Etcd(#[from] EtcdError),
-    #[error("unsupported here: {what}\n  {remedy}")]
-    Unsupported {
-        what: &'static str,
-        remedy: &'static str,
-    },
+    #[error(transparent)]
+    Unsupported(StoryError),
     #[error("the world `{world}` broke: {source}")]
     World {
         world: quorate::World,
@@ -132,7 +129,7 @@ impl CliError {
     pub(crate) fn report(self) -> u8 {
         let code = self.exit_code();
         match self {
-            Self::Scenario(error) => show(error),
+            Self::Scenario(error) | Self::Unsupported(error) => show(error),
             Self::ServeConfig(error) => show(error),
             error => note(error),
         }
@@ -156,7 +153,7 @@ impl CliError {
             | Self::Etcd(EtcdError::Version(_) | EtcdError::NoProgram(_))
             | Self::Image(ImageError::Architecture(_)) => BAD_INPUT,
             Self::Etcd(_)
-            | Self::Unsupported { .. }
+            | Self::Unsupported(_)
             | Self::World { .. }
             | Self::Engine(_)
             | Self::NoMachines(_)

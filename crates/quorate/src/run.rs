@@ -37,7 +37,7 @@ pub struct RunRequest {
 /// Why there is no outcome.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// The scenario has errors.
+    /// The scenario has errors, or something that its world refuses.
     #[error("{}", with_problems(.0))]
     Scenario(#[from] Box<StoryError>),
     /// There is no etcd of that version.
@@ -77,6 +77,9 @@ impl From<io::Error> for RunError {
 /// When there is no outcome to judge.
 pub fn run(request: &RunRequest, stop: &StopHandle) -> Result<Outcome, RunError> {
     let story = Story::parse(&request.name, &request.text).map_err(Box::new)?;
+    let kind = request.world.kind();
+    let supported = story.supported_in(kind, request.etcd.as_deref());
+    supported.map_err(Box::new)?;
     if stop.is_stopped() {
         return Err(RunError::Interrupted);
     }

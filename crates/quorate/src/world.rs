@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use quorate_scenario::WorldKind;
+
 /// Where a scenario runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum World {
@@ -23,6 +25,18 @@ impl World {
             Self::Container => "container",
             Self::Vm => "vm",
             Self::Sim => "sim",
+        }
+    }
+}
+
+impl World {
+    /// What kind it is, as far as scenarios differ in worlds.
+    pub const fn kind(self) -> WorldKind {
+        match self {
+            Self::Host => WorldKind::Host,
+            Self::Container => WorldKind::Container,
+            Self::Vm => WorldKind::Vm,
+            Self::Sim => WorldKind::Sim,
         }
     }
 }

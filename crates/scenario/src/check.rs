@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
@@ -18,6 +19,7 @@ use thiserror::Error;
 use toml::Spanned;
 
 use crate::raw;
+use crate::refusal::Written;
 use crate::story::{Class, Expect, Machine, Network, Story, Warning};
 
 /// The file cannot be read as a story.
@@ -28,6 +30,15 @@ pub struct StoryError {
     source_code: NamedSource<String>,
     #[related]
     pub problems: Vec<Problem>,
+}
+
+impl StoryError {
+    pub(crate) const fn new(source_code: NamedSource<String>, problems: Vec<Problem>) -> Self {
+        Self {
+            source_code,
+            problems,
+        }
+    }
 }
 
 /// One thing that is wrong, where, and what to write instead.
@@ -74,10 +85,8 @@ impl Story {
     /// # Errors
     /// With every problem that was found, each with its span.
     pub fn parse(name: &str, text: &str) -> Result<Self, StoryError> {
-        let fail = |problems| StoryError {
-            source_code: NamedSource::new(name, text.to_owned()).with_language("TOML"),
-            problems,
-        };
+        let source = NamedSource::new(name, text.to_owned()).with_language("TOML");
+        let fail = |problems| StoryError::new(source.clone(), problems);
         let raw: raw::Story = toml::from_str(text).map_err(|error| {
             fail(vec![Problem {
                 message: error.message().to_owned(),
@@ -89,7 +98,7 @@ impl Story {
             problems: Vec::new(),
             warnings: Vec::new(),
         };
-        let story = check.story(raw);
+        let story = check.story(raw, Arc::new(source.clone()));
         if check.problems.is_empty() {
             Ok(story)
         } else {
@@ -115,7 +124,8 @@ impl Check {
         });
     }
 
-    fn story(&mut self, raw: raw::Story) -> Story {
+    fn story(&mut self, raw: raw::Story, source: Arc<NamedSource<String>>) -> Story {
+        let written = written(&raw, source);
         let drawn_racks = raw
             .swarm
             .as_ref()
@@ -162,6 +172,7 @@ impl Check {
             ranges: None,
             sizes: None,
             warnings: std::mem::take(&mut self.warnings),
+            written,
         };
         if let Some((span, ranges)) = swarm {
             self.swarm(&mut story, span, ranges);
@@ -312,8 +323,22 @@ impl Check {
     }
 }
 
-fn span(range: Range<usize>) -> SourceSpan {
+pub(crate) fn span(range: Range<usize>) -> SourceSpan {
     SourceSpan::new(range.start.into(), range.len())
+}
+
+/// Where those things are that some worlds refuse.
+fn written(raw: &raw::Story, source: Arc<NamedSource<String>>) -> Written {
+    let drawn = raw.swarm.as_ref();
+    let drawn = drawn.and_then(|swarm| swarm.get_ref().racks.as_ref());
+    let racks = raw.racks.as_ref().map(Spanned::span);
+    let version = raw.etcd.version.as_ref();
+    Written {
+        source,
+        racks: racks.or_else(|| drawn.map(Spanned::span)),
+        faults: raw.faults.iter().map(Spanned::span).collect(),
+        version: version.map(Spanned::span),
+    }
 }
 
 /// A lower-case LDH label (RFC 952, RFC 1123 §2.1).

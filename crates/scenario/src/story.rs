@@ -10,6 +10,7 @@ use crate::decision::Decision;
 use crate::fault::Fault;
 pub use crate::hardware::{Hardware, VM_PATIENCE, Virtual};
 pub use crate::raw::{Boot, Class, Discovery, Fill, Scheme};
+use crate::refusal::Written;
 use crate::sizes::{Ranges, Sizes};
 
 /// A validated scenario. Made by [`Story::parse`](crate::check).
@@ -38,6 +39,7 @@ pub struct Story {
     pub sizes: Option<Sizes>,
     /// What the story asks for and will hardly get.
     pub warnings: Vec<Warning>,
+    pub(crate) written: Written,
 }
 
 /// Something that can run, but is hardly meant.

@@ -82,7 +82,7 @@ fn prepare(
     if let Some(sizes) = &story.sizes {
         note(format_args!("seed {} draws {sizes}", args.seed));
     }
-    check_support(&story, world)?;
+    check_support(args, &story, world)?;
     let machines = match world {
         World::Container => containers(args, &story)?,
         World::Host | World::Vm | World::Sim => {
@@ -126,19 +126,10 @@ fn prepare(
 }
 
 /// Refuses what this world cannot do, and notes what it leaves out.
-fn check_support(story: &Story, world: World) -> Result<(), CliError> {
-    if !story.network.racks.is_empty() {
-        return Err(CliError::Unsupported {
-            what: "racks behind relays",
-            remedy: "use --world sim",
-        });
-    }
-    if !(story.faults.is_empty() && story.decisions.is_empty()) {
-        return Err(CliError::Unsupported {
-            what: "faults",
-            remedy: "--world sim has them",
-        });
-    }
+fn check_support(args: &RunArgs, story: &Story, world: World) -> Result<(), CliError> {
+    story
+        .supported_in(world.kind(), args.etcd.as_deref())
+        .map_err(CliError::Unsupported)?;
     if which_are_virtual(world).is_none()
         && let Some(left_out) = story.without_vms()
     {
