@@ -106,8 +106,8 @@ impl<W> Agenda<W> {
         *slot = deadline.map(|deadline| self.put(deadline.at, who, deadline.reason, wake()));
     }
 
-    /// The same for a deadline with a place of its own.
-    pub(crate) fn settle(&mut self, place: Place, deadline: Option<Deadline>, wake: W) {
+    /// Moves a deadline that has a place of its own.
+    pub(crate) fn set_deadline(&mut self, place: Place, deadline: Option<Deadline>, wake: W) {
         let before = self.places[place as usize].as_ref();
         if before.map(|((at, _), _)| *at) == deadline.map(|deadline| deadline.at) {
             return;
@@ -133,7 +133,7 @@ impl<W> Agenda<W> {
     /// # Errors
     /// When the budget is used up.
     pub(crate) fn next(&mut self, until: Instant) -> Result<Option<(Instant, W)>, BudgetExhausted> {
-        let Some((at, Entry { who, reason, wake })) = self.take(until) else {
+        let Some((at, Entry { who, reason, wake })) = self.pop(until) else {
             return Ok(None);
         };
         if self.last.len() == LAST_STEPS {
@@ -149,7 +149,7 @@ impl<W> Agenda<W> {
     }
 
     /// Takes the first entry out, if it is not after `until`.
-    fn take(&mut self, until: Instant) -> Option<(Instant, Entry<W>)> {
+    fn pop(&mut self, until: Instant) -> Option<(Instant, Entry<W>)> {
         let queued = self.queue.first_key_value().map(|(key, _)| *key);
         let placed = self.places.iter_mut().filter(|place| place.is_some());
         let placed = placed.min_by_key(|place| place.as_ref().map(|(key, _)| *key));
@@ -220,12 +220,12 @@ mod tests {
     fn a_deadline_with_a_place_takes_its_turn_among_the_others() {
         let mut agenda = Agenda::new(10);
         agenda.put(at(1), Who::World, "test", "first");
-        agenda.settle(Place::Lan, Some(Deadline::new(at(1), "moved")), "second");
+        agenda.set_deadline(Place::Lan, Some(Deadline::new(at(1), "moved")), "second");
         agenda.put(at(1), Who::World, "test", "third");
-        agenda.settle(Place::Servers, Some(Deadline::new(at(5), "moved")), "-");
+        agenda.set_deadline(Place::Servers, Some(Deadline::new(at(5), "moved")), "-");
         // Moved to where it was it keeps its turn, to elsewhere it is the last.
-        agenda.settle(Place::Lan, Some(Deadline::new(at(1), "moved")), "-");
-        agenda.settle(
+        agenda.set_deadline(Place::Lan, Some(Deadline::new(at(1), "moved")), "-");
+        agenda.set_deadline(
             Place::Servers,
             Some(Deadline::new(at(1), "moved")),
             "fourth",
@@ -235,20 +235,20 @@ mod tests {
             out.push(name);
         }
         assert_eq!(out, ["first", "second", "third", "fourth"]);
-        agenda.settle(Place::Lan, Some(Deadline::new(at(3), "moved")), "-");
-        agenda.settle(Place::Lan, None, "-");
+        agenda.set_deadline(Place::Lan, Some(Deadline::new(at(3), "moved")), "-");
+        agenda.set_deadline(Place::Lan, None, "-");
         assert_eq!(agenda.next(at(9)).unwrap(), None);
     }
 
     #[test]
-    fn an_exhausted_budget_tells_the_last_reasons() {
+    fn an_exhausted_budget_shows_the_last_reasons() {
         let mut agenda = Agenda::new(2);
         for _ in 0..3 {
             agenda.put(at(1), Who::Machine(4), "spins", ());
         }
         assert!(agenda.next(at(1)).unwrap().is_some());
         assert!(agenda.next(at(1)).unwrap().is_some());
-        let told = agenda.next(at(1)).unwrap_err().to_string();
-        assert!(told.contains("Machine(4): spins"), "{told}");
+        let shown = agenda.next(at(1)).unwrap_err().to_string();
+        assert!(shown.contains("Machine(4): spins"), "{shown}");
     }
 }

@@ -2,16 +2,36 @@
 
 use std::net::Ipv4Addr;
 
+use quorate_core::Instant;
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::{Name as DnsName, RData, RecordType, text};
+use quorate_scenario::WorldError;
+use quorate_scenario::drive::Expected;
 use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Registered, Srv, Write};
-use quorate_scenario::{What, WorldError};
+use quorate_scenario::story::Story;
 
-use crate::world::SimWorld;
+use crate::etcd::{Clusters, NoLeader, Registry};
+use crate::machine::Machines;
+use crate::servers::Servers;
 
-impl SimWorld {
+/// Asks the servers and the members at one moment.
+#[derive(Debug)]
+pub(crate) struct Collector<'a> {
+    pub(crate) story: &'a Story,
+    pub(crate) expected: &'a Expected,
+    pub(crate) now: Instant,
+    pub(crate) machines: &'a mut Machines,
+    pub(crate) clusters: &'a Clusters,
+    pub(crate) registry: &'a Registry,
+    pub(crate) servers: &'a mut Servers,
+}
+
+/// A value that was written through a machine to be kept, and whether that went well.
+pub(crate) type Kept = (usize, Result<(), NoLeader>);
+
+impl Collector<'_> {
     /// Asks the servers, and the members that are healthy.
-    pub(crate) fn evidence(&mut self) -> Result<Evidence, WorldError> {
+    pub(crate) fn evidence(&mut self, kept: &[Kept]) -> Result<Evidence, WorldError> {
         let leases: Vec<Lease> = self
             .servers
             .leases()
@@ -22,27 +42,26 @@ impl SimWorld {
                 hostname: Some(lease.hostname),
             })
             .collect();
-        let healthy: Vec<usize> = (0..self.machines.len())
-            .filter(|index| self.is_healthy(*index))
-            .collect();
+        let names = self.names(&leases)?;
+        let srv = self.srv()?;
+        let healthy = self.healthy();
+        let members = healthy.into_iter().filter_map(|index| self.view(index));
         Ok(Evidence {
-            names: self.names(&leases)?,
-            srv: self.srv()?,
+            names,
+            srv,
             registry: self.registered(),
-            members: healthy
-                .iter()
-                .filter_map(|index| self.view(*index))
-                .collect(),
+            members: members.collect(),
             writes: self.writes(),
-            kept: self.kept(),
+            kept: self.kept(kept),
             leases,
             starved: None,
         })
     }
 
-    fn is_healthy(&self, index: usize) -> bool {
-        let life = self.machines[index].on.as_ref();
-        life.is_some_and(|life| matches!(life.told, Some(What::Healthy { .. })))
+    fn healthy(&self) -> Vec<usize> {
+        let all = 0..self.machines.len();
+        all.filter(|index| self.machines[*index].is_healthy())
+            .collect()
     }
 
     fn names(&mut self, leases: &[Lease]) -> Result<Vec<Name>, WorldError> {
@@ -105,10 +124,9 @@ impl SimWorld {
         let broken = |why: String| WorldError::Broken(format!("asking for {name}: {why}"));
         let owner = text::parse_name(name, &DnsName::root()).map_err(|e| broken(e.to_string()))?;
         let query = encode_query(&owner, kind, QUERY_ID);
-        let now = self.clocks();
         let reply = self
             .servers
-            .ask(&query, now)
+            .ask(&query, self.now)
             .ok_or_else(|| broken("the DNS server does not answer".to_owned()))?;
         let answer =
             Answer::read(&reply, &owner, kind, QUERY_ID).map_err(|e| broken(e.to_string()))?;
@@ -116,50 +134,37 @@ impl SimWorld {
     }
 
     fn view(&self, index: usize) -> Option<Member> {
-        let machine = &self.machines[index];
-        let data_dir = machine.data_dir.as_ref()?;
-        let cluster = self.clusters.get(data_dir.cluster_id)?;
+        let membership = self.machines[index].membership()?;
+        let voters = self.clusters.voters(membership.cluster_id)?;
+        let name = |index: usize| self.machines[index].name().to_owned();
         Some(Member {
-            machine: machine.role.name.clone(),
-            cluster_id: data_dir.cluster_id,
-            member_id: data_dir.member_id,
-            voters: cluster
-                .published()
-                .map(|voter| self.machines[voter].role.name.clone())
-                .collect(),
+            machine: name(index),
+            cluster_id: membership.cluster_id,
+            member_id: membership.member_id,
+            voters: voters.map(name).collect(),
         })
     }
 
     /// Writes a value through each healthy member, to be looked for at the end.
-    pub(crate) fn write_once(&mut self) {
-        let members: Vec<usize> = (0..self.machines.len())
-            .filter(|index| self.is_healthy(*index))
-            .collect();
-        for through in members {
+    pub(crate) fn write_to_keep(&mut self) -> Vec<Kept> {
+        let mut written = Vec::new();
+        for through in self.healthy() {
             let (key, value) = self.kept_by(through);
-            let taken = self.put(through, &key, &value);
-            self.written.push((through, taken));
+            written.push((through, self.put(through, &key, &value)));
         }
+        written
     }
 
     /// What has become of those values.
-    fn kept(&mut self) -> Vec<Write> {
+    fn kept(&mut self, written: &[Kept]) -> Vec<Write> {
         let mut kept = Vec::new();
-        for (through, taken) in self.written.clone() {
-            let cluster = self.machines[through].role.cluster;
-            let members = cluster.map(|cluster| self.story.clusters[cluster].members.clone());
-            let members = members.unwrap_or_default();
-            for read in members.into_iter().filter(|read| self.is_healthy(*read)) {
+        for &(through, put) in written {
+            let cluster = self.machines[through].cluster();
+            let members = cluster.map(|cluster| self.story.clusters[cluster].members.as_slice());
+            let members = members.unwrap_or_default().iter().copied();
+            for read in members.filter(|read| self.machines[*read].is_healthy()) {
                 let (key, value) = self.kept_by(through);
-                kept.push(Write::looked_for(
-                    (
-                        &self.machines[through].role.name,
-                        &self.machines[read].role.name,
-                    ),
-                    (&key, &value),
-                    taken.clone(),
-                    || self.value(read, &key),
-                ));
+                kept.push(self.look_for((through, read), (&key, &value), put));
             }
         }
         kept
@@ -167,7 +172,7 @@ impl SimWorld {
 
     /// The key and the value that this member is to keep.
     fn kept_by(&self, index: usize) -> (String, String) {
-        let name = &self.machines[index].role.name;
+        let name = self.machines[index].name();
         (format!("quorate/kept/{name}"), format!("kept by {name}"))
     }
 
@@ -177,7 +182,8 @@ impl SimWorld {
         let mut writes = Vec::new();
         for cluster in 0..self.story.clusters.len() {
             let members = self.story.clusters[cluster].members.iter().copied();
-            let healthy: Vec<usize> = members.filter(|index| self.is_healthy(*index)).collect();
+            let healthy = members.filter(|index| self.machines[*index].is_healthy());
+            let healthy: Vec<usize> = healthy.collect();
             self.write_through(&healthy, &mut writes);
         }
         writes
@@ -187,13 +193,11 @@ impl SimWorld {
     fn write_through(&mut self, healthy: &[usize], writes: &mut Vec<Write>) {
         let alone = healthy.len() == 1;
         for &through in healthy {
-            let name = self.machines[through].role.name.clone();
+            let name = self.machines[through].name();
             let (key, value) = (format!("quorate/{name}"), format!("written through {name}"));
             let put = self.put(through, &key, &value);
             for &read in healthy.iter().filter(|read| alone || **read != through) {
-                let reader = &self.machines[read].role.name;
-                let look = || self.value(read, &key);
-                let write = Write::looked_for((&name, reader), (&key, &value), put.clone(), look);
+                let write = self.look_for((through, read), (&key, &value), put);
                 let gave_up = write.failed.is_some();
                 writes.push(write);
                 if gave_up {
@@ -203,36 +207,50 @@ impl SimWorld {
         }
     }
 
-    /// Through the leader to everybody who is connected: a quorum, or there were no leader.
-    fn put(&mut self, through: usize, key: &str, value: &str) -> Result<(), String> {
-        let leader = self.leader_of(through)?;
-        if let Some(data_dir) = &mut self.machines[leader].data_dir {
-            data_dir.store.insert(key.to_owned(), value.to_owned());
-            let id = data_dir.cluster_id;
-            let cluster = self.clusters.get(id);
-            let followers: Vec<usize> = cluster.iter().flat_map(|c| c.connected()).collect();
-            for follower in followers {
-                self.catch_up(follower, leader);
-            }
+    /// Looks through one member for what was written through another.
+    fn look_for(
+        &self,
+        (through, read): (usize, usize),
+        (key, value): (&str, &str),
+        put: Result<(), NoLeader>,
+    ) -> Write {
+        let name = |index: usize| self.machines[index].name();
+        let put = put.map_err(|error| error.to_string());
+        Write::looked_for((name(through), name(read)), (key, value), put, || {
+            let value = self.value(read, key);
+            value.map_err(|error| error.to_string())
+        })
+    }
+
+    /// Through the leader to all connected members: a quorum, or there were no leader.
+    fn put(&mut self, through: usize, key: &str, value: &str) -> Result<(), NoLeader> {
+        let leader = leader_of(self.machines, self.clusters, through)?;
+        self.machines[leader].store(key, value);
+        let membership = self.machines[leader].membership();
+        for follower in membership
+            .into_iter()
+            .flat_map(|own| self.clusters.connected(own.cluster_id))
+        {
+            self.machines.replicate(leader, follower);
         }
         Ok(())
     }
 
     /// A linearizable read.
-    fn value(&self, read: usize, key: &str) -> Result<Option<String>, String> {
-        self.leader_of(read)?;
-        let data_dir = self.machines[read].data_dir.as_ref();
-        Ok(data_dir.and_then(|data_dir| data_dir.store.get(key).cloned()))
+    fn value(&self, read: usize, key: &str) -> Result<Option<String>, NoLeader> {
+        leader_of(self.machines, self.clusters, read)?;
+        Ok(self.machines[read].value(key).map(str::to_owned))
     }
+}
 
-    pub(crate) fn leader_of(&self, index: usize) -> Result<usize, String> {
-        let data_dir = self.machines[index].data_dir.as_ref();
-        data_dir
-            .and_then(|data_dir| self.clusters.get(data_dir.cluster_id))
-            .filter(|cluster| cluster.is_led(index))
-            .and_then(|cluster| cluster.leader)
-            .ok_or_else(|| "etcdserver: no leader".to_owned())
-    }
+/// The machine whose member leads that of this one.
+pub(crate) fn leader_of(
+    machines: &Machines,
+    clusters: &Clusters,
+    index: usize,
+) -> Result<usize, NoLeader> {
+    let membership = machines[index].membership().ok_or(NoLeader)?;
+    clusters.leader_of(membership.cluster_id, index)
 }
 
 fn address(data: &RData) -> Option<Ipv4Addr> {

@@ -1,29 +1,25 @@
 //! What is wrong at this moment: faults begin and end, and those that hold together make up the
-//! state of each cable, clock and power socket.
+//! state of each cable, clock and power socket. The world carries out what changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use quorate_core::Instant;
-use quorate_fabric::{Chance, Faults, PortId, RuleId};
-use quorate_scenario::What;
+use quorate_fabric::{Chance, Faults};
 use quorate_scenario::fault::{Fault, FaultKind, Group, Whom};
 use quorate_scenario::story::Machine as Role;
 
-use crate::agenda::Who;
-use crate::lan::{Cable, SERVER_PORT};
-use crate::machine::clock::Clock;
-use crate::world::{SimWorld, Wake};
+use crate::lan::Cable;
+use crate::machine::Clock;
 
 /// The faults of one run, and which of them hold now.
 #[derive(Debug, Default)]
 pub(crate) struct ActiveFaults {
     faults: Vec<(Fault, Targets)>,
     active: BTreeSet<usize>,
-    cuts: BTreeMap<usize, RuleId>,
 }
 
-/// Whom a fault befalls, by index.
+/// Whom a fault concerns, by index.
 #[derive(Debug)]
 enum Targets {
     Servers,
@@ -31,7 +27,7 @@ enum Targets {
     Machines(BTreeSet<usize>),
 }
 
-/// One that a fault can befall.
+/// One host that a fault can concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Servers,
@@ -45,8 +41,32 @@ pub(crate) enum FaultChange {
     Ends(usize),
 }
 
+/// What is different from now on.
+#[derive(Debug)]
+pub(crate) enum FaultEffect {
+    Cable(Host, Cable),
+    Clock(Host, Clock),
+    /// There is power at this machine's socket, or none.
+    Mains(usize, bool),
+    /// How often UPDATEs and their replies are lost.
+    UpdateLoss(Chance),
+    /// How often the servers' disk says that it has written, and has not.
+    DiskLies(Chance),
+    /// The servers' process runs, or has crashed.
+    Servers(bool),
+    /// Nothing passes between the servers and these machines in one direction, because of this
+    /// fault.
+    Cut {
+        fault: usize,
+        to_servers: bool,
+        machines: Vec<usize>,
+    },
+    /// The cut of this fault is over.
+    Heal(usize),
+}
+
 impl ActiveFaults {
-    /// Names of machines that the story does not have are nobody's.
+    /// Names of machines that the story does not have mean none.
     pub(crate) fn new(faults: Vec<Fault>, roles: &[Role]) -> Self {
         let index: BTreeMap<&str, usize> = roles
             .iter()
@@ -70,18 +90,79 @@ impl ActiveFaults {
                 })
                 .collect(),
             active: BTreeSet::new(),
-            cuts: BTreeMap::new(),
         }
     }
 
     /// Every beginning and end. At one time in the order of the list, the beginning first.
-    fn turns(&self) -> Vec<(Instant, FaultChange)> {
-        let mut turns = Vec::new();
+    pub(crate) fn changes(&self) -> Vec<(Instant, FaultChange)> {
+        let mut changes = Vec::new();
         for (index, (fault, _)) in self.faults.iter().enumerate() {
-            turns.push((Instant::ZERO + fault.from, FaultChange::Begins(index)));
-            turns.push((fault.until(), FaultChange::Ends(index)));
+            changes.push((Instant::ZERO + fault.from, FaultChange::Begins(index)));
+            changes.push((fault.until(), FaultChange::Ends(index)));
         }
-        turns
+        changes
+    }
+
+    /// A fault begins or ends; what that means, among so many machines.
+    pub(crate) fn apply(&mut self, change: FaultChange, machines: usize) -> Vec<FaultEffect> {
+        let (index, begins) = match change {
+            FaultChange::Begins(index) => (index, true),
+            FaultChange::Ends(index) => (index, false),
+        };
+        if begins {
+            self.active.insert(index);
+        } else {
+            self.active.remove(&index);
+        }
+        let what = self.faults[index].0.what;
+        let targets = self.targets(index, machines);
+        let cables = || targets.iter().map(|host| self.cable_effect(*host));
+        match what {
+            FaultKind::Loss
+            | FaultKind::Duplicate
+            | FaultKind::Reorder
+            | FaultKind::Corrupt
+            | FaultKind::Delay
+            | FaultKind::Jitter
+            | FaultKind::Mute
+            | FaultKind::Deaf => cables().collect(),
+            FaultKind::CutToServers | FaultKind::CutFromServers => {
+                let cut = if begins {
+                    FaultEffect::Cut {
+                        fault: index,
+                        to_servers: what == FaultKind::CutToServers,
+                        machines: targets.iter().filter_map(|host| host.machine()).collect(),
+                    }
+                } else {
+                    FaultEffect::Heal(index)
+                };
+                std::iter::once(cut).chain(cables()).collect()
+            }
+            FaultKind::ClockSkew | FaultKind::ClockDrift | FaultKind::DeadRtc => targets
+                .iter()
+                .map(|host| FaultEffect::Clock(*host, self.clock(*host)))
+                .collect(),
+            FaultKind::PowerCut => targets
+                .iter()
+                .filter_map(|host| Some((host.machine()?, !self.has(*host, what))))
+                .map(|(machine, mains)| FaultEffect::Mains(machine, mains))
+                .collect(),
+            FaultKind::UpdateLoss => {
+                vec![FaultEffect::UpdateLoss(self.chance(Host::Servers, what))]
+            }
+            FaultKind::DiskLies => vec![FaultEffect::DiskLies(self.chance(Host::Servers, what))],
+            FaultKind::Crash => vec![FaultEffect::Servers(!self.has(Host::Servers, what))],
+        }
+    }
+
+    /// The fault that begins or ends.
+    pub(crate) fn fault(&self, change: FaultChange) -> &Fault {
+        let (FaultChange::Begins(index) | FaultChange::Ends(index)) = change;
+        &self.faults[index].0
+    }
+
+    fn cable_effect(&self, host: Host) -> FaultEffect {
+        FaultEffect::Cable(host, self.cable(host))
     }
 
     /// What is wrong with `host` now.
@@ -150,7 +231,7 @@ impl ActiveFaults {
         clock
     }
 
-    /// Those whom the fault befalls, of so many machines.
+    /// Whom the fault concerns, of so many machines.
     fn targets(&self, index: usize, machines: usize) -> Vec<Host> {
         match &self.faults[index].1 {
             Targets::Servers => vec![Host::Servers],
@@ -160,121 +241,11 @@ impl ActiveFaults {
     }
 }
 
-impl SimWorld {
-    /// Puts all of the trouble in.
-    pub(crate) fn schedule_faults(&mut self) {
-        for (at, turn) in self.faults.turns() {
-            self.agenda
-                .put(at, Who::World, "trouble", Wake::Trouble(turn));
+impl Host {
+    const fn machine(self) -> Option<usize> {
+        match self {
+            Self::Servers => None,
+            Self::Machine(index) => Some(index),
         }
-    }
-
-    pub(crate) fn trouble(&mut self, turn: FaultChange) {
-        let (index, begins) = match turn {
-            FaultChange::Begins(index) => (index, true),
-            FaultChange::Ends(index) => (index, false),
-        };
-        if begins {
-            let fault = self.faults.faults[index].0.clone();
-            self.observe_now(None, What::FaultBegan { fault });
-            self.faults.active.insert(index);
-        } else {
-            self.faults.active.remove(&index);
-        }
-        let what = self.faults.faults[index].0.what;
-        let targets = self.faults.targets(index, self.machines.len());
-        match what {
-            FaultKind::Loss
-            | FaultKind::Duplicate
-            | FaultKind::Reorder
-            | FaultKind::Corrupt
-            | FaultKind::Delay
-            | FaultKind::Jitter
-            | FaultKind::Mute
-            | FaultKind::Deaf => targets.into_iter().for_each(|host| self.renew_cable(host)),
-            FaultKind::CutToServers | FaultKind::CutFromServers => {
-                self.cut(index, begins, what, &targets);
-                targets.into_iter().for_each(|host| self.renew_cable(host));
-            }
-            FaultKind::ClockSkew | FaultKind::ClockDrift | FaultKind::DeadRtc => {
-                targets.into_iter().for_each(|host| self.renew_clock(host));
-            }
-            FaultKind::PowerCut => targets.into_iter().for_each(|host| self.renew_power(host)),
-            FaultKind::UpdateLoss => self.update_loss = self.faults.chance(Host::Servers, what),
-            FaultKind::DiskLies => {
-                let lies = self.faults.chance(Host::Servers, what);
-                self.servers.set_disk_lies(lies);
-            }
-            FaultKind::Crash => self.renew_servers(),
-        }
-    }
-
-    fn renew_cable(&mut self, host: Host) {
-        let cable = self.faults.cable(host);
-        match host {
-            Host::Servers => self.lan.set_cable(SERVER_PORT, cable),
-            Host::Machine(index) => {
-                let port = self.machines[index].port;
-                let before = self.lan.reaches_peers(port);
-                self.lan.set_cable(port, cable);
-                if before != self.lan.reaches_peers(port) {
-                    self.update_connection(index);
-                }
-            }
-        }
-    }
-
-    fn renew_clock(&mut self, host: Host) {
-        let clock = self.faults.clock(host);
-        match host {
-            Host::Servers => {
-                self.clock = clock;
-                // The kernel tells a daemon when somebody sets the clock.
-                self.servers.tick(self.clocks());
-                self.drain_servers();
-            }
-            Host::Machine(index) => self.machines[index].clock = clock,
-        }
-    }
-
-    fn renew_power(&mut self, host: Host) {
-        if let Host::Machine(index) = host {
-            self.machines[index].has_mains = !self.faults.has(host, FaultKind::PowerCut);
-            self.update_power(index);
-        }
-    }
-
-    fn renew_servers(&mut self) {
-        if self.faults.has(Host::Servers, FaultKind::Crash) {
-            self.servers.crash();
-        } else {
-            self.servers
-                .start(self.clocks())
-                .expect("the configuration and the log were good before");
-        }
-        self.drain_servers();
-    }
-
-    /// A rule of the switch between the servers and the targets, in one direction.
-    fn cut(&mut self, index: usize, begins: bool, what: FaultKind, targets: &[Host]) {
-        if let Some(rule) = self.faults.cuts.remove(&index) {
-            self.lan.mend(rule);
-        }
-        if !begins {
-            return;
-        }
-        let ports: Vec<PortId> = targets
-            .iter()
-            .filter_map(|host| match host {
-                Host::Machine(index) => Some(self.machines[*index].port),
-                Host::Servers => None,
-            })
-            .collect();
-        let rule = if what == FaultKind::CutToServers {
-            self.lan.cut(ports, vec![SERVER_PORT])
-        } else {
-            self.lan.cut(vec![SERVER_PORT], ports)
-        };
-        self.faults.cuts.insert(index, rule);
     }
 }

@@ -45,15 +45,17 @@ mod evidence;
 mod faults;
 mod lan;
 mod machine;
+mod options;
 mod run;
 mod search;
 mod servers;
 mod world;
 
 pub use chance::decision_log::{self, Log};
+pub use options::Options;
 pub use run::{Recording, record, replay, run, run_with_bugs};
 pub use search::determinism::{Difference, check_determinism};
 pub use search::swarm::{self, Swarm};
 pub use search::sweep::{self, Failure, merge, sweep};
 pub use search::{interleavings, shrink};
-pub use world::{Options, SimWorld};
+pub use world::SimWorld;

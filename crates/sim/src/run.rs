@@ -5,7 +5,8 @@ use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::{Decision, Observation, Occasion, Outcome, Story, What, WorldError};
 
 use crate::chance::choice_log::ChoiceLog;
-use crate::world::{Options, SimWorld};
+use crate::options::Options;
+use crate::world::SimWorld;
 
 /// Tells `story` in a world of its own, with the sizes of the seed if it draws any.
 ///
@@ -67,7 +68,7 @@ fn by_tape(story: &Story, options: Options, tape: &ChoiceLog) -> Result<Recordin
         machine.switch_on_at(tape.time(&machine.name, "power-on", drawn));
     }
     let outcome = tell(&story, options, Some(tape), Mutant::default())?;
-    let (decisions, unmet) = tape.unwind();
+    let (decisions, unmet) = tape.finish();
     Ok(Recording {
         outcome,
         decisions,
@@ -90,16 +91,16 @@ fn tell(
     let expected = Expected::new(story, major, minor);
     let seed = Seed::new(options.seed);
     let mut world = SimWorld::new(story, &expected, options);
-    world.servers.mutant = mutant;
+    world.set_mutant(mutant);
     let own = ChoiceLog::beside_chance(&story.decisions);
     match tape {
-        Some(tape) => world.follow(tape),
+        Some(tape) => world.set_choices(tape),
         None if story.decisions.is_empty() => {}
-        None => world.follow(&own),
+        None => world.set_choices(&own),
     }
     let mut outcome = drive(&mut world, story, &expected, seed, |_, _| {})?;
     if tape.is_none() {
-        let (_, unmet) = own.unwind();
+        let (_, unmet) = own.finish();
         outcome.observations.extend(unmet.iter().map(|occasion| {
             let text = format!("there was no occasion for a fault: {occasion}");
             Observation {

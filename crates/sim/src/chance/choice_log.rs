@@ -1,7 +1,7 @@
 //! What chance decides, written down as it happens, or given from what was written down before.
 //!
-//! Every part of the world that draws something asks the tape, under a name that says what is
-//! decided and not how. Nothing is asked in an ordinary run, which has no tape.
+//! Every part of the world that draws something asks the choice log, under a name that says what
+//! is decided and not how. An ordinary run has no choice log and asks nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use quorate_core::DelayHook;
 use quorate_scenario::{Decision, Fate, Occasion};
 
-/// The one tape of a world; every part has a handle of it.
+/// The one choice log of a world; every part has a handle of it.
 #[derive(Clone, Debug)]
 pub(crate) struct ChoiceLog(Arc<Mutex<State>>);
 
@@ -37,7 +37,7 @@ impl ChoiceLog {
         Self::new(true, decisions)
     }
 
-    /// A tape that gives these decisions. What they do not name is left to chance where there is
+    /// A log that gives these decisions. What they do not name is left to chance where there is
     /// nothing ordinary: times are drawn, messages arrive.
     pub(crate) fn of(decisions: &[Decision]) -> Self {
         Self::new(false, decisions)
@@ -59,12 +59,12 @@ impl ChoiceLog {
         })))
     }
 
-    fn reel(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What becomes of `drawn`; `None` is the ordinary. `if_ordinary` is for who was given
-    /// nothing while chance has no say.
+    /// What becomes of `drawn`; `None` is the ordinary. `ordinary` is for what is not
+    /// given while chance has no say.
     fn decide<T>(
         &self,
         (of, what): (&str, String),
@@ -73,8 +73,8 @@ impl ChoiceLog {
         ordinary: impl FnOnce(T) -> T,
         write: impl FnOnce(&T) -> Option<Fate>,
     ) -> T {
-        let reel = &mut *self.reel();
-        let count = reel
+        let state = &mut *self.state();
+        let count = state
             .counts
             .entry((of.to_owned(), what.clone()))
             .and_modify(|count| *count += 1)
@@ -84,7 +84,7 @@ impl ChoiceLog {
             what,
             nth: *count,
         };
-        let given = reel.given.get_mut(&occasion);
+        let given = state.given.get_mut(&occasion);
         let read = given.and_then(|given| {
             let read = read(&given.fate);
             given.was_met |= read.is_some();
@@ -92,11 +92,11 @@ impl ChoiceLog {
         });
         let decided = match read {
             Some(given) => given,
-            None if reel.by_chance => drawn,
+            None if state.by_chance => drawn,
             None => ordinary(drawn),
         };
         if let Some(is) = write(&decided) {
-            reel.written.push(Decision { occasion, is });
+            state.written.push(Decision { occasion, is });
         }
         decided
     }
@@ -138,32 +138,32 @@ impl ChoiceLog {
         self.decide((of, what), drawn, read, |_| None, Clone::clone)
     }
 
-    /// Somebody who asks this tape about the pauses of an engine.
+    /// A hook that asks this log about the delays of an engine.
     pub(crate) fn delay_hook(&self, of: &str) -> Arc<dyn DelayHook> {
         Arc::new(ChosenDelays {
-            tape: self.clone(),
+            choices: self.clone(),
             of: of.to_owned(),
         })
     }
 
     /// All that was decided, in the order in which it was; and what was given without ever
     /// finding its occasion.
-    pub(crate) fn unwind(&self) -> (Vec<Decision>, Vec<Occasion>) {
-        let reel = &mut *self.reel();
-        let unmet = reel.given.iter().filter(|(_, given)| !given.was_met);
+    pub(crate) fn finish(&self) -> (Vec<Decision>, Vec<Occasion>) {
+        let state = &mut *self.state();
+        let unmet = state.given.iter().filter(|(_, given)| !given.was_met);
         let unmet = unmet.map(|(occasion, _)| occasion.clone()).collect();
-        (std::mem::take(&mut reel.written), unmet)
+        (std::mem::take(&mut state.written), unmet)
     }
 }
 
 #[derive(Debug)]
 struct ChosenDelays {
-    tape: ChoiceLog,
+    choices: ChoiceLog,
     of: String,
 }
 
 impl DelayHook for ChosenDelays {
     fn delay(&self, what: fmt::Arguments<'_>, drawn: Duration) -> Duration {
-        self.tape.time(&self.of, what.to_string(), drawn)
+        self.choices.time(&self.of, what.to_string(), drawn)
     }
 }

@@ -21,9 +21,9 @@ use quorate_scenario::{Decision, Fault, Finding, Sizes, Story, StoryError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::options::Options;
 use crate::run::Recording;
 use crate::search::swarm::Swarm;
-use crate::world::Options;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The fates of frames on the tape: a judge above the switch.
+//! The fates of frames in the choice log: a policy above the switch.
 
 use quorate_core::{Instant, MacAddr};
 use quorate_fabric::frame;
@@ -6,34 +6,31 @@ use quorate_fabric::{Direction, FatePolicy, PortId, Transit};
 use quorate_scenario::Fate;
 use quorate_scenario::decision::Arrival;
 
-use crate::chance::choice_log::ChoiceLog;
-use crate::chance::naming;
+use super::choice_log::ChoiceLog;
+use super::naming;
 use crate::lan::{HOP_DELAY, HOP_JITTER, Plug};
 
-/// The tape, and who is at which port.
+/// The choice log, and which station is at which port.
 #[derive(Debug)]
 pub(crate) struct FrameFates {
-    tape: ChoiceLog,
+    choices: ChoiceLog,
     ports: Vec<(String, MacAddr)>,
 }
 
-/// A [`FrameFates`] at work.
+/// The fates of frames on these cables.
 pub(crate) struct FramePolicy<'a> {
-    framing: &'a FrameFates,
+    fates: &'a FrameFates,
     plugs: &'a [Plug],
 }
 
 impl FrameFates {
     /// Names and hardware addresses in the order of their ports, the servers first.
-    pub(crate) fn new(tape: ChoiceLog, ports: Vec<(String, MacAddr)>) -> Self {
-        Self { tape, ports }
+    pub(crate) fn new(choices: ChoiceLog, ports: Vec<(String, MacAddr)>) -> Self {
+        Self { choices, ports }
     }
 
-    pub(crate) fn judge<'a>(&'a self, plugs: &'a [Plug]) -> FramePolicy<'a> {
-        FramePolicy {
-            framing: self,
-            plugs,
-        }
+    pub(crate) fn policy<'a>(&'a self, plugs: &'a [Plug]) -> FramePolicy<'a> {
+        FramePolicy { fates: self, plugs }
     }
 
     /// What the frame is called on the cable of this port. On the servers' it says whose it is.
@@ -62,20 +59,16 @@ impl FatePolicy for FramePolicy<'_> {
         drawn: Transit,
     ) -> Transit {
         let index = port.0 as usize;
-        let (Some((of, mac)), Some(plug)) = (self.framing.ports.get(index), self.plugs.get(index))
+        let (Some((of, mac)), Some(plug)) = (self.fates.ports.get(index), self.plugs.get(index))
         else {
             return drawn;
         };
         // A cable that is silent in this direction does not leave anything to chance.
-        let silent = match direction {
-            Direction::ToSwitch => plug.cable.mute,
-            Direction::FromSwitch => plug.cable.deaf,
-        };
-        if silent || drawn == Transit::QueueFull {
+        if plug.is_silent(direction) || drawn == Transit::QueueFull {
             return drawn;
         }
-        let what = self.framing.name(port, *mac, bytes);
-        match self.framing.tape.frame(of, what, fate(drawn, now)) {
+        let what = self.fates.name(port, *mac, bytes);
+        match self.fates.choices.frame(of, what, fate(drawn, now)) {
             None if fate(drawn, now).is_none() => drawn,
             None => Transit::Arrives {
                 at: now + HOP_DELAY + HOP_JITTER,

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use quorate_etcd::{Discovery, PeerUrl, Release, given};
 
+use super::clusters::Timeouts;
+use super::error::StartError;
+
 /// A command line, read.
 #[derive(Clone, Debug)]
 pub(crate) struct Flags {
-    pub(crate) way: DiscoveryMethod,
+    pub(crate) method: DiscoveryMethod,
     pub(crate) name: String,
     pub(crate) advertised: Vec<PeerUrl>,
     pub(crate) token: String,
-    pub(crate) heartbeat: Duration,
-    pub(crate) election: Duration,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// How the process finds its peers.
@@ -30,31 +32,28 @@ pub(crate) enum DiscoveryMethod {
 }
 
 impl Flags {
-    /// Reads a command line; the error is what etcd would print.
-    pub(crate) fn parse(argv: &[String], release: Release) -> Result<Self, String> {
+    /// Reads a command line.
+    pub(crate) fn parse(argv: &[String], release: Release) -> Result<Self, StartError> {
         let value = |flag: &str| {
             let at = argv.iter().position(|word| word == flag)?;
             argv.get(at + 1).map(String::as_str)
         };
-        let need = |flag: &str| value(flag).ok_or_else(|| format!("flag {flag} is not given"));
-        let millis = |flag: &str, default: Duration| match value(flag) {
+        let need = |flag| value(flag).ok_or(StartError::FlagMissing(flag));
+        let millis = |flag, default: Duration| match value(flag) {
             None => Ok(default),
-            Some(text) => text
-                .parse()
-                .map(Duration::from_millis)
-                .map_err(|_| format!("invalid value {text:?} for flag {flag}")),
+            Some(value) => value.parse().map(Duration::from_millis).map_err(|_| {
+                let value = value.to_owned();
+                StartError::FlagInvalid { flag, value }
+            }),
         };
-        let advertised: Result<Vec<PeerUrl>, _> = need("--initial-advertise-peer-urls")?
+        let advertised: Vec<PeerUrl> = need("--initial-advertise-peer-urls")?
             .split(',')
             .map(str::parse)
-            .collect();
-        let advertised = advertised.map_err(|error| format!("{error}"))?;
+            .collect::<Result<_, _>>()?;
         let (name, token) = (need("--name")?, need("--initial-cluster-token")?);
-        let way = if let Some(set) = value("--initial-cluster") {
-            let set = given::parse_set(set);
-            DiscoveryMethod::Given(
-                set.ok_or("error setting up initial cluster: bad value of --initial-cluster")?,
-            )
+        let method = if let Some(set) = value("--initial-cluster") {
+            let set = given::parse_set(set).ok_or(StartError::InitialCluster)?;
+            DiscoveryMethod::Given(set)
         } else if let Some(url) = value("--discovery") {
             DiscoveryMethod::Registry(url.to_owned())
         } else {
@@ -69,17 +68,16 @@ impl Flags {
                 domain: need("--discovery-srv")?.to_owned(),
             }
         };
+        let default = Timeouts::default();
         Ok(Self {
-            way,
+            method,
             name: name.to_owned(),
             advertised,
             token: token.to_owned(),
-            heartbeat: millis("--heartbeat-interval", HEARTBEAT)?,
-            election: millis("--election-timeout", ELECTION)?,
+            timeouts: Timeouts {
+                heartbeat: millis("--heartbeat-interval", default.heartbeat)?,
+                election: millis("--election-timeout", default.election)?,
+            },
         })
     }
 }
-
-/// etcd's defaults.
-const HEARTBEAT: Duration = Duration::from_millis(100);
-const ELECTION: Duration = Duration::from_millis(1000);

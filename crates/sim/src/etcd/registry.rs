@@ -8,6 +8,9 @@
 use std::collections::BTreeMap;
 
 use quorate_etcd::{MemberId, PeerUrl};
+use thiserror::Error;
+
+use super::process::Registration;
 
 /// All directories, by URL.
 #[derive(Debug, Default)]
@@ -20,6 +23,19 @@ struct Directory {
     members: Vec<(MemberId, String, PeerUrl)>,
 }
 
+/// Why a member cannot be written down; the text is what etcd prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum JoinError {
+    #[error("no peer URL")]
+    NoPeerUrl,
+    #[error("discovery: size key not found")]
+    NoDirectory,
+    #[error("discovery: found duplicate id")]
+    DuplicateId,
+    #[error("failed to join discovery cluster (discovery: cluster is full)")]
+    Full,
+}
+
 impl Registry {
     /// A directory for `size` members.
     pub(crate) fn make(&mut self, url: String, size: usize) {
@@ -28,22 +44,20 @@ impl Registry {
     }
 
     /// Writes a member down.
-    ///
-    /// # Errors
-    /// With etcd's own words.
-    pub(crate) fn join(
-        &mut self,
-        url: &str,
-        (id, name, peer): (MemberId, &str, &PeerUrl),
-    ) -> Result<(), &'static str> {
-        let directory = self.0.get_mut(url).ok_or("discovery: size key not found")?;
-        if directory.members.iter().any(|(known, ..)| *known == id) {
-            return Err("discovery: found duplicate id");
+    pub(crate) fn join(&mut self, member: &Registration) -> Result<(), JoinError> {
+        let peer = member.peer.as_ref().ok_or(JoinError::NoPeerUrl)?;
+        let directory = self.0.get_mut(&member.url).ok_or(JoinError::NoDirectory)?;
+        if directory
+            .members
+            .iter()
+            .any(|(known, ..)| *known == member.id)
+        {
+            return Err(JoinError::DuplicateId);
         }
         if directory.members.len() >= directory.size {
-            return Err("failed to join discovery cluster (discovery: cluster is full)");
+            return Err(JoinError::Full);
         }
-        let member = (id, name.to_owned(), peer.clone());
+        let member = (member.id, member.name.clone(), peer.clone());
         directory.members.push(member);
         Ok(())
     }
@@ -76,21 +90,27 @@ mod tests {
 
     const URL: &str = "http://10.77.0.3:2379/v2/keys/discovery/t";
 
-    fn join(registry: &mut Registry, number: u64) -> Result<(), &'static str> {
-        let url = format!("http://n{number}.lab:2380").parse().unwrap();
-        registry.join(URL, (MemberId(number), &format!("n{number}"), &url))
+    fn join(registry: &mut Registry, number: u64) -> Result<(), JoinError> {
+        let peer = format!("http://n{number}.lab:2380").parse().unwrap();
+        registry.join(&Registration {
+            url: URL.to_owned(),
+            id: MemberId(number),
+            name: format!("n{number}"),
+            peer: Some(peer),
+            is_made: false,
+        })
     }
 
     #[test]
     fn a_set_is_given_out_when_it_is_complete() {
         let mut registry = Registry::default();
-        assert!(join(&mut registry, 1).is_err());
+        assert_eq!(join(&mut registry, 1), Err(JoinError::NoDirectory));
         registry.make(URL.to_owned(), 2);
         join(&mut registry, 1).unwrap();
         assert_eq!(registry.set(URL), None);
-        assert_eq!(join(&mut registry, 1), Err("discovery: found duplicate id"));
+        assert_eq!(join(&mut registry, 1), Err(JoinError::DuplicateId));
         join(&mut registry, 2).unwrap();
         assert_eq!(registry.set(URL).unwrap().len(), 2);
-        assert!(join(&mut registry, 3).unwrap_err().contains("full"));
+        assert_eq!(join(&mut registry, 3), Err(JoinError::Full));
     }
 }

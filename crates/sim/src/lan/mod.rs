@@ -1,11 +1,11 @@
 //! The wire: one switch, who is at which port, and the relays between its segments.
 
+mod cable;
 mod racks;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
 use quorate_core::{Deadline, Destination, Instant, MacAddr, Seed, Transmit};
 use quorate_fabric::frame::udp_frame;
@@ -15,7 +15,9 @@ use quorate_scenario::story::Network;
 
 use crate::chance::choice_log::ChoiceLog;
 use crate::chance::frames::FrameFates;
-use crate::lan::racks::Racks;
+use racks::Racks;
+
+pub(crate) use cable::{Cable, HOP_DELAY, HOP_JITTER, Plug};
 
 /// The network of the story.
 #[derive(Debug)]
@@ -25,8 +27,10 @@ pub(crate) struct Lan {
     /// Hardware addresses by address: ARP, already answered.
     neighbours: BTreeMap<Ipv4Addr, MacAddr>,
     plugs: Vec<Plug>,
+    /// Cuts that hold, by the fault that made them.
+    cuts: BTreeMap<usize, RuleId>,
     /// Where the fates of frames are written down, or read.
-    tape: Option<FrameFates>,
+    fates: Option<FrameFates>,
 }
 
 impl Lan {
@@ -37,7 +41,8 @@ impl Lan {
             racks: Racks::default(),
             neighbours: BTreeMap::from([(server, SERVER_MAC)]),
             plugs: Vec::new(),
-            tape: None,
+            cuts: BTreeMap::new(),
+            fates: None,
         };
         let port = lan.plug(None);
         assert_eq!(port, SERVER_PORT);
@@ -45,8 +50,8 @@ impl Lan {
         lan
     }
 
-    /// Plugs in the relay of every rack, behind all machines. A rack's router is inside of the
-    /// switch: a frame has a cable at either end of its way, and none in between.
+    /// Plugs in the relay of every rack, behind all machines. A rack's router is inside the
+    /// switch: a frame has a cable at either end of its path, and none in between.
     pub(crate) fn plug_relays(&mut self, network: &Network) {
         let next = u32::try_from(self.plugs.len()).expect("fewer ports than 2^32");
         self.racks = Racks::new(network, PortId(next));
@@ -85,19 +90,20 @@ impl Lan {
             jitter: cable.faults.jitter + HOP_JITTER,
             ..cable.faults
         };
-        let ways = [
+        let directions = [
             (Direction::ToSwitch, cable.mute),
             (Direction::FromSwitch, cable.deaf),
         ];
-        for (direction, silent) in ways {
+        for (direction, silent) in directions {
             let loss = if silent { Chance::ALWAYS } else { faults.loss };
             let faults = Faults { loss, ..faults };
             self.switch.set_faults(port, direction, faults);
         }
     }
 
-    /// From now on nothing passes from those ports to these.
-    pub(crate) fn cut(&mut self, mut from: Vec<PortId>, mut to: Vec<PortId>) -> RuleId {
+    /// From now on nothing passes from those ports to these, until this fault ends.
+    pub(crate) fn cut(&mut self, fault: usize, mut from: Vec<PortId>, mut to: Vec<PortId>) {
+        self.heal(fault);
         // On a rack's segment its relay stands for the servers.
         for ports in [&mut from, &mut to] {
             if ports.contains(&SERVER_PORT) {
@@ -105,12 +111,15 @@ impl Lan {
                 ports.extend(relays.map(|rack| self.racks.port(rack, Side::Rack)));
             }
         }
-        self.switch.add_rule(Rule::partition_one_way(from, to))
+        let rule = self.switch.add_rule(Rule::partition_one_way(from, to));
+        self.cuts.insert(fault, rule);
     }
 
-    /// Undoes a [`cut`](Self::cut).
-    pub(crate) fn mend(&mut self, rule: RuleId) {
-        self.switch.remove_rule(rule);
+    /// Undoes the [`cut`](Self::cut) of this fault.
+    pub(crate) fn heal(&mut self, fault: usize) {
+        if let Some(rule) = self.cuts.remove(&fault) {
+            self.switch.remove_rule(rule);
+        }
     }
 
     pub(crate) fn set_link(&mut self, port: PortId, up: bool) {
@@ -118,10 +127,9 @@ impl Lan {
         self.switch.set_link(port, up);
     }
 
-    /// True when two who are plugged in well can talk: TCP needs both directions.
+    /// True when two machines with such a cable can talk: TCP needs both directions.
     pub(crate) fn reaches_peers(&self, port: PortId) -> bool {
-        let Plug { up, cable, .. } = self.plugs[port.0 as usize];
-        up && !cable.mute && !cable.deaf
+        self.plugs[port.0 as usize].is_open()
     }
 
     /// The same for the machine at `port` and the servers.
@@ -130,9 +138,9 @@ impl Lan {
         !cut && self.reaches_peers(port) && self.reaches_peers(SERVER_PORT)
     }
 
-    /// The fates of frames go by this tape. Ports are named in their order.
-    pub(crate) fn follow(&mut self, tape: ChoiceLog, ports: Vec<(String, MacAddr)>) {
-        self.tape = Some(FrameFates::new(tape, ports));
+    /// The fates of frames go by this choice log. Ports are named in their order.
+    pub(crate) fn set_choices(&mut self, choices: ChoiceLog, ports: Vec<(String, MacAddr)>) {
+        self.fates = Some(FrameFates::new(choices, ports));
     }
 
     /// `mac` uses `addr` from now on.
@@ -163,7 +171,7 @@ impl Lan {
             Target::Link(mac, to) => (mac, to),
             Target::Udp(to) => match self.next_hop(port, *to.ip()) {
                 Some(mac) => (mac, to),
-                // Nobody answers the ARP request.
+                // No station answers the ARP request.
                 None => return,
             },
         };
@@ -180,22 +188,22 @@ impl Lan {
 
     /// Sends a frame from `port`.
     fn put(&mut self, port: PortId, frame: &[u8], now: Instant) {
-        match &self.tape {
+        match &self.fates {
             None => self.switch.handle_frame(port, frame, now),
-            Some(tape) => {
-                let mut judge = tape.judge(&self.plugs);
-                self.switch.handle_frame_with(port, frame, now, &mut judge);
+            Some(fates) => {
+                let mut policy = fates.policy(&self.plugs);
+                self.switch.handle_frame_with(port, frame, now, &mut policy);
             }
         }
     }
 
-    /// Lands what is due, lets the relays do their part, and answers the frames that arrive now.
+    /// Delivers what is due and lets the relays forward; returns the frames that arrive now.
     pub(crate) fn arrivals(&mut self, now: Instant) -> Vec<(PortId, Arc<[u8]>)> {
-        match &self.tape {
+        match &self.fates {
             None => self.switch.handle_timeout(now),
-            Some(tape) => {
-                let mut judge = tape.judge(&self.plugs);
-                self.switch.handle_timeout_with(now, &mut judge);
+            Some(fates) => {
+                let mut policy = fates.policy(&self.plugs);
+                self.switch.handle_timeout_with(now, &mut policy);
             }
         }
         let mut arrived = Vec::new();
@@ -217,27 +225,6 @@ impl Lan {
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
         self.switch.poll_timeout()
     }
-}
-
-/// One end of a cable.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plug {
-    rack: Option<usize>,
-    up: bool,
-    pub(crate) cable: Cable,
-}
-
-/// What is wrong with one cable; nothing, by default.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cable {
-    /// In both directions.
-    pub(crate) faults: Faults,
-    /// Nothing that is sent leaves it.
-    pub(crate) mute: bool,
-    /// Nothing arrives by it.
-    pub(crate) deaf: bool,
-    /// A rule of the switch keeps it from the servers, or them from it.
-    pub(crate) cut: bool,
 }
 
 /// Where a datagram goes, on a wire that speaks IPv4 only.
@@ -266,6 +253,3 @@ impl Target {
 pub(crate) const SERVER_PORT: PortId = PortId(0);
 /// Locally administered, and none of the machines'.
 pub(crate) const SERVER_MAC: MacAddr = MacAddr([0x02, 0x71, 0xff, 0xff, 0xff, 0xfe]);
-/// A kernel and a cable, one way.
-pub(crate) const HOP_DELAY: Duration = Duration::from_micros(30);
-pub(crate) const HOP_JITTER: Duration = Duration::from_micros(40);

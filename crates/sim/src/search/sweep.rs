@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use quorate_scenario::{Finding, Link, Story, WorldError};
 
+use crate::options::Options;
 use crate::run::run;
 use crate::search::swarm::Swarm;
-use crate::world::Options;
 
 /// All seeds that broke at one link of the boot chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

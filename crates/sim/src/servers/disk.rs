@@ -16,7 +16,7 @@ pub(crate) struct Disk {
     /// A sync is said to be done and is not.
     lies: Chance,
     random: Random,
-    tape: Option<ChoiceLog>,
+    choices: Option<ChoiceLog>,
     durable: Vec<Vec<u8>>,
     durable_bytes: u64,
     /// Appended and not synced.
@@ -29,7 +29,7 @@ impl Disk {
         Self {
             lies: Chance::NEVER,
             random,
-            tape: None,
+            choices: None,
             durable: Vec::new(),
             durable_bytes: 0,
             pending: Vec::new(),
@@ -40,11 +40,11 @@ impl Disk {
         self.lies = lies;
     }
 
-    pub(crate) fn follow(&mut self, tape: ChoiceLog) {
-        self.tape = Some(tape);
+    pub(crate) fn set_choices(&mut self, choices: ChoiceLog) {
+        self.choices = Some(choices);
     }
 
-    /// The power goes: whatever was not synced is lost. Answers what is left.
+    /// The power goes: what was not synced is lost. Answers what is left.
     pub(crate) fn crash(&mut self) -> Vec<Vec<u8>> {
         self.pending.clear();
         self.durable.clone()
@@ -62,8 +62,10 @@ impl Journal for Disk {
     fn sync(&mut self) -> Result<(), Infallible> {
         // What stays in the drive's cache is written with the next sync that is done.
         let drawn = self.lies.strikes(&mut self.random);
-        let lies = match &self.tape {
-            Some(tape) => tape.strikes(SERVERS, "truth of a sync".to_owned(), &Fate::Lie, drawn),
+        let lies = match &self.choices {
+            Some(choices) => {
+                choices.strikes(SERVERS, "truth of a sync".to_owned(), &Fate::Lie, drawn)
+            }
             None => drawn,
         };
         if lies {

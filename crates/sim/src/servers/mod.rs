@@ -1,25 +1,33 @@
 //! `quorate serve` without sockets: engines, a disk that takes its time, loopback.
 
 mod disk;
-mod outputs;
+mod message;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use quorate_core::{
-    Channel, Datagram, Deadline, Destination, Mutant, Now, Random, Seed, StreamId, Transmit,
+    Channel, Datagram, Deadline, Destination, Instant, Mutant, Now, Random, Seed, StreamId,
 };
 use quorate_fabric::Chance;
+use quorate_fabric::frame::parse_udp;
+use quorate_scenario::Fate;
 use quorate_scenario::decision::SERVERS;
 use quorate_server::{
-    Config, Directory, Engines, Event, Keys, SeedAnswer, Seeds, Service, Setup, setup,
+    Config, Directory, Engines, Event, Keys, SeedAnswer, Seeds, Service, Setup, SetupError, setup,
 };
+use thiserror::Error;
 
 use crate::chance::choice_log::ChoiceLog;
-use crate::lan::Target;
-use crate::servers::disk::Disk;
+use crate::chance::naming;
+use crate::lan::SERVER_MAC;
+use crate::machine::Clock;
+use disk::Disk;
+use message::{DDNS_STREAMS, route};
+
+pub(crate) use message::{DNS_PORT, Message, ServerOutput};
 
 /// The machine with the servers.
 #[derive(Debug)]
@@ -27,19 +35,25 @@ pub(crate) struct Servers {
     config: Config,
     addr: Ipv4Addr,
     seed: Seed,
+    clock: Clock,
     syncs: Random,
-    tape: Option<ChoiceLog>,
+    /// How often an UPDATE or its reply is lost.
+    update_loss: Chance,
+    losses: Random,
+    choices: Option<ChoiceLog>,
     /// Counts starts, each of which draws its own.
     starts: u32,
-    pub(crate) mutant: Mutant,
+    mutant: Mutant,
     state: State,
-    pub(crate) out: Vec<ServerOutput>,
+    /// Which life of which machine opened which stream: by position.
+    streams: Vec<(usize, u32)>,
+    outputs: VecDeque<ServerOutput>,
 }
 
 #[derive(Debug)]
 enum State {
     Up(Box<Daemon>),
-    /// The disk is there until a process takes it.
+    /// The disk is there until a process opens it.
     Down(Option<Box<Disk>>),
 }
 
@@ -53,52 +67,49 @@ struct Daemon {
     syncing: bool,
 }
 
-/// One message to a service.
-#[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) service: Service,
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
-    pub(crate) channel: Channel,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// What the servers want done.
-#[derive(Debug)]
-pub(crate) enum ServerOutput {
-    /// A datagram to the wire, from this port.
-    Wire(u16, Target, Vec<u8>),
-    /// A message between two of our own services.
-    Loopback(Message),
-    /// An answer on a stream that a machine opened.
-    Stream(StreamId, Vec<u8>),
-    /// The disk is done after so long, for the process of this start.
-    Sync(u32, Duration),
-    Event(Event),
+/// Why the process does not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    #[error("the disk is gone with an earlier start")]
+    NoDisk,
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    #[error("the log on the disk: {0}")]
+    Log(#[from] serde_json::Error),
 }
 
 impl Servers {
-    /// Servers that are switched off, with an empty disk.
-    pub(crate) fn new(config: Config, addr: Ipv4Addr, seed: Seed) -> Self {
+    /// Servers that are switched off, with an empty disk. Which UPDATEs are lost is drawn from
+    /// `losses`.
+    pub(crate) fn new(config: Config, addr: Ipv4Addr, seed: Seed, losses: Random) -> Self {
         Self {
             config,
             addr,
             seed,
+            clock: Clock::default(),
             syncs: seed.child("sync").random(),
-            tape: None,
+            update_loss: Chance::NEVER,
+            losses,
+            choices: None,
             starts: 0,
             mutant: Mutant::default(),
             state: State::Down(Some(Box::new(Disk::new(seed.child("disk").random())))),
-            out: Vec::new(),
+            streams: Vec::new(),
+            outputs: VecDeque::new(),
         }
     }
 
-    /// From now on the times of the servers go by this tape. They do not run yet.
-    pub(crate) fn follow(&mut self, tape: &ChoiceLog) {
-        self.tape = Some(tape.clone());
+    /// From now on the times of the servers go by this choice log. They do not run yet.
+    pub(crate) fn set_choices(&mut self, choices: &ChoiceLog) {
+        self.choices = Some(choices.clone());
         if let State::Down(Some(disk)) = &mut self.state {
-            disk.follow(tape.clone());
+            disk.set_choices(choices.clone());
         }
+    }
+
+    /// The engines of later starts have this bug.
+    pub(crate) const fn set_mutant(&mut self, mutant: Mutant) {
+        self.mutant = mutant;
     }
 
     /// How often the disk says that it has written, and has not.
@@ -110,29 +121,36 @@ impl Servers {
         }
     }
 
-    /// Starts the process on what the disk holds.
+    pub(crate) const fn set_update_loss(&mut self, loss: Chance) {
+        self.update_loss = loss;
+    }
+
+    /// Somebody sets the clock of their host; the kernel informs the daemon.
+    pub(crate) fn set_clock(&mut self, clock: Clock, now: Instant) {
+        self.clock = clock;
+        self.handle_timeout(now);
+    }
+
+    /// Starts the process on what the disk holds; nothing when it runs.
     ///
     /// # Errors
     /// When the configuration, which a story made, configures nothing.
-    pub(crate) fn start(&mut self, now: Now) -> Result<(), String> {
+    pub(crate) fn start(&mut self, now: Instant) -> Result<(), StartError> {
         let State::Down(disk) = &mut self.state else {
             return Ok(());
         };
-        let mut disk = disk
-            .take()
-            .ok_or("the disk is gone with an earlier start")?;
+        let mut disk = disk.take().ok_or(StartError::NoDisk)?;
         let records = disk.crash();
         let log = (*disk, records);
         self.starts += 1;
-        let mut setup =
-            Setup::new(&self.config, keys(self.seed)).map_err(|error| error.to_string())?;
+        let mut setup = Setup::new(&self.config, keys(self.seed))?;
         setup.set_mutant(self.mutant);
         let directory = Directory::default();
         let seed = self.seed.child(&format!("start {}", self.starts));
-        let mut engines = Engines::restore(setup, log, seed, directory.clone(), now)
-            .map_err(|error| error.to_string())?;
-        if let Some(tape) = &self.tape {
-            engines.set_delay_hook(tape.delay_hook(SERVERS));
+        let clocks = self.clock.read(now);
+        let mut engines = Engines::restore(setup, log, seed, directory.clone(), clocks)?;
+        if let Some(choices) = &self.choices {
+            engines.set_delay_hook(choices.delay_hook(SERVERS));
         }
         let serves = self.config.seed().is_some();
         let seeds = serves.then(|| Seeds::new(&self.config, directory));
@@ -143,9 +161,10 @@ impl Servers {
             inbox: VecDeque::new(),
             syncing: false,
         }));
-        self.out.push(ServerOutput::Event(Event::Ready { leases }));
-        // What the registrar wants to say about the leases that it found.
-        self.tick(now);
+        let ready = Event::Ready { leases };
+        self.outputs.push_back(ServerOutput::Event(ready));
+        // What the registrar wants to send for the leases that it found.
+        self.handle_timeout(now);
         Ok(())
     }
 
@@ -158,31 +177,61 @@ impl Servers {
         };
     }
 
+    pub(crate) fn handle_frame(&mut self, frame: &[u8], now: Instant) {
+        let Some(udp) = parse_udp(frame) else { return };
+        let ours = udp.destination_mac == SERVER_MAC || udp.destination_mac.is_group();
+        if ours && let Some(message) = Message::from_wire(udp.source, udp.destination, udp.payload)
+        {
+            self.handle_message(message, now);
+        }
+    }
+
+    /// A machine asks the DNS by TCP.
+    pub(crate) fn handle_stream(
+        &mut self,
+        stream: StreamId,
+        source: Ipv4Addr,
+        payload: Vec<u8>,
+        now: Instant,
+    ) {
+        let message = Message {
+            service: Service::Dns,
+            source: SocketAddr::new(source.into(), STREAM_PORT),
+            destination: SocketAddr::new(self.addr.into(), DNS_PORT),
+            channel: Channel::Stream(stream),
+            payload,
+        };
+        self.handle_message(message, now);
+    }
+
     /// A message arrived. While the disk is waited for it waits too, as in a socket.
-    pub(crate) fn take(&mut self, message: Message, now: Now) {
+    pub(crate) fn handle_message(&mut self, message: Message, now: Instant) {
+        let now = self.clock.read(now);
         let State::Up(daemon) = &mut self.state else {
             return;
         };
         if daemon.syncing {
             daemon.inbox.push_back(message);
         } else {
-            daemon.hand_over(&message, now);
-            self.settle(now);
+            daemon.deliver(&message, now);
+            self.end_batch(now);
         }
     }
 
     /// A deadline may have come.
-    pub(crate) fn tick(&mut self, now: Now) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clock.read(now);
         if let State::Up(daemon) = &mut self.state
             && !daemon.syncing
         {
             let Ok(()) = daemon.engines.tick(now);
-            self.settle(now);
+            self.end_batch(now);
         }
     }
 
     /// The disk is done: what waited for it leaves, and what has arrived meanwhile is one batch.
-    pub(crate) fn synced(&mut self, start: u32, now: Now) {
+    pub(crate) fn handle_synced(&mut self, start: u32, now: Instant) {
+        let now = self.clock.read(now);
         let State::Up(daemon) = &mut self.state else {
             return;
         };
@@ -197,9 +246,9 @@ impl Servers {
             return;
         };
         while let Some(message) = daemon.inbox.pop_front() {
-            daemon.hand_over(&message, now);
+            daemon.deliver(&message, now);
         }
-        self.settle(now);
+        self.end_batch(now);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
@@ -209,19 +258,49 @@ impl Servers {
         }
     }
 
-    /// Answers a GET; `None` when nobody listens.
+    /// The next thing that they want done.
+    pub(crate) fn poll(&mut self) -> Option<ServerOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// A stream that this life of a machine opens.
+    pub(crate) fn open_stream(&mut self, machine: usize, life: u32) -> StreamId {
+        let id = self.streams.len();
+        self.streams.push((machine, life));
+        StreamId(id as u64)
+    }
+
+    /// Which life of which machine opened the stream.
+    pub(crate) fn opener(&self, StreamId(id): StreamId) -> Option<(usize, u32)> {
+        self.streams.get(usize::try_from(id).ok()?).copied()
+    }
+
+    /// A message between registrar and DNS server is lost.
+    pub(crate) fn loses(&mut self, message: &Message) -> bool {
+        let drawn = self.update_loss.strikes(&mut self.losses);
+        match &self.choices {
+            Some(choices) => {
+                let what = naming::of_dns(&message.payload);
+                choices.strikes(SERVERS, what, &Fate::Lost, drawn)
+            }
+            None => drawn,
+        }
+    }
+
+    /// Answers a GET; `None` when no process listens.
     pub(crate) fn get(&mut self, path: &str, source: Ipv4Addr) -> Option<SeedAnswer> {
         let State::Up(daemon) = &self.state else {
             return None;
         };
         let answer = daemon.seeds.as_ref()?.answer(path, source.into());
-        self.out
+        self.outputs
             .extend(answer.event.clone().map(ServerOutput::Event));
         Some(answer)
     }
 
     /// Answers a DNS question at once, for those who watch and are not part of the story.
-    pub(crate) fn ask(&mut self, query: &[u8], now: Now) -> Option<Vec<u8>> {
+    pub(crate) fn ask(&mut self, query: &[u8], now: Instant) -> Option<Vec<u8>> {
+        let now = self.clock.read(now);
         let State::Up(daemon) = &mut self.state else {
             return None;
         };
@@ -233,7 +312,7 @@ impl Servers {
             channel,
             payload: query.to_vec(),
         };
-        daemon.hand_over(&message, now);
+        daemon.deliver(&message, now);
         let to_us = Destination::Stream(WATCHER);
         let transmits = &mut daemon.engines.transmits;
         let index = transmits
@@ -250,9 +329,9 @@ impl Servers {
         }
     }
 
-    /// Waits for the disk if something was promised. What engines say meanwhile leaves at once:
+    /// Waits for the disk if something was promised. What engines send meanwhile leaves at once:
     /// `serve` sends it after the sync, and an engine must not count on that.
-    fn settle(&mut self, now: Now) {
+    fn end_batch(&mut self, now: Now) {
         let State::Up(daemon) = &mut self.state else {
             return;
         };
@@ -261,54 +340,35 @@ impl Servers {
             let nanos = SYNC_MAX.as_nanos() - SYNC_MIN.as_nanos();
             let drawn = self.syncs.below(nanos as u64);
             let drawn = SYNC_MIN + Duration::from_nanos(drawn);
-            let time = match &self.tape {
-                Some(tape) => tape.time(SERVERS, "sync", drawn),
+            let time = match &self.choices {
+                Some(choices) => choices.time(SERVERS, "sync", drawn),
                 None => drawn,
             };
-            self.out.push(ServerOutput::Sync(self.starts, time));
-            self.release();
+            let sync = ServerOutput::Sync(self.starts, time);
+            self.outputs.push_back(sync);
         } else {
             let Ok(()) = daemon.engines.commit(now);
-            self.release();
         }
+        self.release();
     }
 
+    /// What the engines want done becomes what the servers want done.
     fn release(&mut self) {
         let State::Up(daemon) = &mut self.state else {
             return;
         };
         let engines = &mut daemon.engines;
-        self.out
-            .extend(engines.events.drain(..).map(ServerOutput::Event));
+        let events = engines.events.drain(..);
+        self.outputs.extend(events.map(ServerOutput::Event));
         let transmits = engines.transmits.drain(..);
         let routed =
             transmits.filter_map(|(service, transmit)| route(self.addr, service, transmit));
-        self.out.extend(routed);
-    }
-
-    /// The service behind a port, and how a datagram reaches it.
-    pub(crate) fn door(
-        source: SocketAddrV4,
-        destination: SocketAddrV4,
-        payload: &[u8],
-    ) -> Option<Message> {
-        let service = match destination.port() {
-            DHCP_PORT => Service::Dhcp,
-            DNS_PORT => Service::Dns,
-            _ => return None,
-        };
-        Some(Message {
-            service,
-            source: SocketAddr::V4(source),
-            destination: SocketAddr::V4(destination),
-            channel: Channel::Udp,
-            payload: payload.to_vec(),
-        })
+        self.outputs.extend(routed);
     }
 }
 
 impl Daemon {
-    fn hand_over(&mut self, message: &Message, now: Now) {
+    fn deliver(&mut self, message: &Message, now: Now) {
         let datagram = Datagram {
             source: message.source,
             destination: message.destination,
@@ -319,46 +379,6 @@ impl Daemon {
             self.engines.handle_datagram(message.service, datagram, now);
         let Ok(()) = taken;
     }
-}
-
-/// Where a message goes: to the wire, or to another service on this machine.
-fn route(addr: Ipv4Addr, service: Service, transmit: Transmit) -> Option<ServerOutput> {
-    let ours = |port| SocketAddr::new(addr.into(), port);
-    let loopback = |service, (from, to), channel, payload| {
-        Some(ServerOutput::Loopback(Message {
-            service,
-            source: ours(from),
-            destination: ours(to),
-            channel,
-            payload,
-        }))
-    };
-    let (to_dns, to_ddns) = ((DDNS_PORT, DNS_PORT), (DNS_PORT, DDNS_PORT));
-    match (service, transmit.destination) {
-        (Service::Ddns, Destination::Stream(StreamId(id))) => {
-            let channel = Channel::Stream(StreamId(id | DDNS_STREAMS));
-            loopback(Service::Dns, to_dns, channel, transmit.payload)
-        }
-        (Service::Dns, Destination::Stream(StreamId(id))) if id & DDNS_STREAMS != 0 => {
-            let channel = Channel::Stream(StreamId(id & !DDNS_STREAMS));
-            loopback(Service::Ddns, to_ddns, channel, transmit.payload)
-        }
-        (Service::Dns, Destination::Stream(id)) => Some(ServerOutput::Stream(id, transmit.payload)),
-        (Service::Ddns, Destination::Udp(_)) => {
-            loopback(Service::Dns, to_dns, Channel::Udp, transmit.payload)
-        }
-        (Service::Dns, Destination::Udp(to)) if to == ours(DDNS_PORT) => {
-            loopback(Service::Ddns, to_ddns, Channel::Udp, transmit.payload)
-        }
-        (Service::Dns, _) => wire(DNS_PORT, transmit),
-        (Service::Dhcp, _) => wire(DHCP_PORT, transmit),
-        (Service::Ddns, _) => None,
-    }
-}
-
-fn wire(port: u16, transmit: Transmit) -> Option<ServerOutput> {
-    let target = Target::of(&transmit)?;
-    Some(ServerOutput::Wire(port, target, transmit.payload))
 }
 
 /// The key between registrar and DNS server, which `serve` makes at its first start.
@@ -374,15 +394,11 @@ fn keys(seed: Seed) -> Keys {
     }
 }
 
-pub(crate) const DNS_PORT: u16 = 53;
-const DHCP_PORT: u16 = 67;
-/// Where the registrar hears replies.
-const DDNS_PORT: u16 = 40_053;
 const WATCHER_PORT: u16 = 40_054;
+/// From where machines open streams.
+const STREAM_PORT: u16 = 40_000;
 /// The stream of those who watch, above all that are opened.
 const WATCHER: StreamId = StreamId(DDNS_STREAMS - 1);
-/// Set in the names of streams that the registrar opened.
-const DDNS_STREAMS: u64 = 1 << 63;
 /// One fdatasync of an SSD.
 const SYNC_MIN: Duration = Duration::from_micros(100);
 const SYNC_MAX: Duration = Duration::from_millis(2);

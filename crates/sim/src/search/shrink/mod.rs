@@ -13,8 +13,8 @@ use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use quorate_scenario::{Decision, Fate, Finding, Link, Story, WorldError};
 use thiserror::Error;
 
+use crate::options::Options;
 use crate::run::{record, replay, run};
-use crate::world::Options;
 
 pub use cargo_test::cargo_test;
 
