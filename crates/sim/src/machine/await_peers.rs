@@ -139,11 +139,13 @@ impl Machine {
         while let Some(output) = self.step().and_then(|step| step.engine.poll()) {
             match output {
                 Output::Transmit(transmit) => self.send_question(transmit, out),
-                Output::Effect(AwaitEffect::AskByStream { payload, .. }) => out.push(Effect::Wake {
-                    after: After::Exactly(STREAM),
-                    reason: "a question by TCP arrives",
-                    wake: MachineWake::StreamAsked(payload),
-                }),
+                Output::Effect(AwaitEffect::AskByStream { payload, .. }) => {
+                    out.push(Effect::Wake {
+                        after: After::Exactly(STREAM),
+                        reason: "a question by TCP arrives",
+                        wake: MachineWake::StreamAsked(payload),
+                    })
+                }
                 Output::Effect(AwaitEffect::Probe { peer }) => {
                     let probed = MachineWake::Probed { peer };
                     out.push(Effect::wake("a look at a peer", LOOK, probed));

@@ -30,11 +30,7 @@ impl Machine {
 
     /// Its cable was plugged in or pulled.
     pub(crate) fn link_changed(&mut self, up: bool, out: &mut Vec<Effect>) {
-        let action = if up {
-            Action::LinkUp
-        } else {
-            Action::LinkDown
-        };
+        let action = if up { Action::LinkUp } else { Action::LinkDown };
         out.push(Effect::Observe(What::Did(action)));
         if let Some(life) = &mut self.on {
             life.reported = None;
