@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 use quorate::RunError;
-use quorate::runner::{EtcdError, NoMachines, NoVersion};
+use quorate::runner::{EtcdError, NoMachines, NoVersion, ReportDirError};
 use quorate_container::EngineError;
 use quorate_daemon::ConfigError;
 use quorate_daemon::ServeError;
@@ -69,6 +69,8 @@ pub(crate) enum CliError {
     },
     #[error("the world `container` cannot run here: {}{}", .0, indented(.0.remedy()))]
     Engine(#[from] EngineError),
+    #[error("--report {0}")]
+    ReportDir(#[from] ReportDirError),
     #[error(transparent)]
     NoMachines(#[from] NoMachines),
     #[error(transparent)]
@@ -93,7 +95,7 @@ pub(crate) enum CliError {
     #[error("standard output: {0}")]
     Output(io::Error),
     #[error("interrupted; nothing is left of the run")]
-    Interrupted,
+    Interrupted { signal: u8 },
 }
 
 fn indented(remedy: Option<&str>) -> String {
@@ -118,7 +120,7 @@ impl From<ServeError> for CliError {
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Interrupted => Self::Interrupted,
+            RunError::Interrupted => Self::Interrupted { signal: SIGINT },
             error => Self::Run(error),
         }
     }
@@ -151,11 +153,13 @@ impl CliError {
             | Self::NoVersion(_)
             | Self::Shrink { .. }
             | Self::Etcd(EtcdError::Version(_) | EtcdError::NoProgram(_))
+            | Self::ReportDir(ReportDirError::NotOurs(_))
             | Self::Image(ImageError::Architecture(_)) => BAD_INPUT,
             Self::Etcd(_)
             | Self::Unsupported(_)
             | Self::World { .. }
             | Self::Engine(_)
+            | Self::ReportDir(_)
             | Self::NoMachines(_)
             | Self::Image(_)
             | Self::Serve(_)
@@ -165,7 +169,7 @@ impl CliError {
             | Self::Write { .. }
             | Self::Artifacts(_)
             | Self::System { .. } => CANNOT_RUN,
-            Self::Interrupted => INTERRUPTED,
+            Self::Interrupted { signal } => SIGNALLED + *signal,
         }
     }
 }
@@ -189,5 +193,6 @@ pub(crate) fn warn(story: &Story) {
 pub(crate) const BAD_INPUT: u8 = 2;
 /// What the verb needs is not here.
 pub(crate) const CANNOT_RUN: u8 = 3;
-/// What shells answer for a process that SIGINT ended.
-pub(crate) const INTERRUPTED: u8 = 130;
+/// What shells answer for a process that a signal ended, beside the signal's number.
+pub(crate) const SIGNALLED: u8 = 128;
+const SIGINT: u8 = 2;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate::World;
+use quorate::runner::ReportDir;
 use quorate_report::human::{Artifacts, Style};
 use quorate_scenario::{Outcome, Story, Verdict};
 
@@ -16,6 +17,7 @@ use crate::output::{print, print_json};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) scenario: &'a Path,
+    /// A directory that has been claimed for this run.
     pub(crate) report: Option<&'a Path>,
     pub(crate) format: Format,
     pub(crate) world: World,
@@ -24,6 +26,14 @@ pub(crate) struct Asked<'a> {
     pub(crate) etcd: &'a str,
     /// How long it took to end it, in a world that has something to end.
     pub(crate) torn_down: Option<Duration>,
+}
+
+/// Makes the report directory of a run that begins, and removes what an earlier run left there.
+pub(crate) fn claim(dir: Option<&Path>) -> Result<Option<PathBuf>, CliError> {
+    let Some(dir) = dir else { return Ok(None) };
+    let dir = ReportDir::new(dir)?;
+    dir.clear()?;
+    Ok(Some(dir.path().to_owned()))
 }
 
 /// Writes the artifacts, with those of the world by `add`, and prints the report. Answers the exit

@@ -51,18 +51,26 @@ impl View for RunView {
     }
 
     fn end(self, ended: &Ended<'_>) -> u8 {
+        let facts = ended.facts;
         let asked = Asked {
-            scenario: ended.scenario,
+            scenario: &facts.scenario,
             report: self.report.as_deref(),
             format: self.format,
-            world: ended.world,
-            seed: ended.seed,
-            etcd: ended.etcd,
-            torn_down: Some(ended.torn_down),
+            world: facts.world,
+            seed: facts.seed,
+            etcd: &facts.etcd,
+            torn_down: ended.torn_down,
         };
-        let story = (ended.story, ended.text);
+        let story = (ended.story, facts.text.as_str());
         write_and_print(asked, story, ended.outcome, |dir| ended.copy_files(dir))
             .unwrap_or_else(CliError::report)
+    }
+
+    fn interrupted(self, ended: &Ended<'_>) {
+        let Some(dir) = self.report else { return };
+        if let Err(error) = ended.write(&dir) {
+            CliError::Artifacts(error).report();
+        }
     }
 }
 

@@ -26,13 +26,23 @@ impl View for Recorder {
             }
         }
     }
+
+    fn interrupted(self, ended: &Ended<'_>) {
+        // The caller knows that the run was interrupted, and has nothing more to hear.
+        let _ = self.write_report(ended);
+    }
 }
 
 impl Recorder {
-    fn write(&self, ended: &Ended<'_>) -> io::Result<()> {
-        if let Some(dir) = &self.report {
-            ended.write(dir)?;
+    fn write_report(&self, ended: &Ended<'_>) -> io::Result<()> {
+        match &self.report {
+            Some(dir) => ended.write(dir),
+            None => Ok(()),
         }
+    }
+
+    fn write(&self, ended: &Ended<'_>) -> io::Result<()> {
+        self.write_report(ended)?;
         let mut out = io::stdout().lock();
         serde_json::to_writer(&mut out, &Recording::of(ended.outcome))?;
         out.flush()

@@ -14,6 +14,7 @@ use crate::exit::INTERRUPTED;
 use crate::job::{Etcd, Job, Machines};
 use crate::plays::Plays;
 use crate::recorder::Recorder;
+use crate::report_dir::{ReportDir, ReportDirError};
 use crate::run_dir::RunDir;
 use crate::stop::StopHandle;
 use crate::world::World;
@@ -65,6 +66,12 @@ impl From<EtcdError> for RunError {
     }
 }
 
+impl From<ReportDirError> for RunError {
+    fn from(error: ReportDirError) -> Self {
+        Self::CannotRun(error.to_string())
+    }
+}
+
 impl From<io::Error> for RunError {
     fn from(error: io::Error) -> Self {
         Self::CannotRun(error.to_string())
@@ -106,10 +113,7 @@ fn in_sandbox(request: &RunRequest, story: &Story, stop: &StopHandle) -> Result<
     }
     let wanted = story.etcd.version.as_deref();
     let etcd = etcd::find(request.etcd.as_deref(), wanted, &Silent)?;
-    if let Some(dir) = &request.report {
-        std::fs::create_dir_all(dir)?;
-    }
-    let report = request.report.as_ref().map(|dir| dir.canonicalize());
+    let report = request.report.as_deref().map(ReportDir::new).transpose()?;
     let etcd = Etcd::from(etcd);
     let (machines, parent) = match request.world {
         World::Container => (Machines::Containers(etcd), containers::run_dir_parent()),
@@ -120,6 +124,9 @@ fn in_sandbox(request: &RunRequest, story: &Story, stop: &StopHandle) -> Result<
         }
     };
     let dir = RunDir::new(&parent, false)?;
+    if let Some(report) = &report {
+        report.clear()?;
+    }
     let job = Job {
         scenario: request.name.clone().into(),
         text: request.text.clone(),
@@ -128,7 +135,7 @@ fn in_sandbox(request: &RunRequest, story: &Story, stop: &StopHandle) -> Result<
         run_dir: dir.path().to_owned(),
         keep: false,
         view: Recorder {
-            report: report.transpose()?,
+            report: report.map(|dir| dir.path().to_owned()),
         },
     };
     let (code, recording, log) = run_job(&job, stop)?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate_obtain::{Progress, Silent};
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::world::World;
 
 /// What shows a run to its caller, from inside the sandbox. It crosses into it with the job.
-pub trait View: Serialize + DeserializeOwned {
+pub trait View: Serialize + DeserializeOwned + Send + 'static {
     /// Shows what takes a while before the run.
     fn progress(&self) -> &dyn Progress {
         &Silent
@@ -24,8 +24,8 @@ pub trait View: Serialize + DeserializeOwned {
     /// The run begins. There are no more forks: the view may start threads.
     fn begin(&mut self, _story: &Story) {}
 
-    /// `observation` was made, and `lanes` have moved by it.
-    fn observe(&mut self, _observation: &Observation, _lanes: &StoryProgress) {}
+    /// `observation` was made, and `progress` has moved by it.
+    fn observe(&mut self, _observation: &Observation, _progress: &StoryProgress) {}
 
     /// No more observations come.
     fn finish(&mut self) {}
@@ -33,6 +33,24 @@ pub trait View: Serialize + DeserializeOwned {
     /// The run has an outcome. What this writes to standard output is the output of the run, what it
     /// answers is the exit code.
     fn end(self, ended: &Ended<'_>) -> u8;
+
+    /// A signal has ended the run. Its outcome is what was seen by then. The caller gives the run
+    /// two seconds to show it.
+    fn interrupted(self, ended: &Ended<'_>);
+}
+
+/// What is known of a run before it begins.
+#[derive(Clone, Debug)]
+pub struct RunFacts {
+    /// What errors and reports call the scenario.
+    pub scenario: PathBuf,
+    /// The scenario itself.
+    pub text: String,
+    pub world: World,
+    pub seed: u64,
+    /// Version and origin of etcd, for people.
+    pub etcd: String,
+    pub(crate) run_dir: PathBuf,
 }
 
 /// A run that has ended.
@@ -40,17 +58,9 @@ pub trait View: Serialize + DeserializeOwned {
 pub struct Ended<'a> {
     pub story: &'a Story,
     pub outcome: &'a Outcome,
-    /// What errors and reports call the scenario.
-    pub scenario: &'a Path,
-    /// The scenario itself.
-    pub text: &'a str,
-    pub world: World,
-    pub seed: u64,
-    /// Version and origin of etcd, for people.
-    pub etcd: &'a str,
-    /// How long it took to end the run.
-    pub torn_down: Duration,
-    pub(crate) run_dir: &'a Path,
+    pub facts: &'a RunFacts,
+    /// How long it took to end the run, when that is over.
+    pub torn_down: Option<Duration>,
 }
 
 impl Ended<'_> {
@@ -61,14 +71,15 @@ impl Ended<'_> {
     pub fn write(&self, dir: &Path) -> io::Result<()> {
         let artifacts = Artifacts {
             dir: Some(dir.to_owned()),
-            world: self.world.to_string(),
-            seed: self.seed,
-            etcd: self.etcd.to_owned(),
-            torn_down: Some(self.torn_down),
+            world: self.facts.world.to_string(),
+            seed: self.facts.seed,
+            etcd: self.facts.etcd.clone(),
+            torn_down: self.torn_down,
         };
         fs::create_dir_all(dir)?;
         self.copy_files(dir)?;
-        quorate_report::artifacts::write(dir, self.story, self.outcome, &artifacts, self.text)
+        let text = &self.facts.text;
+        quorate_report::artifacts::write(dir, self.story, self.outcome, &artifacts, text)
     }
 
     /// Copies what processes and the switch wrote into `dir`.
@@ -76,11 +87,15 @@ impl Ended<'_> {
     /// # Errors
     /// When a file cannot be copied.
     pub fn copy_files(&self, dir: &Path) -> io::Result<()> {
-        fs::copy(self.run_dir.join(CAPTURE), dir.join(CAPTURE))?;
-        let logs = dir.join("logs");
-        copy_logs(&self.run_dir.join("servers"), &logs.join("servers"))?;
+        let (run_dir, logs) = (&self.facts.run_dir, dir.join("logs"));
+        let capture = run_dir.join(CAPTURE);
+        // An interrupted run may not have come as far as to make it.
+        if capture.exists() {
+            fs::copy(capture, dir.join(CAPTURE))?;
+        }
+        copy_logs(&run_dir.join("servers"), &logs.join("servers"))?;
         for machine in &self.story.machines {
-            let from = self.run_dir.join("machines").join(&machine.name);
+            let from = run_dir.join("machines").join(&machine.name);
             copy_logs(&from, &logs.join(&machine.name))?;
         }
         Ok(())

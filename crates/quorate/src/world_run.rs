@@ -11,12 +11,14 @@ use quorate_host::world::backend::MachineBackend;
 use quorate_host::world::{HostWorld, Options};
 use quorate_scenario::drive::{Expected, drive};
 use quorate_scenario::hardware::Virtual;
-use quorate_scenario::{Story, StoryError, WorldError};
+use quorate_scenario::progress::StoryProgress;
+use quorate_scenario::{Observation, Story, StoryError, WorldError};
 use thiserror::Error;
 
 use crate::exit::{BAD_INPUT, CANNOT_RUN};
+use crate::interrupt::SharedView;
 use crate::job::{Etcd, Job, Machines};
-use crate::view::{CAPTURE, Ended, View};
+use crate::view::{CAPTURE, Ended, RunFacts, View};
 use crate::world::World;
 
 /// Why a run has no verdict.
@@ -76,38 +78,38 @@ pub(crate) fn run_on<V: View>(
         registry: registry(&job.machines),
         capture: Some(job.run_dir.join(CAPTURE)),
     };
-    let world = job.machines.world();
-    let mut machines = HostWorld::new(&story, &expected, backend, options);
+    let facts = RunFacts {
+        scenario: job.scenario,
+        text: job.text,
+        world: job.machines.world(),
+        seed: job.seed,
+        etcd: etcd.shown.clone(),
+        run_dir: job.run_dir,
+    };
+    let mut world = HostWorld::new(&story, &expected, backend, options);
     let mut view = job.view;
     view.begin(&story);
-    let seed = Seed::new(job.seed);
-    let driven = drive(
-        &mut machines,
-        &story,
-        &expected,
-        seed,
-        |observation, lanes| {
-            view.observe(observation, lanes);
-        },
-    );
+    let shared = SharedView::new(view, &story, &facts)
+        .map_err(|error| Failure::Files("signals".to_owned(), error))?;
+    let seed = Seed::new(facts.seed);
+    let watch = |observation: &Observation, progress: &StoryProgress| {
+        shared.observe(observation, progress);
+    };
+    let driven = drive(&mut world, &story, &expected, seed, watch);
+    let mut view = shared.into_view();
     view.finish();
     let outcome = driven.map_err(|error| match error {
         error @ WorldError::Unsupported { .. } => Failure::Unsupported(error),
-        error @ (WorldError::Late(_) | WorldError::Broken(_)) => Failure::Broke(world, error),
+        error @ (WorldError::Late(_) | WorldError::Broken(_)) => Failure::Broke(facts.world, error),
     })?;
     let ended = Instant::now();
     // Stops the switch, which completes the capture.
-    drop(machines);
+    drop(world);
     let ended = Ended {
         story: &story,
         outcome: &outcome,
-        scenario: &job.scenario,
-        text: &job.text,
-        world,
-        seed: job.seed,
-        etcd: &etcd.shown,
-        torn_down: ended.elapsed(),
-        run_dir: &job.run_dir,
+        facts: &facts,
+        torn_down: Some(ended.elapsed()),
     };
     Ok(view.end(&ended))
 }

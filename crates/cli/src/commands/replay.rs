@@ -11,12 +11,13 @@ use crate::args::ReplayArgs;
 use crate::draw::Draw;
 use crate::error::CliError;
 use crate::output::note;
-use crate::results::{Asked, write_and_print};
+use crate::results::{Asked, claim, write_and_print};
 use crate::sim_log;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<u8, CliError> {
     let log = sim_log::load(&args.log)?;
     let story = log.story()?;
+    let report = claim(args.report.as_deref())?;
     let options = log.options();
     let draw = Draw::of(&story, &options);
     draw.note();
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<u8, CliError> {
     let asked = Asked {
         world: World::Sim,
         scenario: Path::new(&log.header.scenario),
-        report: args.report.as_deref(),
+        report: report.as_deref(),
         format: args.format,
         seed: log.header.seed,
         etcd: &format!("{major}.{minor} (model)"),

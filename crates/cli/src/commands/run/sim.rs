@@ -8,7 +8,7 @@ use crate::args::RunArgs;
 use crate::draw::Draw;
 use crate::error::CliError;
 use crate::output::note;
-use crate::results::{Asked, write_and_print};
+use crate::results::{Asked, claim, write_and_print};
 use crate::scenario_file::{drawn, load};
 use crate::sim_log;
 
@@ -21,6 +21,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     story.etcd.gate &= !args.no_gate;
     let (story, text) = drawn(&story, text, args.seed);
     let (mut options, version) = sim_options(args.etcd.as_deref(), &story, args.seed)?;
+    let report = claim(args.report.as_deref())?;
     options.swarm = args.faults.then(|| Swarm::draw(args.seed, &story));
     let draw = Draw::of(&story, &options);
     draw.note();
@@ -34,7 +35,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     draw.add_to(&mut outcome);
     let asked = Asked {
         scenario: &args.scenario,
-        report: args.report.as_deref(),
+        report: report.as_deref(),
         world: World::Sim,
         format: args.format,
         seed: args.seed,
