@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use quorate_core::Instant;
+use quorate_etcd::ClusterId;
 use quorate_scenario::progress::StoryProgress;
 use quorate_scenario::{Evidence, Finding, Link, Observation, Outcome, Recording, Story, Verdict};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -75,7 +76,7 @@ impl<V: View> SharedView<V> {
 impl<V: View> Seen<V> {
     fn interrupted(mut self, story: &Story, facts: &RunFacts) {
         self.view.finish();
-        let outcome = outcome(story, self.observations);
+        let outcome = outcome(story, facts.predicted.clone(), self.observations);
         self.view.interrupted(&Ended {
             story,
             outcome: &outcome,
@@ -86,7 +87,11 @@ impl<V: View> Seen<V> {
 }
 
 /// What was seen of a run that was not judged.
-fn outcome(story: &Story, observations: Vec<Observation>) -> Outcome {
+fn outcome(
+    story: &Story,
+    predicted: Vec<ClusterId>,
+    observations: Vec<Observation>,
+) -> Outcome {
     let mut progress = StoryProgress::new(story);
     let mut formed_at = None;
     for observation in &observations {
@@ -116,6 +121,7 @@ fn outcome(story: &Story, observations: Vec<Observation>) -> Outcome {
         },
         observations,
         evidence: Evidence::default(),
+        predicted,
         formed_at,
         ended_at,
     };
@@ -140,7 +146,7 @@ mod tests {
             machine: Some("n".to_owned()),
             what: What::PoweredOn,
         };
-        let outcome = outcome(&story, vec![powered_on.clone()]);
+        let outcome = outcome(&story, Vec::new(), vec![powered_on.clone()]);
         assert_eq!(outcome.observations, [powered_on]);
         assert_eq!(outcome.ended_at, Instant::from_nanos(7));
         assert_eq!(outcome.formed_at, None);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quorate_etcd::ClusterId;
 use quorate_obtain::{Progress, Silent};
 use quorate_report::human::Artifacts;
 use quorate_scenario::progress::StoryProgress;
@@ -50,6 +51,8 @@ pub struct RunFacts {
     pub seed: u64,
     /// Version and origin of etcd, for people.
     pub etcd: String,
+    /// The ID of each cluster of the story.
+    pub(crate) predicted: Vec<ClusterId>,
     pub(crate) run_dir: PathBuf,
 }
 

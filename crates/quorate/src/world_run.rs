@@ -84,6 +84,7 @@ pub(crate) fn run_on<V: View>(
         world: job.machines.world(),
         seed: job.seed,
         etcd: etcd.shown.clone(),
+        predicted: expected.cluster_ids().collect(),
         run_dir: job.run_dir,
     };
     let mut world = HostWorld::new(&story, &expected, backend, options);
