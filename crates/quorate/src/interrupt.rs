@@ -87,11 +87,7 @@ impl<V: View> Seen<V> {
 }
 
 /// What was seen of a run that was not judged.
-fn outcome(
-    story: &Story,
-    predicted: Vec<ClusterId>,
-    observations: Vec<Observation>,
-) -> Outcome {
+fn outcome(story: &Story, predicted: Vec<ClusterId>, observations: Vec<Observation>) -> Outcome {
     let mut progress = StoryProgress::new(story);
     let mut formed_at = None;
     for observation in &observations {
