@@ -140,7 +140,7 @@ mod tests {
         let powered_on = Observation {
             at: Instant::from_nanos(7),
             machine: Some("n".to_owned()),
-            what: What::Did(quorate_scenario::story::Action::PowerOn),
+            what: What::Did(quorate_scenario::Action::PowerOn),
         };
         let outcome = outcome(&story, Vec::new(), vec![powered_on.clone()]);
         assert_eq!(outcome.observations, [powered_on]);
