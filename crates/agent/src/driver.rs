@@ -258,6 +258,9 @@ impl<W: Write> Agent<W> {
     }
 
     /// Reports to the node all that has happened to it.
+    ///
+    /// Commands before frames, and the timeout last: a conflict or a file that came with the
+    /// deadline counts as in time.
     fn receive(&mut self) -> Result<(), AgentError> {
         self.drain_node()?;
         self.link.discard_udp();
@@ -267,6 +270,7 @@ impl<W: Write> Agent<W> {
             Err(error) => self.note(Err(error), "the probe could not listen"),
         }
         for (url, outcome) in self.fetches.ended() {
+            let outcome = outcome.map_err(|error| error.to_string());
             self.commands
                 .push_back(Command::SeedFetched { url, outcome });
         }

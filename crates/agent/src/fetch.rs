@@ -13,7 +13,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: u64 = 1 << 20;
 
 /// The body, or why there is none.
-pub(crate) type Outcome = Result<Vec<u8>, String>;
+pub(crate) type Outcome = Result<Vec<u8>, ureq::Error>;
 
 /// Fetches under way. Its descriptor is readable when one has ended.
 #[derive(Debug)]
@@ -75,13 +75,12 @@ impl AsFd for Fetches {
 }
 
 fn get(agent: &ureq::Agent, url: &str) -> Outcome {
-    let mut response = agent.get(url).call().map_err(|error| error.to_string())?;
+    let mut response = agent.get(url).call()?;
     response
         .body_mut()
         .with_config()
         .limit(BODY_BYTES_MAX)
         .read_to_vec()
-        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -129,17 +128,15 @@ mod tests {
 
     #[test]
     fn a_body_comes_back_whole() {
-        assert_eq!(
-            fetch(ok(b"#cloud-config\n\xff")),
-            Ok(b"#cloud-config\n\xff".to_vec())
-        );
-        assert_eq!(fetch(ok(b"")), Ok(vec![]));
+        let body = b"#cloud-config\n\xff";
+        assert_eq!(fetch(ok(body)).unwrap(), body);
+        assert_eq!(fetch(ok(b"")).unwrap(), b"");
     }
 
     #[test]
     fn a_refusal_a_cut_body_and_an_endless_one_are_failures() {
         let error = fetch(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec());
-        assert!(error.unwrap_err().contains("404"));
+        assert!(error.unwrap_err().to_string().contains("404"));
         assert!(fetch(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec()).is_err());
         let large = vec![b'x'; usize::try_from(BODY_BYTES_MAX).unwrap() + 1];
         assert!(fetch(ok(&large)).is_err());

@@ -16,7 +16,7 @@
 //! The addresses go with its [`Verdict`]: pinned in `/etc/hosts` they are what etcd will find,
 //! whatever becomes of its own questions.
 //!
-//! - `peer_wait`: the state machine
+//! - `peer_wait`: the state machine; `event`: its commands, effects and events
 //! - `resolver`: questions, asked until they are answered
 //! - `turn`: which members a member lets go first, and for how long
 //! - `hosts`: the lines of `/etc/hosts`
@@ -27,10 +27,12 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+mod event;
 pub mod hosts;
 mod peer_wait;
 mod resolver;
 mod turn;
 
-pub use peer_wait::{Command, Config, Effect, Event, PeerWait, Ready, Reason, Verdict};
+pub use event::{Command, Effect, Event, NoData, Ready, Reason, Verdict};
+pub use peer_wait::{Config, PeerWait};
 pub use turn::Probe;

@@ -12,20 +12,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_core::{
     Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, OutputOf, Queue, Random, Seed,
-    StreamId, Ticket,
+    Ticket,
 };
 use quorate_dns::{RData, RecordType};
 use quorate_etcd::{PeerUrl, service_name};
 
+use crate::event::{Command, Effect, Event, NoData, Ready, Reason, Verdict};
 use crate::resolver::{Reply, Resolver, Send, address, host};
-use crate::turn::{Probe, Turn};
+use crate::turn::Turn;
 
 /// The member that waits, as etcd's own flags describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,73 +38,6 @@ pub struct Config {
     pub srv_name: Option<String>,
     /// The name servers of `/etc/resolv.conf`, with their ports.
     pub servers: Vec<SocketAddr>,
-}
-
-/// What the driver reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Ignored but for the first time.
-    Begin,
-    /// What came of [`Effect::Probe`].
-    Probed { peer: SocketAddr, found: Probe },
-}
-
-/// What the engine wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Send this to `server` as one message by TCP (RFC 1035 §4.2.2). The answer comes
-    /// back as a message of the stream `id` from `server`; none need come.
-    AskByStream {
-        id: StreamId,
-        server: SocketAddr,
-        payload: Vec<u8>,
-    },
-    /// See whether this peer serves, and answer with [`Command::Probed`] in any case.
-    Probe { peer: SocketAddr },
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// What the wait is for, whenever that is something else.
-    Waiting(Reason),
-    /// It is over. Nothing comes after this.
-    Ended(Verdict),
-}
-
-/// What a member waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// There is no SRV set.
-    Set { owner: String, why: String },
-    /// A target has no address.
-    Address { host: String, why: String },
-    /// The set does not list this member.
-    Listing { owner: String, own: String },
-    /// Members before this one begin.
-    Turn { ahead: usize },
-}
-
-/// How a wait ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Ready(Ready),
-    /// For some time there has been a whole set without this member. etcd will say the same in
-    /// its own words and exit.
-    NotListed {
-        owner: String,
-        own: String,
-    },
-}
-
-/// Everything is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ready {
-    /// The peers' hosts and this member's own, as etcd will ask for them.
-    pub addresses: BTreeMap<String, Ipv4Addr>,
-    pub members: usize,
-    /// Counted from 0, in the order of the URLs.
-    pub place: usize,
 }
 
 /// The engine.
@@ -240,7 +173,7 @@ impl PeerWait {
         now: Instant,
     ) {
         if records.is_empty() {
-            let (owner, why) = (self.owner.clone(), "its records name no host".to_owned());
+            let (owner, why) = (self.owner.clone(), NoData::NoHost);
             return self.pause(Reason::Set { owner, why }, now);
         }
         let hosts: BTreeSet<String> = records
@@ -434,7 +367,7 @@ impl Engine for PeerWait {
 impl PeerWait {
     /// Asks again, and says what for.
     fn handle_silence(&mut self, now: Instant) {
-        let why = "no name server answers".to_owned();
+        let why = NoData::Silence;
         let host = self.resolver.open().next().unwrap_or_default().to_owned();
         let reason = match &self.state {
             State::Addresses { .. } => Reason::Address { host, why },
@@ -455,22 +388,6 @@ fn record(data: &RData) -> Option<(String, u16)> {
     let RData::SRV(srv) = data else { return None };
     let host = host(&srv.target);
     (!host.is_empty()).then_some((host, srv.port))
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Set { owner, why } => write!(f, "for the SRV records of {owner}: {why}"),
-            Self::Address { host, why } => write!(f, "for the address of {host}: {why}"),
-            Self::Listing { owner, own } => {
-                write!(f, "for {own} to be among the SRV records of {owner}")
-            }
-            Self::Turn { ahead: 1 } => f.write_str("for the member before this one to begin"),
-            Self::Turn { ahead } => {
-                write!(f, "for one of the {ahead} members before this one to begin")
-            }
-        }
-    }
 }
 
 /// The pause between two rounds is an eighth of the time that has passed, within these bounds

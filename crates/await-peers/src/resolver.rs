@@ -7,6 +7,8 @@ use quorate_core::{Channel, Datagram, Deadline, Destination, Instant, Random, St
 use quorate_dns::client::{Answer, encode_query};
 use quorate_dns::{Name, RData, RecordType, ResponseCode, text};
 
+use crate::event::NoData;
+
 /// What goes out.
 #[derive(Debug)]
 pub(crate) enum Send {
@@ -25,7 +27,7 @@ pub(crate) struct Reply {
     pub(crate) asked: String,
     pub(crate) kind: RecordType,
     /// The data, or why there is none.
-    pub(crate) data: Result<Vec<RData>, String>,
+    pub(crate) data: Result<Vec<RData>, NoData>,
     /// Addresses that the server added, of whatever host, in its order.
     pub(crate) additional: Vec<(String, Ipv4Addr)>,
 }
@@ -88,8 +90,8 @@ impl Resolver {
         kind: RecordType,
         now: Instant,
         out: &mut Vec<Send>,
-    ) -> Result<(), String> {
-        let name = text::parse_name(text, &Name::root()).map_err(|error| error.to_string())?;
+    ) -> Result<(), NoData> {
+        let name = text::parse_name(text, &Name::root())?;
         let asked = Asked {
             text: text.to_owned(),
             name,
@@ -133,7 +135,10 @@ impl Resolver {
         let data = if says {
             data(&answer, &asked)
         } else {
-            Err(format!("{} says {}", asked.server, answer.rcode))
+            Err(NoData::Refused {
+                server: asked.server,
+                rcode: answer.rcode,
+            })
         };
         if data.is_err() {
             self.queries += 1;
@@ -189,7 +194,7 @@ impl Resolver {
 }
 
 /// What the answer says of the question, aliases followed.
-fn data(answer: &Answer, asked: &Asked) -> Result<Vec<RData>, String> {
+fn data(answer: &Answer, asked: &Asked) -> Result<Vec<RData>, NoData> {
     let mut owner = &asked.name;
     for _ in 0..ALIASES_MAX {
         let found: Vec<RData> = answer.data(owner, asked.kind).cloned().collect();
@@ -202,7 +207,8 @@ fn data(answer: &Answer, asked: &Asked) -> Result<Vec<RData>, String> {
         };
         owner = &alias.0;
     }
-    Err(format!("{} says there is none", asked.server))
+    let server = asked.server;
+    Err(NoData::Absent { server })
 }
 
 /// The addresses of the additional section.

@@ -10,8 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+mod error;
 mod systemctl;
 
+use error::EntryError;
 pub use systemctl::Action;
 
 /// What a seed asks a machine to do.
@@ -128,9 +130,9 @@ pub(crate) fn is_hostname(name: &str) -> bool {
         })
 }
 
-fn file(entry: Value) -> Result<FileToWrite, String> {
+fn file(entry: Value) -> Result<FileToWrite, EntryError> {
     let Value::Object(entry) = entry else {
-        return Err("not a mapping".into());
+        return Err(EntryError::NotMapping);
     };
     let mut path = None;
     let mut permissions = PERMISSIONS;
@@ -146,22 +148,19 @@ fn file(entry: Value) -> Result<FileToWrite, String> {
             ("permissions", value) => permissions = mode(&value)?,
             ("owner", Value::String(owner)) if matches!(owner.as_str(), "root" | "root:root") => {}
             ("append" | "defer", Value::Bool(false)) => {}
-            (key, value) => return Err(format!("{key}: {value}")),
+            (_, value) => return Err(EntryError::Key { key, value }),
         }
     }
     let content = match encoding.as_str() {
         "text/plain" => content,
         "b64" | "base64" => {
             let packed: String = content.split_ascii_whitespace().collect();
-            let bytes = STANDARD
-                .decode(packed)
-                .map_err(|error| format!("content: {error}"))?;
-            String::from_utf8(bytes).map_err(|_| "content: not UTF-8 text".to_owned())?
+            String::from_utf8(STANDARD.decode(packed)?).map_err(|_| EntryError::NotText)?
         }
-        other => return Err(format!("encoding: {other}")),
+        _ => return Err(EntryError::Encoding(encoding)),
     };
     Ok(FileToWrite {
-        path: path.ok_or("path: missing")?,
+        path: path.ok_or(EntryError::NoPath)?,
         permissions,
         content,
     })
@@ -173,7 +172,7 @@ fn climbs(path: &str) -> bool {
 }
 
 /// cloud-init reads text as octal and a number as it is.
-fn mode(value: &Value) -> Result<u32, String> {
+fn mode(value: &Value) -> Result<u32, EntryError> {
     let mode = match value {
         Value::String(text) => {
             let digits = text.strip_prefix("0o").unwrap_or(text);
@@ -183,12 +182,15 @@ fn mode(value: &Value) -> Result<u32, String> {
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     mode.filter(|mode| *mode <= 0o7777)
-        .ok_or_else(|| format!("permissions: {value}"))
+        .ok_or_else(|| EntryError::Key {
+            key: "permissions".to_owned(),
+            value: value.clone(),
+        })
 }
 
 /// The words of a runcmd entry. Text goes to a shell in cloud-init, so only text that a shell
 /// would merely split at blanks is taken.
-fn command(entry: &Value) -> Result<Vec<String>, String> {
+fn command(entry: &Value) -> Result<Vec<String>, EntryError> {
     let words: Option<Vec<String>> = match entry {
         Value::Array(items) => items.iter().map(scalar_text).collect(),
         Value::String(line) => {
@@ -200,7 +202,7 @@ fn command(entry: &Value) -> Result<Vec<String>, String> {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
-    words.ok_or_else(|| entry.to_string())
+    words.ok_or_else(|| EntryError::NotWords(entry.clone()))
 }
 
 fn text<'a>(file: &'static str, bytes: &'a [u8]) -> Result<&'a str, SeedError> {

@@ -55,7 +55,7 @@ pub enum State {
     FetchingSeed(SeedFetch),
     Installing {
         plan: Plan,
-        /// The paths whose [`Event::InstallFile`] is not answered.
+        /// The paths whose [`Effect::InstallFile`] is not answered.
         unanswered: Vec<String>,
     },
     Running,
@@ -160,6 +160,7 @@ impl Node {
             return;
         }
         self.client.command(client::Command::Release, now);
+        // Before the event: its driver ends when the machine is off, and the RELEASE must be out.
         self.drain_client();
         self.queue.event(Event::PoweredOff);
         self.state = State::Off;
@@ -398,7 +399,8 @@ impl Node {
         act(&mut self.supervisor, &mut self.queue);
     }
 
-    /// What every call ends with.
+    /// What every call ends with. The client first: the end of a unit may be what power-off waits
+    /// for, and its last messages must be ahead of the RELEASE.
     fn finish_call(&mut self, now: Now) {
         self.drain_client();
         self.finish_power_off(now);

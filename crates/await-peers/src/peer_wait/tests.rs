@@ -6,6 +6,7 @@ use quorate_core::{Channel, Destination, Output, Transmit};
 use quorate_dns::{Authority, Name, RawConfig, RawZone, text};
 
 use super::*;
+use crate::turn::Probe;
 
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 2], 53);
 

@@ -1,5 +1,7 @@
 //! The `systemctl` commands that a seed may run.
 
+use super::error::EntryError;
+
 /// What a `systemctl` command asks of the machine's units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -9,8 +11,8 @@ pub enum Action {
 
 /// The actions of one command line, in order. `daemon-reload` and a bare `enable` ask for none:
 /// a node reads a unit's file when it starts it, and a machine fetches its seed at each boot.
-pub(super) fn actions(words: &[String]) -> Result<Vec<Action>, String> {
-    let refused = || words.join(" ");
+pub(super) fn actions(words: &[String]) -> Result<Vec<Action>, EntryError> {
+    let refused = || EntryError::Command(words.join(" "));
     let (program, args) = words.split_first().ok_or_else(refused)?;
     if !matches!(
         program.as_str(),
