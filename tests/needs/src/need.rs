@@ -13,6 +13,8 @@ use crate::switches;
 pub enum Need {
     /// Namespaces for a sandbox.
     Host,
+    /// A user namespace, without which root has a sandbox too.
+    UserNamespace,
     /// An etcd of this version, with its etcdctl. It is fetched when there is none.
     Etcd(&'static str),
     /// A Docker engine that answers.
@@ -49,7 +51,7 @@ impl Need {
     /// The resource that it belongs to; none for a switch.
     pub fn resource(self) -> Option<Resource> {
         match self {
-            Self::Host => Some(Resource::Host),
+            Self::Host | Self::UserNamespace => Some(Resource::Host),
             Self::Etcd(_) => Some(Resource::Etcd),
             Self::Docker => Some(Resource::Docker),
             Self::Qemu | Self::Firmware(_) => Some(Resource::Qemu),
@@ -70,6 +72,7 @@ impl Need {
     fn look(self) -> Option<String> {
         match self {
             Self::Host => probe::namespaces().err(),
+            Self::UserNamespace => probe::unshare(&["--user", "--map-root-user"]).err(),
             Self::Etcd(version) => match probe::etcd(version) {
                 Ok(etcd) if etcd.etcdctl.is_some() => None,
                 Ok(etcd) => Some(format!("no etcdctl beside {}", etcd.etcd.display())),

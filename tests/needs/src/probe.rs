@@ -53,22 +53,21 @@ pub(crate) fn version(name: &str) -> Result<[u32; 2], String> {
 /// for root without.
 pub(crate) fn namespaces() -> Result<(), String> {
     let all = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork"];
-    let unshare = |more: &[&str]| -> Result<(), String> {
-        let output = Command::new("unshare")
-            .args(more)
-            .args(all)
-            .arg("true")
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("unshare: {error}"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        output
-            .status
-            .success()
-            .then_some(())
-            .ok_or_else(|| format!("no namespaces: {}", said.trim()))
-    };
-    unshare(&["--user", "--map-root-user"]).or_else(|error| unshare(&[]).map_err(|_| error))
+    let with_user = [&["--user", "--map-root-user"][..], &all].concat();
+    unshare(&with_user).or_else(|error| unshare(&all).map_err(|_| error))
+}
+
+/// Whether it makes these, which are named as unshare(1) does.
+pub(crate) fn unshare(namespaces: &[&str]) -> Result<(), String> {
+    let output = Command::new("unshare")
+        .args(namespaces)
+        .arg("true")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("unshare: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let made = output.status.success().then_some(());
+    made.ok_or_else(|| format!("no namespaces: {}", said.trim()))
 }
 
 /// Whether a Docker engine answers where `$DOCKER_HOST` says, else where engines usually are.

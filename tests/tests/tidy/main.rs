@@ -1,0 +1,14 @@
+//! The house rules that a compiler does not know.
+//!
+//! Where a rule is written in a document, it is read there, so that the two cannot differ:
+//! `ARCHITECTURE.md` has the crate graph and the pure crates, `retired.txt` the names that are not
+//! used any more. Each rule is a function from text to complaints, and has a test that sees it
+//! complain, beside the one that asks it about this repository.
+
+mod crates;
+mod engines;
+mod names;
+mod recipes;
+mod source;
+mod text;
+mod tree;
