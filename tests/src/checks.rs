@@ -21,7 +21,7 @@ pub fn tests(checks: &[Check]) -> Vec<Test> {
 
 /// A command for a program whose need the check declared.
 pub fn foreign(name: &str) -> Command {
-    crate::lab::foreign(name)
+    crate::network::foreign(name)
 }
 
 /// Runs a command to its end; the answer is what it said on both streams.

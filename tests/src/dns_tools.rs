@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::lab::{Endpoint, Lab, SERVER, Said};
+use crate::network::{Endpoint, Lab, SERVER, Said};
 
 /// Sends what `script` says to our server; `show`, `server` and `send` are added.
 pub fn nsupdate(endpoint: &Endpoint, options: &[&str], script: &str) -> Update {

@@ -61,7 +61,7 @@ pub enum Network<'a> {
     User,
     /// The same, and firmware without a system on its disk is directed to boot this file.
     Boots(&'a str),
-    /// A [switch](crate::lab::Lab::wire), under this address.
+    /// A [switch](crate::network::Lab::wire), under this address.
     Wire(BorrowedFd<'a>, MacAddr),
 }
 

@@ -4,7 +4,7 @@ pub mod checks;
 pub mod debian;
 pub mod dns_tools;
 pub mod emulator;
-pub mod lab;
+pub mod network;
 pub mod sandboxed;
 pub mod stories;
 

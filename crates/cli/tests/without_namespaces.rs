@@ -1,6 +1,7 @@
 //! Where user namespaces are forbidden: exit 3, and what to do about it.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, ExitCode};
 
@@ -16,7 +17,7 @@ fn without_user_namespaces() {
     let dir = tempfile::tempdir().unwrap();
     let etcd = dir.path().join("etcd");
     std::fs::write(&etcd, "#!/bin/sh\necho 'etcd Version: 3.5.16'\n").unwrap();
-    std::fs::set_permissions(&etcd, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&etcd, Permissions::from_mode(0o755)).unwrap();
     // A user namespace in which no more can be made, and no capability to do without.
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
         exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" run \"$1\" --etcd \"$2\"";

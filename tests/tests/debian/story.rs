@@ -13,7 +13,7 @@ use quorate_host::world::monotonic_ns;
 use quorate_tests::checks::{foreign, succeed};
 use quorate_tests::dns_tools::dig;
 use quorate_tests::emulator::{Boot, Machine, Network};
-use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, mac, within};
+use quorate_tests::network::{Daemon, Endpoint, Lab, SERVER, mac, within};
 use serde_json::{Value, json};
 
 use crate::root::{self, INITRD, KERNEL, REPORT, Root, TOOLS_DIR, TOOLS_LABEL};

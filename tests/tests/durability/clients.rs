@@ -13,7 +13,7 @@ use quorate_dns::client::{Answer, UpdateRequest, encode_query, read_reply};
 use quorate_dns::rdata::TXT;
 use quorate_dns::text::parse_name;
 use quorate_dns::{Name, RData, Record, RecordType, ResponseCode};
-use quorate_tests::lab::{Endpoint, PATIENCE, SERVER, addr};
+use quorate_tests::network::{Endpoint, PATIENCE, SERVER, addr};
 
 /// A relay agent (RFC 1542): replies come to its own socket, so no raw one is needed.
 pub(crate) struct Relay {

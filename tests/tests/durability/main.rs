@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use quorate_core::MacAddr;
-use quorate_tests::lab::{Daemon, Endpoint, Lab, PATIENCE, SERVER, eventually};
+use quorate_tests::network::{Daemon, Endpoint, Lab, PATIENCE, SERVER, eventually};
 use quorate_tests::sandboxed::{self, Case};
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use quorate_daemon::Event;
 use quorate_needs::Need;
-use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, eventually};
+use quorate_tests::network::{Daemon, Endpoint, Lab, SERVER, eventually};
 use quorate_tests::sandboxed::{self, Case};
 use serde_json::json;
 

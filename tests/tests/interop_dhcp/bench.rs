@@ -11,7 +11,7 @@ use quorate_core::MacAddr;
 use quorate_daemon::Event;
 use quorate_needs::probe::program;
 use quorate_tests::dns_tools::dig;
-use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, addr, eventually, foreign};
+use quorate_tests::network::{Daemon, Endpoint, Lab, SERVER, addr, eventually, foreign};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use quorate_daemon::Event;
-use quorate_tests::lab::{Endpoint, Lab, foreign};
+use quorate_tests::network::{Endpoint, Lab, foreign};
 
 use crate::bench::{Bench, Client};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use quorate_daemon::Event;
-use quorate_tests::lab::{Endpoint, Lab};
+use quorate_tests::network::{Endpoint, Lab};
 use rustix::process::Signal;
 
 use crate::bench::{Bench, Client};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use quorate_tests::dns_tools::{Update, key_file, nsupdate};
-use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, addr};
+use quorate_tests::network::{Daemon, Endpoint, Lab, SERVER, addr};
 use serde_json::json;
 
 /// TSIG keys by name, algorithm and secret.

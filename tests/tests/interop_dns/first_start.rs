@@ -6,7 +6,7 @@ use std::path::Path;
 
 use quorate_tests::checks::succeed;
 use quorate_tests::dns_tools::{dig, nsupdate};
-use quorate_tests::lab::{Daemon, Endpoint, Lab, SERVER, foreign};
+use quorate_tests::network::{Daemon, Endpoint, Lab, SERVER, foreign};
 use serde_json::json;
 
 /// The state directory and what is above it are made, for the server's eyes only; the key in it is

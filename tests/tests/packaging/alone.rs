@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use quorate_elf::Program;
 use quorate_needs::Need;
 use quorate_tests::checks::succeed;
-use quorate_tests::lab::{Lab, SERVER, eventually, foreign};
+use quorate_tests::network::{Lab, SERVER, eventually, foreign};
 use quorate_tests::read;
 use quorate_tests::stories::text;
 use serde_json::json;

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use quorate_elf::Program;
 use quorate_needs::{Need, probe::program};
 use quorate_tests::checks::{foreign, succeed};
-use quorate_tests::lab::eventually;
+use quorate_tests::network::eventually;
 use quorate_tests::read;
 use quorate_tests::stories::text;
 use tempfile::TempDir;

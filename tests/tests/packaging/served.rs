@@ -11,7 +11,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use quorate_tests::lab::{Endpoint, Lab, PATIENCE, eventually, foreign};
+use quorate_tests::network::{Endpoint, Lab, PATIENCE, eventually, foreign};
 use quorate_tests::read;
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -24,7 +24,8 @@ fn no_retired_name_comes_back() {
 #[test]
 fn a_retired_name_is_refused() {
     let list = "type Station → Endpoint\nfn tell → run\nfn take_off → allocate\nfn waits_* → measure\n\
-                name told → reported\nfile orders.rs → effects.rs (but crates/cli/src/orders.rs)\n";
+                name told → reported\nfile orders.rs → effects.rs (but crates/cli/src/orders.rs)\n\
+                file crates/lab → crates/container\n";
     let retired = Retired::parse(list);
     let found = |text: &str| retired.names("a.rs", text);
     assert_eq!(
@@ -61,6 +62,8 @@ fn a_retired_name_is_refused() {
         "crates/sim/src/orders.rs: the file orders.rs is effects.rs now"
     );
     assert_eq!(retired.file_name("crates/cli/src/orders.rs"), None);
+    assert!(retired.file_name("crates/lab/src/lib.rs").is_some());
+    assert_eq!(retired.file_name("crates/vm/src/lab.rs"), None);
 }
 
 #[test]
@@ -106,7 +109,7 @@ enum Kind {
     Function,
     /// Any identifier.
     Name,
-    /// A file or folder.
+    /// A file or folder, by its name alone or by its path.
     File,
 }
 
@@ -163,6 +166,7 @@ impl Retired {
         let is_it = |entry: &&Entry| {
             let matches = match entry.name.strip_suffix('*') {
                 Some(prefix) => name.starts_with(prefix),
+                None if entry.name.contains('/') => path.starts_with(&entry.name),
                 None => entry.name == name,
             };
             entry.kind == kind && matches && !entry.exceptions.iter().any(|one| one == path)
