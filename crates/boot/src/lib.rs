@@ -11,7 +11,7 @@
 //! - [`facts`]: what is known of one machine
 //! - [`seed`](mod@seed): the four files
 //! - [`etcd_unit`]: the systemd unit that runs etcd with `--discovery-srv`
-//! - [`quote`]: words of an `ExecStart=` line
+//! - [`quote`](mod@quote): words of an `ExecStart=` line
 //! - [`route`](mod@route): which HTTP path asks for which file of which machine
 //! - [`ipxe`]: the script that says which kernel
 //! - [`tftp`]: how firmware reads its boot loader

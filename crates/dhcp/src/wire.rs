@@ -2,7 +2,7 @@
 //!
 //! The only module that uses dhcproto. dhcproto reads the fixed header; it would panic on
 //! `hlen > 16`, skip a wrong magic cookie, stop silently at the first broken option and ignore
-//! option overload, so [`validate`] refuses such packets first, with the reason.
+//! option overload, so `validate` refuses such packets first, with the reason.
 //!
 //! Options split over several instances (RFC 3396), also over the `file` and `sname` fields
 //! (RFC 2131 §4.1), are joined here: the rest of the crate sees each code once.

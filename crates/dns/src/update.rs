@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Everything is checked before anything changes, and changes are made to copies of the nodes
-//! they touch ([`changeset`]), so an UPDATE applies whole or not at all. The RFC asks for
+//! they touch (`changeset`), so an UPDATE applies whole or not at all. The RFC asks for
 //! permission after the prerequisites; we ask "may this one change anything here" before, or
 //! prerequisites would let strangers read the zone.
 

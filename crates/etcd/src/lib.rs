@@ -8,9 +8,9 @@
 //! - [`id`]: member and cluster IDs
 //! - [`discovery`]: `--discovery-srv` as etcd 3.4 and as 3.5 and later perform it
 //! - [`given`]: `--initial-cluster`, and `--discovery` with etcd's discovery service
-//! - [`invert`]: a cluster ID back to the set of peers it was made from
+//! - [`invert`](mod@invert): a cluster ID back to the set of peers it was made from
 //! - [`log`]: what an etcd process says, in either of its two log formats
-//! - [`diagnose`]: all of that to one verdict a node, with its cause and its remedy
+//! - [`diagnose`](mod@diagnose): all of that to one verdict a node, with its cause and its remedy
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")

@@ -15,7 +15,7 @@ use crate::name;
 
 impl Server {
     /// A server that continues where the one that wrote `records` stopped. No record makes it fail:
-    /// one that fits no subnet becomes an [`Event::Dropped`].
+    /// one that fits no subnet becomes an [`Event::Dropped`](super::Event::Dropped).
     pub fn restore(
         config: ServerConfig,
         seed: Seed,
