@@ -115,6 +115,57 @@ pub fn wait_for<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> O
     }
 }
 
+/// How a story ends that stops its servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Servers {
+    /// They are down.
+    Stopped,
+    /// The last step starts them again.
+    Started,
+}
+
+/// Runs a story in `world` that ends with a step of the servers, and holds the world to what it
+/// judges.
+///
+/// # Errors
+/// When another thing is judged, or there is no report.
+pub fn ends_with_servers(world: &str, servers: Servers) -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let (story, report) = (dir.path().join("story.toml"), dir.path().join("report"));
+    let stop = "[[steps]]\nafter_formed = \"200ms\"\ndo = \"servers-stop\"\n";
+    let start = match servers {
+        Servers::Stopped => "",
+        Servers::Started => "[[steps]]\nafter_formed = \"300ms\"\ndo = \"servers-start\"\n",
+    };
+    let head = "title = \"servers at the end\"\n[etcd]\n\
+                [[machines]]\nname = \"n1\"\nclass = \"etcd\"\n\
+                [[machines]]\nname = \"n2\"\nclass = \"etcd\"\n";
+    fs::write(&story, format!("{head}{stop}{start}"))?;
+    let mut run = cli();
+    run.arg("run").arg(&story).args(["--world", world]);
+    run.arg("--report").arg(&report).env("TMPDIR", dir.path());
+    let output = conclusive(&mut run)?;
+    let got = text(&output.stdout);
+    match servers {
+        Servers::Started => check_exit(&output, 0)?,
+        Servers::Stopped => {
+            check_exit(&output, 1)?;
+            let lines = "FAIL ack n1: asked for an address and has no lease\n  cause: a step stopped \
+                         the servers, and they were down when the story ended\n";
+            check(got.starts_with(lines), lines, &got)?;
+            let srv = "srv: _etcd-server._tcp.lab.test is not the cohort: missing n1.lab.test:2380, \
+                       n2.lab.test:2380";
+            check(got.contains(srv), srv, &got)?;
+        }
+    }
+    let page = fs::read_to_string(report.join("report.html"))?;
+    check(
+        page.contains("servers at the end"),
+        "a page of the story",
+        &page,
+    )
+}
+
 /// A user who has nothing but a directory with this program, a story and an etcd.
 /// It is `nobody` if these tests are root's, else whoever runs them.
 #[derive(Debug)]

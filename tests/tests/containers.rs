@@ -16,8 +16,8 @@ use quorate_container::engine::LABEL;
 use quorate_container::{Engine, Image};
 use quorate_needs::{Need, Test};
 use quorate_tests::stories::{
-    Nobody, check, check_empty, check_exit, cli, conclusive, fetched_etcd, is_command_line,
-    scenario, text, wait_for,
+    Nobody, Servers, check, check_empty, check_exit, cli, conclusive, ends_with_servers,
+    fetched_etcd, is_command_line, scenario, text, wait_for,
 };
 use testcontainers::GenericBuildableImage;
 use testcontainers::bollard::Docker;
@@ -28,7 +28,7 @@ use testcontainers::runners::AsyncBuilder as _;
 
 type Case = fn() -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 13] = [
+const CASES: [(&str, Case); 15] = [
     ("three_members_unchanged", || passes("three-members", &[])),
     ("a_member_loses_power_and_keeps_its_disk", || {
         passes("power-cycle", &[])
@@ -55,6 +55,12 @@ const CASES: [(&str, Case); 13] = [
         killed_while_frozen,
     ),
     ("what_a_dead_run_has_left_is_swept", sweep),
+    ("servers_started_last_are_waited_for", || {
+        ends_with_servers("container", Servers::Started)
+    }),
+    ("what_stopped_servers_do_not_say_is_judged", || {
+        ends_with_servers("container", Servers::Stopped)
+    }),
 ];
 
 fn main() -> ExitCode {

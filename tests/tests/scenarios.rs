@@ -17,8 +17,8 @@ use left::{Host, Process};
 use libtest_mimic::{Arguments, Failed};
 use quorate_needs::{Need, Test};
 use quorate_tests::stories::{
-    Nobody, check, check_empty, check_exit, cli, conclusive, is_command_line, scenario, scenarios,
-    text, wait_for,
+    Nobody, Servers, check, check_empty, check_exit, cli, conclusive, ends_with_servers,
+    is_command_line, scenario, scenarios, text, wait_for,
 };
 
 /// Stories that the tests of the world `sim` run: so many processes would starve a small host,
@@ -61,6 +61,22 @@ const LEAVES_NOTHING: [(&str, Case); 6] = [
     }),
 ];
 
+/// Stories whose last step is one of the servers, in the world `sim` as well: the worlds judge alike.
+const SERVERS: [(&str, Case); 4] = [
+    ("servers_started_last_are_waited_for", || {
+        ends_with_servers("host", Servers::Started)
+    }),
+    ("what_stopped_servers_do_not_say_is_judged", || {
+        ends_with_servers("host", Servers::Stopped)
+    }),
+    ("servers_started_last_answer_in_sim", || {
+        ends_with_servers("sim", Servers::Started)
+    }),
+    ("what_stopped_servers_do_not_say_is_judged_in_sim", || {
+        ends_with_servers("sim", Servers::Stopped)
+    }),
+];
+
 /// Runs on a host that is too slow.
 const STARVED: [(&str, Case); 2] = [
     (
@@ -99,7 +115,7 @@ fn main() -> ExitCode {
         "an_ordinary_user_needs_no_root",
         an_ordinary_user_needs_no_root,
     ));
-    let ends = LEAVES_NOTHING.into_iter().chain(STARVED);
+    let ends = LEAVES_NOTHING.into_iter().chain(SERVERS).chain(STARVED);
     tests.extend(ends.map(|(name, end)| test(name, end)));
     tests.push(test("the_report_has_everything", the_report_has_everything));
     quorate_needs::run(&arguments, tests)

@@ -50,7 +50,7 @@ use crate::lan::{Lan, LanOptions, MACHINE_INTERFACE, Port, SERVERS};
 use crate::machine::AgentConfig;
 use crate::netns::NetNs;
 use backend::{MachineBackend, Namespaces};
-use collect::{Reached, Written};
+use collect::{Reached, Records, Written};
 use hollow::Hollow;
 use member::{Client, Pace, Watch};
 use overload::{Overload, broken};
@@ -399,9 +399,21 @@ impl<R: MachineBackend> World for HostWorld<R> {
     }
 
     fn collect(&mut self) -> Result<Evidence, WorldError> {
+        let servers = self.servers.as_mut().expect("deployed");
+        // The last step may have started them.
+        let is_up = servers.wait_until_ready();
+        let is_up = is_up.map_err(|error| broken("the servers", &error))?;
         let servers = self.servers.as_ref().expect("deployed");
         let on = self.healthy();
-        let evidence = collect::evidence(&self.story, &self.expected, servers, &on, &self.written);
+        let records = match is_up {
+            true => Records::ask(&self.story, &self.expected, servers),
+            // The oracles judge what is missing.
+            false => Ok(Records::default()),
+        };
+        let evidence = records.and_then(|records| {
+            let ns = &servers.ns;
+            ns.run(|| collect::evidence(&self.story, records, &on, &self.written))
+        });
         let mut evidence = evidence.map_err(|error| broken("collecting the evidence", &error))?;
         if let Some(registry) = &self.registry {
             let urls = self.expected.clusters.iter();

@@ -100,6 +100,10 @@ impl Collector<'_> {
     }
 
     fn srv(&mut self) -> Result<Vec<Srv>, WorldError> {
+        if !self.servers.is_up() {
+            // The oracles judge what is missing.
+            return Ok(Vec::new());
+        }
         let clusters = self.expected.clusters.iter();
         let owners: Vec<String> = clusters.map(|one| one.srv_owner.clone()).collect();
         let mut srv = Vec::new();

@@ -24,40 +24,56 @@ struct LeaseLine {
 /// A member that is on, and where.
 pub(super) type Reached = (String, Ipv4Addr);
 
-/// Asks the servers, and the members of each cluster that are on at these addresses; looks for what
-/// was `written` before.
-pub(super) fn evidence(
-    story: &Story,
-    expected: &Expected,
-    servers: &Servers,
-    clusters: &[Vec<Reached>],
-    written: &[Written],
-) -> io::Result<Evidence> {
-    let leases: Vec<LeaseLine> = servers.ask("/leases")?;
-    let leases: Vec<Lease> = leases
-        .into_iter()
-        .map(|line| Lease {
+/// What the servers know.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    leases: Vec<Lease>,
+    names: Vec<Name>,
+    srv: Vec<Srv>,
+}
+
+impl Records {
+    /// Asks the servers.
+    pub(super) fn ask(story: &Story, expected: &Expected, servers: &Servers) -> io::Result<Self> {
+        let lines: Vec<LeaseLine> = servers.ask("/leases")?;
+        let leases = lines.into_iter().map(|line| Lease {
             addr: line.addr,
             mac: line.mac,
             hostname: Some(line.hostname),
-        })
-        .collect();
-    let dns = servers.dns;
-    servers.ns.run(|| {
-        let mut stub = Stub::new(dns)?;
-        let patience = patience(story);
-        let (members, writes) = asked(clusters, patience);
-        Ok(Evidence {
-            names: names(&mut stub, &leases, &story.network.domain)?,
-            srv: srv(&mut stub, expected)?,
-            registry: Vec::new(),
-            members,
-            writes,
-            kept: kept(story, clusters, written),
-            leases,
-            starved: None,
-        })
-    })?
+        });
+        let leases: Vec<Lease> = leases.collect();
+        let dns = servers.dns;
+        servers.ns.run(|| {
+            let mut stub = Stub::new(dns)?;
+            Ok(Self {
+                names: names(&mut stub, &leases, &story.network.domain)?,
+                srv: srv(&mut stub, expected)?,
+                leases,
+            })
+        })?
+    }
+}
+
+/// Asks the members of each cluster that are on at these addresses, from the namespace of the
+/// calling thread; looks for what was `written` before.
+pub(super) fn evidence(
+    story: &Story,
+    records: Records,
+    clusters: &[Vec<Reached>],
+    written: &[Written],
+) -> Evidence {
+    let (members, writes) = asked(clusters, patience(story));
+    let Records { leases, names, srv } = records;
+    Evidence {
+        leases,
+        names,
+        srv,
+        registry: Vec::new(),
+        members,
+        writes,
+        kept: kept(story, clusters, written),
+        starved: None,
+    }
 }
 
 fn names(stub: &mut Stub, leases: &[Lease], domain: &str) -> io::Result<Vec<Name>> {

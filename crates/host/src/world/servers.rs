@@ -27,9 +27,16 @@ pub(super) struct Servers {
     pub(super) dns: SocketAddr,
     dir: PathBuf,
     boot: Option<Booting>,
-    ready: Receiver<()>,
-    /// The story has killed them.
-    killed: bool,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// They come up, and say here that they answer.
+    Starting(Receiver<()>),
+    Ready,
+    /// The story has stopped them.
+    Stopped,
 }
 
 /// What machines boot from here, and who sees them do it.
@@ -75,32 +82,39 @@ impl Servers {
             dns,
             dir,
             boot,
-            ready,
-            killed: false,
+            state: State::Starting(ready),
         })
     }
 
     /// Kills them, with all that is not on their disk.
     pub(super) fn kill(&mut self) -> io::Result<()> {
-        self.killed = true;
+        self.state = State::Stopped;
         self.machine.power_off().map(drop)
     }
 
     /// Starts them with the disk that they had.
     pub(super) fn start_again(&mut self, observations: Sender<RawObservation>) -> io::Result<()> {
-        if self.killed {
+        if let State::Stopped = self.state {
             // The network card has kept its address.
-            (self.machine, self.ready) =
+            let (machine, ready) =
                 power_on(&self.dir, &self.ns, None, self.boot.as_ref(), observations)?;
-            self.killed = false;
+            self.machine = machine;
+            self.state = State::Starting(ready);
         }
         Ok(())
     }
 
-    /// Waits until every daemon answers.
-    pub(super) fn wait_until_ready(&mut self) -> io::Result<()> {
-        if self.ready.recv_timeout(READY_MAX).is_ok() {
-            return Ok(());
+    /// Waits until every daemon answers. False when the story has stopped them: none will.
+    pub(super) fn wait_until_ready(&mut self) -> io::Result<bool> {
+        match &self.state {
+            State::Stopped => return Ok(false),
+            State::Ready => return Ok(true),
+            State::Starting(ready) => {
+                if ready.recv_timeout(READY_MAX).is_ok() {
+                    self.state = State::Ready;
+                    return Ok(true);
+                }
+            }
         }
         self.still_run()?;
         Err(io::Error::new(
@@ -111,7 +125,7 @@ impl Servers {
 
     /// An error with the daemons' last words when they have ended.
     pub(super) fn still_run(&mut self) -> io::Result<()> {
-        if self.killed {
+        if let State::Stopped = self.state {
             return Ok(());
         }
         let Some(status) = self.machine.try_wait()? else {

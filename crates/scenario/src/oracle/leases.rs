@@ -67,6 +67,12 @@ fn twice(addr: Ipv4Addr, one: &str, other: &str) -> Finding {
 pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
     let leases = case.evidence.leases.iter();
     let holders: BTreeSet<MacAddr> = leases.map(|lease| lease.mac).collect();
+    let (cause, fix) = case.servers_are_stopped().unwrap_or_else(|| {
+        (
+            last_refusal(case).unwrap_or_else(|| "the server did not answer it".to_owned()),
+            "look for its MAC address in the server's log and in the capture".to_owned(),
+        )
+    });
     let mut findings = Vec::new();
     for (progress, machine) in case.progress.iter().zip(&case.story.machines) {
         if !progress.expected() || holders.contains(&machine.mac) {
@@ -77,9 +83,8 @@ pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
                 link: Link::Ack,
                 machine: Some(machine.name.clone()),
                 what: "asked for an address and has no lease".to_owned(),
-                cause: last_refusal(case)
-                    .unwrap_or_else(|| "the server did not answer it".to_owned()),
-                fix: "look for its MAC address in the server's log and in the capture".to_owned(),
+                cause: cause.clone(),
+                fix: fix.clone(),
                 may_be_late: true,
             }
         } else {

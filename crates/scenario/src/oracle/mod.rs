@@ -14,9 +14,10 @@ mod names;
 mod registry;
 mod srv;
 
+use crate::action::Action;
 use crate::drive::Expected;
 use crate::evidence::Evidence;
-use crate::observation::Observation;
+use crate::observation::{Observation, What};
 use crate::progress::StoryProgress;
 use crate::story::Story;
 use crate::verdict::Finding;
@@ -28,6 +29,27 @@ struct Case<'a> {
     progress: &'a StoryProgress,
     observations: &'a [Observation],
     evidence: &'a Evidence,
+}
+
+impl Case<'_> {
+    /// Cause and fix of what the servers do not say, when a step stopped them and none started them
+    /// again.
+    fn servers_are_stopped(&self) -> Option<(String, String)> {
+        let mut actions = self.observations.iter().rev().filter_map(|observation| {
+            if let What::Did(action) = observation.what {
+                Some(action)
+            } else {
+                None
+            }
+        });
+        let last = actions.find(|action| action.is_of_servers())?;
+        (last == Action::ServersStop).then(|| {
+            (
+                "a step stopped the servers, and they were down when the story ended".to_owned(),
+                "start them in a later step: do = \"servers-start\"".to_owned(),
+            )
+        })
+    }
 }
 
 /// Runs every oracle.

@@ -93,13 +93,19 @@ pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
     let Some(what) = not_the_cohort(&group.expected.srv_owner, &want, &have) else {
         return Vec::new();
     };
+    let (cause, fix) = case.servers_are_stopped().unwrap_or_else(|| {
+        (
+            "the service's records were not published, or another client wrote them".to_owned(),
+            "see what the gate was waiting for, and who updated the zone, in the zone history"
+                .to_owned(),
+        )
+    });
     vec![Finding {
         link: Link::Srv,
         machine: None,
         what,
-        cause: "the service's records were not published, or somebody else wrote them".to_owned(),
-        fix: "see what the gate was waiting for, and who updated the zone, in the zone history"
-            .to_owned(),
+        cause,
+        fix,
         may_be_late: have.is_subset(&want),
     }]
 }

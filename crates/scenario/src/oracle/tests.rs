@@ -253,6 +253,38 @@ fn a_machine_without_a_lease() {
 }
 
 #[test]
+fn servers_that_are_stopped_at_the_end_are_the_cause_of_what_they_do_not_say() {
+    let mut whole = Whole::new();
+    whole.evidence.leases.clear();
+    whole.evidence.srv.clear();
+    let did = |whole: &mut Whole, action| {
+        let at = whole.observations.last().expect("it began").at;
+        whole.observations.push(Observation {
+            at,
+            machine: None,
+            what: What::Did(action),
+        });
+    };
+    let blamed = |whole: &Whole| {
+        let findings = whole.judge();
+        assert_eq!(
+            findings.len(),
+            4,
+            "three leases and the SRV set: {findings:#?}"
+        );
+        let blamed = findings.iter();
+        blamed
+            .filter(|it| it.cause.starts_with("a step stopped the servers"))
+            .count()
+    };
+    assert_eq!(blamed(&whole), 0);
+    did(&mut whole, Action::ServersStop);
+    assert_eq!(blamed(&whole), 4);
+    did(&mut whole, Action::ServersStart);
+    assert_eq!(blamed(&whole), 0);
+}
+
+#[test]
 fn a_name_that_leads_elsewhere() {
     let mut whole = Whole::new();
     whole.evidence.names[0].forward = vec![addr(7)];

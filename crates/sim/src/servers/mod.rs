@@ -321,6 +321,11 @@ impl Servers {
         Some(transmits.remove(index).1.payload)
     }
 
+    /// False while the story has stopped them.
+    pub(crate) const fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
     /// The active leases.
     pub(crate) fn leases(&self) -> Vec<quorate_dhcp::Lease> {
         match &self.state {
