@@ -11,7 +11,7 @@ use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Registered, Srv,
 use quorate_scenario::story::Story;
 
 use crate::etcd::{Clusters, NoLeader, Registry};
-use crate::machine::Machines;
+use crate::machine::machines::Machines;
 use crate::servers::Servers;
 
 /// Asks the servers and the members at one moment.

@@ -2,5 +2,4 @@
 
 pub(crate) mod choice_log;
 pub mod decision_log;
-pub(crate) mod frames;
 pub(crate) mod naming;

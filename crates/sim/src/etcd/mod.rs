@@ -11,5 +11,5 @@ pub(crate) use clusters::{ClusterEffect, Clusters, NoLeader, Timeouts};
 pub(crate) use error::StartError;
 pub(crate) use flags::{DiscoveryMethod, Flags};
 pub(crate) use lookup::Query;
-pub(crate) use process::{Asking, DataDir, PeerPort, Process, Registration};
-pub(crate) use registry::Registry;
+pub(crate) use process::{Asking, DataDir, PeerPort, Process};
+pub(crate) use registry::{Registration, Registry};

@@ -25,6 +25,7 @@ use super::clusters::Timeouts;
 use super::error::StartError;
 use super::flags::{DiscoveryMethod, Flags};
 use super::lookup::{Lookup, Query};
+use super::registry::Registration;
 
 /// What a member's data directory keeps over restarts and power cycles.
 #[derive(Clone, Debug)]
@@ -83,17 +84,6 @@ pub(crate) enum PeerPort {
     /// The process waits for the discovery service.
     Waits,
     Serves,
-}
-
-/// What a member writes down at the discovery service.
-#[derive(Debug)]
-pub(crate) struct Registration {
-    pub(crate) url: String,
-    pub(crate) id: MemberId,
-    pub(crate) name: String,
-    pub(crate) peer: Option<PeerUrl>,
-    /// The process has done so before.
-    pub(crate) is_made: bool,
 }
 
 impl Process {

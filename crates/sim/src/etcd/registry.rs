@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 use quorate_etcd::{MemberId, PeerUrl};
 use thiserror::Error;
 
-use super::process::Registration;
-
 /// All directories, by URL.
 #[derive(Debug, Default)]
 pub(crate) struct Registry(BTreeMap<String, Directory>);
@@ -21,6 +19,17 @@ pub(crate) struct Registry(BTreeMap<String, Directory>);
 struct Directory {
     size: usize,
     members: Vec<(MemberId, String, PeerUrl)>,
+}
+
+/// What a member writes down at the discovery service.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) url: String,
+    pub(crate) id: MemberId,
+    pub(crate) name: String,
+    pub(crate) peer: Option<PeerUrl>,
+    /// The process has done so before.
+    pub(crate) is_made: bool,
 }
 
 /// Why a member cannot be written down; the text is what etcd prints.

@@ -6,7 +6,7 @@ use quorate_fabric::{Direction, Faults};
 
 /// One end of a cable.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plug {
+pub(super) struct Plug {
     pub(super) rack: Option<usize>,
     pub(super) up: bool,
     pub(super) cable: Cable,
@@ -32,7 +32,7 @@ impl Plug {
     }
 
     /// Nothing passes in this direction, whatever is drawn.
-    pub(crate) const fn is_silent(&self, direction: Direction) -> bool {
+    pub(super) const fn is_silent(&self, direction: Direction) -> bool {
         match direction {
             Direction::ToSwitch => self.cable.mute,
             Direction::FromSwitch => self.cable.deaf,
@@ -41,5 +41,5 @@ impl Plug {
 }
 
 /// A kernel and a cable, one way.
-pub(crate) const HOP_DELAY: Duration = Duration::from_micros(30);
-pub(crate) const HOP_JITTER: Duration = Duration::from_micros(40);
+pub(super) const HOP_DELAY: Duration = Duration::from_micros(30);
+pub(super) const HOP_JITTER: Duration = Duration::from_micros(40);

@@ -1,6 +1,7 @@
 //! The wire: one switch, who is at which port, and the relays between its segments.
 
 mod cable;
+mod frames;
 mod racks;
 
 use std::collections::BTreeMap;
@@ -14,10 +15,11 @@ use quorate_fabric::{Chance, Direction, Faults, PortId, Rule, RuleId, Switch};
 use quorate_scenario::story::Network;
 
 use crate::chance::choice_log::ChoiceLog;
-use crate::chance::frames::FrameFates;
+use cable::{HOP_DELAY, HOP_JITTER, Plug};
+use frames::FrameFates;
 use racks::Racks;
 
-pub(crate) use cable::{Cable, HOP_DELAY, HOP_JITTER, Plug};
+pub(crate) use cable::Cable;
 
 /// The network of the story.
 #[derive(Debug)]

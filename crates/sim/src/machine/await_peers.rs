@@ -11,21 +11,12 @@ use quorate_node::{Command, ExitStatus};
 
 use super::member::STREAM;
 use super::node::SPAWN;
+use super::step::AwaitPeers;
 use super::wake::micros;
 use super::{After, Effect, Machine, MachineWake, Range, Timer};
 use crate::etcd::PeerPort;
 use crate::lan::Target;
 use crate::servers::DNS_PORT;
-
-/// One such process.
-#[derive(Debug)]
-pub(super) struct AwaitPeers {
-    unit: String,
-    scheme: Scheme,
-    engine: PeerWait,
-    /// Its UDP socket.
-    port: u16,
-}
 
 impl Machine {
     pub(super) fn awaits_peers(&self) -> bool {

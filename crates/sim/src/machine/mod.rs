@@ -7,10 +7,11 @@ mod await_peers;
 mod bootstrap;
 mod clock;
 mod freeze;
-mod machines;
+pub(crate) mod machines;
 mod member;
 mod node;
 mod power;
+mod step;
 mod wake;
 
 use std::collections::BTreeMap;
@@ -28,10 +29,9 @@ use quorate_world::observe::MachineObserver;
 use crate::agenda::Token;
 use crate::chance::choice_log::ChoiceLog;
 use crate::etcd::{DataDir, Process};
-use await_peers::AwaitPeers;
+use step::AwaitPeers;
 
 pub(crate) use clock::Clock;
-pub(crate) use machines::Machines;
 pub(crate) use wake::{After, Effect, MachineWake, Range, Timer};
 
 /// One machine of the story.

@@ -6,30 +6,30 @@ use quorate_fabric::{Direction, FatePolicy, PortId, Transit};
 use quorate_scenario::Fate;
 use quorate_scenario::decision::Arrival;
 
-use super::choice_log::ChoiceLog;
-use super::naming;
-use crate::lan::{HOP_DELAY, HOP_JITTER, Plug};
+use super::cable::{HOP_DELAY, HOP_JITTER, Plug};
+use crate::chance::choice_log::ChoiceLog;
+use crate::chance::naming;
 
 /// The choice log, and which station is at which port.
 #[derive(Debug)]
-pub(crate) struct FrameFates {
+pub(super) struct FrameFates {
     choices: ChoiceLog,
     ports: Vec<(String, MacAddr)>,
 }
 
 /// The fates of frames on these cables.
-pub(crate) struct FramePolicy<'a> {
+pub(super) struct FramePolicy<'a> {
     fates: &'a FrameFates,
     plugs: &'a [Plug],
 }
 
 impl FrameFates {
     /// Names and hardware addresses in the order of their ports, the servers first.
-    pub(crate) fn new(choices: ChoiceLog, ports: Vec<(String, MacAddr)>) -> Self {
+    pub(super) fn new(choices: ChoiceLog, ports: Vec<(String, MacAddr)>) -> Self {
         Self { choices, ports }
     }
 
-    pub(crate) fn policy<'a>(&'a self, plugs: &'a [Plug]) -> FramePolicy<'a> {
+    pub(super) fn policy<'a>(&'a self, plugs: &'a [Plug]) -> FramePolicy<'a> {
         FramePolicy { fates: self, plugs }
     }
 
