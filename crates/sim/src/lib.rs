@@ -53,7 +53,7 @@ mod world;
 
 pub use chance::decision_log::{self, Log};
 pub use options::Options;
-pub use run::{Recording, record, replay, run, run_with_bugs};
+pub use run::{Recording, record, replay, run, run_mutant};
 pub use search::determinism::{Difference, check_determinism};
 pub use search::swarm::{self, Swarm};
 pub use search::sweep::{self, Failure, merge, sweep};

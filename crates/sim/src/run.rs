@@ -1,4 +1,4 @@
-//! One story, told to its end.
+//! One story, run to its end.
 
 use quorate_core::{Mutant, Seed};
 use quorate_scenario::drive::{Expected, drive};
@@ -8,12 +8,12 @@ use crate::chance::choice_log::ChoiceLog;
 use crate::options::Options;
 use crate::world::SimWorld;
 
-/// Tells `story` in a world of its own, with the sizes of the seed if it draws any.
+/// Runs `story` in a world of its own, with the sizes of the seed if it draws any.
 ///
 /// # Errors
 /// When the world, not the story, fails.
 pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
-    tell(story, options, None, Mutant::default())
+    run_world(story, options, None, Mutant::default())
 }
 
 /// The same with a bug in the engines of the servers.
@@ -21,15 +21,11 @@ pub fn run(story: &Story, options: Options) -> Result<Outcome, WorldError> {
 /// # Errors
 /// As [`run`](fn@run).
 #[doc(hidden)]
-pub fn run_with_bugs(
-    story: &Story,
-    options: Options,
-    mutant: Mutant,
-) -> Result<Outcome, WorldError> {
-    tell(story, options, None, mutant)
+pub fn run_mutant(story: &Story, options: Options, mutant: Mutant) -> Result<Outcome, WorldError> {
+    run_world(story, options, None, mutant)
 }
 
-/// A story that was told by a tape.
+/// A run, and what was decided in it.
 #[derive(Debug)]
 pub struct Recording {
     pub outcome: Outcome,
@@ -44,10 +40,10 @@ pub struct Recording {
 /// # Errors
 /// As `run`.
 pub fn record(story: &Story, options: Options) -> Result<Recording, WorldError> {
-    by_tape(story, options, &ChoiceLog::beside_chance(&story.decisions))
+    run_with_choices(story, options, &ChoiceLog::beside_chance(&story.decisions))
 }
 
-/// Tells `story` once more with these decisions. What they do not name is ordinary: messages
+/// Runs `story` once more with these decisions. What they do not name is ordinary: messages
 /// arrive at once, and the disk does not lie. Times that they do not name are drawn.
 ///
 /// # Errors
@@ -57,18 +53,22 @@ pub fn replay(
     options: Options,
     decisions: &[Decision],
 ) -> Result<Recording, WorldError> {
-    by_tape(story, options, &ChoiceLog::of(decisions))
+    run_with_choices(story, options, &ChoiceLog::of(decisions))
 }
 
-fn by_tape(story: &Story, options: Options, tape: &ChoiceLog) -> Result<Recording, WorldError> {
+fn run_with_choices(
+    story: &Story,
+    options: Options,
+    choices: &ChoiceLog,
+) -> Result<Recording, WorldError> {
     let mut story = story.drawn(options.seed).into_owned();
     let seed = Seed::new(options.seed);
     for machine in &mut story.machines {
         let drawn = machine.power_on(seed);
-        machine.switch_on_at(tape.time(&machine.name, "power-on", drawn));
+        machine.switch_on_at(choices.time(&machine.name, "power-on", drawn));
     }
-    let outcome = tell(&story, options, Some(tape), Mutant::default())?;
-    let (decisions, unmet) = tape.finish();
+    let outcome = run_world(&story, options, Some(choices), Mutant::default())?;
+    let (decisions, unmet) = choices.finish();
     Ok(Recording {
         outcome,
         decisions,
@@ -76,10 +76,10 @@ fn by_tape(story: &Story, options: Options, tape: &ChoiceLog) -> Result<Recordin
     })
 }
 
-fn tell(
+fn run_world(
     story: &Story,
     mut options: Options,
-    tape: Option<&ChoiceLog>,
+    choices: Option<&ChoiceLog>,
     mutant: Mutant,
 ) -> Result<Outcome, WorldError> {
     let story = &*story.drawn(options.seed);
@@ -93,13 +93,13 @@ fn tell(
     let mut world = SimWorld::new(story, &expected, options);
     world.set_mutant(mutant);
     let own = ChoiceLog::beside_chance(&story.decisions);
-    match tape {
-        Some(tape) => world.set_choices(tape),
+    match choices {
+        Some(choices) => world.set_choices(choices),
         None if story.decisions.is_empty() => {}
         None => world.set_choices(&own),
     }
     let mut outcome = drive(&mut world, story, &expected, seed, |_, _| {})?;
-    if tape.is_none() {
+    if choices.is_none() {
         let (_, unmet) = own.finish();
         outcome.observations.extend(unmet.iter().map(|occasion| {
             let text = format!("there was no occasion for a fault: {occasion}");

@@ -32,7 +32,7 @@ fn story(gate: bool, late: &str, every: &str) -> Story {
     Story::parse("two clusters", &text).unwrap()
 }
 
-fn told(story: &Story) -> Outcome {
+fn outcome_of(story: &Story) -> Outcome {
     let options = Options {
         etcd_version: (3, 5),
         seed: 3,
@@ -45,7 +45,7 @@ fn told(story: &Story) -> Outcome {
 #[test]
 fn each_gate_waits_for_its_own_cluster_only() {
     let story = story(true, "20s", "1s");
-    let outcome = told(&story);
+    let outcome = outcome_of(&story);
     assert_eq!(outcome.verdict.findings(), []);
     let reached = |name: &str, link| {
         let lane = outcome.progress.iter().find(|lane| lane.name == name);
@@ -66,8 +66,8 @@ fn each_gate_waits_for_its_own_cluster_only() {
 }
 
 #[test]
-fn the_gates_of_several_clusters_are_told_apart() {
-    let outcome = told(&story(true, "1s", "1s"));
+fn the_gates_of_several_clusters_are_distinguished() {
+    let outcome = outcome_of(&story(true, "1s", "1s"));
     let waited: Vec<&str> = outcome
         .observations
         .iter()
@@ -87,7 +87,7 @@ fn the_gates_of_several_clusters_are_told_apart() {
 fn a_split_cluster_is_named_and_the_others_are_judged_by_themselves() {
     let story = story(false, "0s", "2s");
     let whole = story.clusters[0].members.clone();
-    let outcome = told(&story);
+    let outcome = outcome_of(&story);
     let findings = outcome.verdict.findings();
     let split: Vec<_> = findings
         .iter()

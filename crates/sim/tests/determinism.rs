@@ -17,7 +17,7 @@ fn story(name: &str) -> Story {
     Story::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
 
-fn told(story: &Story, seed: u64, swarm: Swarm) -> Outcome {
+fn outcome_of(story: &Story, seed: u64, swarm: Swarm) -> Outcome {
     let options = Options {
         etcd_version: (3, 5),
         seed,
@@ -28,15 +28,15 @@ fn told(story: &Story, seed: u64, swarm: Swarm) -> Outcome {
 }
 
 #[test]
-fn runs_in_trouble_are_the_same_twice() {
+fn two_runs_of_one_seed_are_the_same() {
     for (name, seeds) in [
         ("three-members", 0..15),
         ("power-cycle", 0..5),
         ("swarm-50", 0..3),
     ] {
         let story = story(name);
-        let tell = |seed| Ok(told(&story, seed, Swarm::draw(seed, &story)));
-        assert_eq!(check_determinism(seeds, tell).unwrap(), []);
+        let run_seed = |seed| Ok(outcome_of(&story, seed, Swarm::draw(seed, &story)));
+        assert_eq!(check_determinism(seeds, run_seed).unwrap(), []);
     }
 }
 
@@ -45,7 +45,7 @@ fn runs_in_trouble_are_the_same_twice() {
 fn the_first_event_that_differs_is_shown() {
     let story = story("three-members");
     let elsewhere = Cell::new(0);
-    let tell = |seed| {
+    let run_seed = |seed| {
         elsewhere.set(elsewhere.get() + 1);
         let late = Fault {
             what: FaultKind::Delay,
@@ -54,9 +54,9 @@ fn the_first_event_that_differs_is_shown() {
             lasts: Duration::from_secs(10),
             amount: 1_000 * elsewhere.get(),
         };
-        Ok(told(&story, seed, Swarm { faults: vec![late] }))
+        Ok(outcome_of(&story, seed, Swarm { faults: vec![late] }))
     };
-    let differences = check_determinism(1..2, tell).unwrap();
+    let differences = check_determinism(1..2, run_seed).unwrap();
     let shown = differences[0].to_string();
     // The servers are ready, three machines come up and say DISCOVER; the next event of all is
     // the first that a later frame can change.

@@ -10,7 +10,7 @@ use quorate_core::Instant;
 use quorate_scenario::{Action, Observation, Outcome, Story, What};
 use quorate_sim::{Options, run};
 
-fn told(machines: &str, steps: &[(&str, &str, &str)]) -> Outcome {
+fn outcome_of(machines: &str, steps: &[(&str, &str, &str)]) -> Outcome {
     let mut text = format!("title = \"frost\"\n[dhcp]\nlease = \"20s\"\n[etcd]\n{machines}");
     for (at, action, machine) in steps {
         text.push_str(&format!(
@@ -45,7 +45,7 @@ fn a_machine_that_hangs_in_its_boot_holds_the_gate() {
             (frozen.as_str(), "freeze", "n2"),
             ("at = \"7s\"", "thaw", "n2"),
         ];
-        let outcome = told(MEMBERS, &steps);
+        let outcome = outcome_of(MEMBERS, &steps);
         let n2 = of(&outcome, "n2");
         let (frozen, thawed) = (
             when(&n2, |what| *what == What::Did(Action::Freeze)),
@@ -74,7 +74,7 @@ fn a_machine_that_hangs_in_its_boot_holds_the_gate() {
 #[test]
 fn a_machine_that_hangs_for_longer_than_its_lease_gets_another() {
     let machines = format!("{MEMBERS}[[machines]]\nname = \"w\"\nclass = \"plain\"\n");
-    let outcome = told(
+    let outcome = outcome_of(
         &machines,
         &[
             ("after_formed = \"1s\"", "freeze", "w"),
@@ -87,18 +87,18 @@ fn a_machine_that_hangs_for_longer_than_its_lease_gets_another() {
     let w = of(&outcome, "w");
     let thawed = when(&w, |what| *what == What::Did(Action::Thaw));
     let lost = when(&w, |what| matches!(what, What::LeaseLost { .. }));
-    assert!(lost >= thawed, "nobody is there who could notice: {w:#?}");
+    assert!(lost >= thawed, "no process runs that could notice: {w:#?}");
     let leased = w
         .iter()
         .filter(|one| matches!(one.what, What::Leased { renewed: false, .. }));
     assert_eq!(leased.count(), 2, "{w:#?}");
 }
 
-/// The others go on without it, and it is told what it missed.
+/// The others go on without it, and it catches up with what it missed.
 #[test]
 fn a_leader_that_hangs_is_replaced() {
     for frozen in ["n1", "n2", "n3"] {
-        let outcome = told(
+        let outcome = outcome_of(
             MEMBERS,
             &[
                 ("after_formed = \"1s\"", "freeze", frozen),
@@ -107,8 +107,8 @@ fn a_leader_that_hangs_is_replaced() {
         );
         let seen = of(&outcome, frozen);
         let thawed = when(&seen, |what| *what == What::Did(Action::Thaw));
-        let told = seen.iter().filter(|one| one.at > thawed);
-        let healthy = told.filter(|one| matches!(one.what, What::Healthy { voters: 3, .. }));
+        let later = seen.iter().filter(|one| one.at > thawed);
+        let healthy = later.filter(|one| matches!(one.what, What::Healthy { voters: 3, .. }));
         assert!(healthy.count() > 0, "{seen:#?}");
         assert_eq!(outcome.evidence.writes.len(), 6);
     }

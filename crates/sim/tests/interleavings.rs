@@ -11,14 +11,14 @@ fn table(most: usize) -> String {
     );
     for members in 1..=most {
         for gate in [true, false] {
-            let survey = Interleavings::new(members, gate);
+            let all = Interleavings::new(members, gate);
             let _ = writeln!(
                 table,
                 "{members:>7}  {:>4}  {:>12}  {:>8}  {:>8}",
                 if gate { "on" } else { "off" },
-                survey.publications.len(),
-                survey.orders(),
-                survey.splits(),
+                all.publications.len(),
+                all.count(),
+                all.splits(),
             );
         }
     }
@@ -42,17 +42,17 @@ fn with_the_gate_no_order_splits() {
 
 #[test]
 fn these_orders_of_two_members_split() {
-    let survey = Interleavings::new(2, false);
-    let mut told = String::new();
-    for publication in &survey.publications {
+    let all = Interleavings::new(2, false);
+    let mut described = String::new();
+    for publication in &all.publications {
         for starts in publication
             .starts()
             .filter(|starts| publication.is_split(starts))
         {
-            let _ = writeln!(told, "{}", publication.describe(&starts));
+            let _ = writeln!(described, "{}", publication.describe(&starts));
         }
     }
-    let mut lines: Vec<&str> = told.lines().collect();
+    let mut lines: Vec<&str> = described.lines().collect();
     lines.sort_unstable();
     lines.dedup();
     insta::assert_snapshot!(lines.join("\n"), @r"
@@ -63,17 +63,17 @@ fn these_orders_of_two_members_split() {
     ");
 }
 
-/// Which orders split can be said in a sentence: those in which somebody finds a cluster before
+/// Which orders split can be said in a sentence: those in which a member finds a cluster before
 /// the last SRV record is there.
 #[test]
-fn an_order_splits_exactly_when_somebody_decides_too_early() {
+fn an_order_splits_exactly_when_a_member_decides_too_early() {
     for members in 1..=3 {
         for gate in [true, false] {
             for publication in &Interleavings::new(members, gate).publications {
                 for starts in publication.starts() {
                     assert_eq!(
                         publication.is_split(&starts),
-                        publication.somebody_is_early(&starts),
+                        publication.a_member_is_early(&starts),
                         "{}",
                         publication.describe(&starts)
                     );

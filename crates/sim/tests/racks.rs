@@ -37,7 +37,7 @@ fn story(each: usize, more: &str) -> Story {
     Story::parse("racks", &text).unwrap()
 }
 
-fn told(story: &Story, swarm: Option<Swarm>) -> Outcome {
+fn outcome_of(story: &Story, swarm: Option<Swarm>) -> Outcome {
     let options = Options {
         etcd_version: (3, 5),
         seed: 5,
@@ -50,7 +50,7 @@ fn told(story: &Story, swarm: Option<Swarm>) -> Outcome {
 #[test]
 fn machines_of_several_racks_form_their_clusters() {
     let story = story(3, "");
-    let outcome = told(&story, None);
+    let outcome = outcome_of(&story, None);
     assert_eq!(outcome.verdict.findings(), []);
     assert_eq!(outcome.evidence.leases.len(), 8);
     for lease in &outcome.evidence.leases {
@@ -99,7 +99,7 @@ fn leases_are_renewed_through_the_router() {
         do = "link-up"
         machine = "p1"
     "#;
-    let outcome = told(&story(3, more), None);
+    let outcome = outcome_of(&story(3, more), None);
     assert_eq!(outcome.verdict.findings(), []);
     let renewals = outcome
         .observations
@@ -114,12 +114,12 @@ fn leases_are_renewed_through_the_router() {
 }
 
 #[test]
-fn trouble_on_the_wire_breaks_nothing_behind_relays_either() {
+fn faults_on_the_wire_break_nothing_behind_relays_either() {
     let mut story = story(3, "");
     story.formed_within = std::time::Duration::from_secs(120);
     for seed in 0..10 {
         let swarm = Swarm::draw(seed, &story);
-        let outcome = told(&story, Some(swarm));
+        let outcome = outcome_of(&story, Some(swarm));
         let broken = outcome.verdict.findings().first();
         // Lost DNS answers may split a cluster; addresses and names may not be lost.
         assert!(

@@ -1,4 +1,4 @@
-//! Runs that are written down and told again.
+//! Runs that are written down and repeated.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
@@ -66,9 +66,9 @@ fn assert_same(one: &Outcome, other: &Outcome, seed: u64) {
 fn a_run_that_is_written_down_is_the_same_run() {
     let story = story();
     for seed in 0..5 {
-        let told = record(&story, options(&story, seed)).unwrap();
+        let recording = record(&story, options(&story, seed)).unwrap();
         assert_same(
-            &told.outcome,
+            &recording.outcome,
             &run(&story, options(&story, seed)).unwrap(),
             seed,
         );
@@ -76,17 +76,17 @@ fn a_run_that_is_written_down_is_the_same_run() {
 }
 
 #[test]
-fn a_log_tells_its_run_again_to_the_byte() {
+fn a_log_repeats_its_run_to_the_byte() {
     let story = story();
     for seed in 0..15 {
         let options = options(&story, seed);
-        let told = record(&story, options.clone()).unwrap();
-        let text = Log::new(("trouble", TEXT), &story, &options, &told).to_string();
+        let recording = record(&story, options.clone()).unwrap();
+        let text = Log::new(("trouble", TEXT), &story, &options, &recording).to_string();
         let log = Log::parse(&text).unwrap();
         let again = replay(&log.story().unwrap(), log.options(), &log.decisions).unwrap();
-        assert_same(&told.outcome, &again.outcome, seed);
+        assert_same(&recording.outcome, &again.outcome, seed);
         assert_eq!(again.unmet, []);
-        assert_eq!(again.decisions, told.decisions, "seed {seed}");
+        assert_eq!(again.decisions, recording.decisions, "seed {seed}");
         assert_eq!(Log::new(("trouble", TEXT), &story, &options, &again), log);
     }
 }
@@ -99,8 +99,8 @@ fn a_log_fails_the_same_way_when_everything_is_drawn_otherwise() {
     let (mut failed, mut same, mut same_by_chance) = (0, 0, 0);
     for seed in 0..25 {
         let options = options(&story, seed);
-        let told = record(&story, options.clone()).unwrap();
-        let Some(first) = told.outcome.verdict.findings().first() else {
+        let recording = record(&story, options.clone()).unwrap();
+        let Some(first) = recording.outcome.verdict.findings().first() else {
             continue;
         };
         failed += 1;
@@ -113,7 +113,7 @@ fn a_log_fails_the_same_way_when_everything_is_drawn_otherwise() {
             let found = again.outcome.verdict.findings().first();
             usize::from(found == Some(first))
         };
-        same += fails_so(&told.decisions);
+        same += fails_so(&recording.decisions);
         same_by_chance += fails_so(&[]);
     }
     assert!(failed >= 5 && same == failed, "{same} of {failed}");
@@ -149,8 +149,8 @@ fn a_wait_for_peers_is_as_long_when_everything_is_drawn_otherwise() {
     let mut drifted = Duration::ZERO;
     for seed in 0..5 {
         let calm = Options::calm((3, 5), seed);
-        let told = record(&story, calm.clone()).unwrap();
-        let (pauses, others): (Vec<_>, Vec<_>) = told.decisions.iter().partition(is_pause);
+        let recording = record(&story, calm.clone()).unwrap();
+        let (pauses, others): (Vec<_>, Vec<_>) = recording.decisions.iter().partition(is_pause);
         assert!(pauses.len() > 5, "seed {seed}: {pauses:?}");
         let otherwise = |decisions: &[Decision]| {
             let options = Options {
@@ -158,9 +158,9 @@ fn a_wait_for_peers_is_as_long_when_everything_is_drawn_otherwise() {
                 ..calm.clone()
             };
             let again = replay(&story, options, decisions).unwrap();
-            drift(&told.outcome, &again.outcome)
+            drift(&recording.outcome, &again.outcome)
         };
-        let same = otherwise(&told.decisions);
+        let same = otherwise(&recording.decisions);
         assert!(same < WIRES, "seed {seed}: {same:?}");
         let others: Vec<Decision> = others.into_iter().cloned().collect();
         drifted = drifted.max(otherwise(&others));
@@ -174,7 +174,7 @@ fn a_wait_for_peers_is_as_long_when_everything_is_drawn_otherwise() {
 /// More than all frames of a start together take on their cables, in virtual time.
 const WIRES: Duration = Duration::from_millis(2);
 
-/// A log of a story whose sizes are drawn holds the story as it was told.
+/// A log of a story whose sizes are drawn holds the story with the sizes of the run.
 #[test]
 fn a_log_of_a_drawn_story_needs_no_draw() {
     let text = "title = \"drawn\"\n[etcd]\ngate = false\n[expect]\nformed_within = \"2m\"\n\
@@ -183,14 +183,14 @@ fn a_log_of_a_drawn_story_needs_no_draw() {
     let drawing = Story::parse("drawn", text).unwrap();
     for seed in 0..15 {
         let options = options(&drawing, seed);
-        let told = record(&drawing, options.clone()).unwrap();
-        let written = Log::new(("drawn", text), &drawing, &options, &told).to_string();
+        let recording = record(&drawing, options.clone()).unwrap();
+        let written = Log::new(("drawn", text), &drawing, &options, &recording).to_string();
         let log = Log::parse(&written).unwrap();
         let story = log.story().unwrap();
         assert_eq!(story.ranges, None);
         assert_eq!(story.sizes, drawing.drawn(seed).sizes);
         let again = replay(&story, log.options(), &log.decisions).unwrap();
-        assert_same(&told.outcome, &again.outcome, seed);
+        assert_same(&recording.outcome, &again.outcome, seed);
         assert_eq!(again.unmet, []);
         assert_eq!(Log::new(("drawn", ""), &story, &options, &again), log);
     }

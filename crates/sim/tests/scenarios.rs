@@ -41,7 +41,7 @@ const STORIES: [(&str, Option<Link>); 28] = [
     ("two-clusters", None),
 ];
 
-/// Too many machines for a debug build; `cargo bench -p quorate-sim --bench simulator` tells
+/// Too many machines for a debug build; `cargo bench -p quorate-sim --bench simulator` shows
 /// such stories.
 const FOR_BENCHES: [&str; 3] = ["datacenter-100k", "datacenter-10k", "stampede-10000"];
 
@@ -57,8 +57,8 @@ fn story(name: &str) -> Story {
     Story::load(&scenarios().join(format!("{name}.toml"))).unwrap()
 }
 
-/// Tells a story with the etcd that it asks for.
-fn told(story: &Story, seed: u64) -> Outcome {
+/// Runs a story with the etcd that it asks for.
+fn outcome_of(story: &Story, seed: u64) -> Outcome {
     let version = story.etcd.version.as_deref().unwrap_or("3.5");
     let mut parts = version.split('.').map(|part| part.parse().unwrap());
     let etcd_version = (parts.next().unwrap(), parts.next().unwrap_or(0));
@@ -90,7 +90,7 @@ fn every_scenario_ends_as_it_does_on_a_host() {
             _ => 5,
         };
         for seed in 0..seeds {
-            let outcome = told(&story(name), seed);
+            let outcome = outcome_of(&story(name), seed);
             let findings = outcome.verdict.findings();
             assert_eq!(
                 findings.first().map(|finding| finding.link),
@@ -123,9 +123,9 @@ fn no_scenario_is_left_out() {
 }
 
 #[test]
-fn a_split_is_told_in_the_words_of_the_world_host() {
+fn a_split_is_reported_in_the_words_of_the_world_host() {
     for seed in 0..5 {
-        let outcome = told(&story("gradual-records"), seed);
+        let outcome = outcome_of(&story("gradual-records"), seed);
         let first = outcome.verdict.findings().first().unwrap();
         assert_eq!(first.what, SPLIT, "seed {seed}");
         let read: Vec<_> = outcome
@@ -148,7 +148,7 @@ fn a_split_is_told_in_the_words_of_the_world_host() {
 
 #[test]
 fn an_outage_of_the_servers_and_a_fault_are_observed() {
-    let outcome = told(&story("avalanche"), 7);
+    let outcome = outcome_of(&story("avalanche"), 7);
     let outage: Vec<_> = outcome
         .observations
         .iter()
@@ -175,7 +175,7 @@ fn an_outage_of_the_servers_and_a_fault_are_observed() {
     let text = "title = \"mute\"\n[etcd]\nmembers = 1\n[[machines]]\nname = \"n1\"\nclass = \"etcd\"\n\
         [[faults]]\nwhat = \"mute\"\nwhom = [\"n1\"]\nfrom = \"100ms\"\nlasts = \"1s\"\n";
     let story = Story::parse("mute.toml", text).unwrap();
-    let outcome = told(&story, 7);
+    let outcome = outcome_of(&story, 7);
     let begun: Vec<_> = outcome
         .observations
         .iter()
@@ -191,7 +191,10 @@ fn an_outage_of_the_servers_and_a_fault_are_observed() {
 fn one_seed_is_one_run_to_the_byte() {
     for (name, _) in STORIES {
         let story = story(name);
-        let (first, second) = (transcript(&told(&story, 7)), transcript(&told(&story, 7)));
+        let (first, second) = (
+            transcript(&outcome_of(&story, 7)),
+            transcript(&outcome_of(&story, 7)),
+        );
         for (one, two) in first.iter().zip(&second) {
             assert_eq!(one, two, "{name}: the first observation that differs");
         }
@@ -204,8 +207,8 @@ fn another_seed_is_another_run() {
     for (name, _) in STORIES {
         let story = story(name);
         assert_ne!(
-            transcript(&told(&story, 1)),
-            transcript(&told(&story, 2)),
+            transcript(&outcome_of(&story, 1)),
+            transcript(&outcome_of(&story, 2)),
             "{name}"
         );
     }
@@ -217,7 +220,7 @@ fn another_seed_is_another_run() {
 )]
 #[test]
 fn a_power_cycled_member_is_the_same_member() {
-    let outcome = told(&story("power-cycle"), 3);
+    let outcome = outcome_of(&story("power-cycle"), 3);
     let ids: Vec<_> = outcome
         .observations
         .iter()
@@ -235,7 +238,7 @@ fn a_power_cycled_member_is_the_same_member() {
 }
 
 #[test]
-fn a_budget_that_is_too_small_tells_what_was_going_on() {
+fn a_budget_that_is_too_small_shows_what_was_going_on() {
     let options = Options {
         etcd_version: (3, 5),
         seed: 1,
@@ -269,7 +272,7 @@ fn five_hundred_machines_come_up_beside_a_cluster() {
         class = "plain"
         spread = "3s"
     "#;
-    let outcome = told(&Story::parse("rack", text).unwrap(), 1);
+    let outcome = outcome_of(&Story::parse("rack", text).unwrap(), 1);
     assert_eq!(outcome.verdict.findings(), []);
     assert_eq!(outcome.evidence.leases.len(), 503);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use quorate_core::{Bug, Mutant, Seed};
 use quorate_scenario::fault::{Fault, FaultKind, Whom};
 use quorate_scenario::{Finding, Link, Story};
-use quorate_sim::{Options, Swarm, run_with_bugs};
+use quorate_sim::{Options, Swarm, run_mutant};
 
 fn story(lease: &str) -> Story {
     let text = format!(
@@ -54,7 +54,7 @@ fn findings(story: &Story, seed: u64, mutant: Mutant) -> Vec<Finding> {
         steps_max: None,
         swarm: Some(swarm),
     };
-    let outcome = run_with_bugs(story, options, mutant).unwrap();
+    let outcome = run_mutant(story, options, mutant).unwrap();
     outcome.verdict.findings().to_vec()
 }
 

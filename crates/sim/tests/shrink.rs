@@ -21,7 +21,7 @@ fn crowd(gate: bool) -> Story {
     Story::parse("crowd", &text).unwrap()
 }
 
-fn troubled(story: &Story, seed: u64) -> Options {
+fn options_with_faults(story: &Story, seed: u64) -> Options {
     Options {
         swarm: Some(Swarm::draw(seed, story)),
         ..Options::calm(VERSION, seed)
@@ -38,14 +38,14 @@ fn splits_among_many_become_splits_among_few() {
     let story = crowd(false);
     let mut found = 0;
     for seed in 0..10 {
-        let options = troubled(&story, seed);
-        let told = record(&story, options.clone()).unwrap();
-        let first = told.outcome.verdict.findings().first().cloned();
+        let options = options_with_faults(&story, seed);
+        let recording = record(&story, options.clone()).unwrap();
+        let first = recording.outcome.verdict.findings().first().cloned();
         let Some(first) = first.filter(|first| first.link == Link::ClusterId) else {
             continue;
         };
         // From the scenario and its seed, and from the log, in turns.
-        let decisions = (seed % 2 == 0).then_some(told.decisions.as_slice());
+        let decisions = (seed % 2 == 0).then_some(recording.decisions.as_slice());
         let shrunk = shrink(&story, &options, decisions, &mut |_| true).unwrap();
         let (machines, faults) = size(&shrunk);
         assert!(
@@ -107,7 +107,7 @@ fn what_does_not_fail_is_not_shrunk() {
 #[test]
 fn a_search_without_time_keeps_what_it_has() {
     let story = crowd(false);
-    let options = troubled(&story, 1);
+    let options = options_with_faults(&story, 1);
     let mut runs = 0;
     let shrunk = shrink(&story, &options, None, &mut |_| {
         runs += 1;

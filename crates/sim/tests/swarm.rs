@@ -1,4 +1,4 @@
-//! Faults from the seed: nothing may split while it lasts, and all must converge after it.
+//! Faults from the seed: nothing may split while they last, and all must converge after them.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
@@ -48,7 +48,7 @@ fn options() -> Options {
 }
 
 #[test]
-fn with_the_gate_no_trouble_breaks_anything() {
+fn with_the_gate_no_fault_breaks_anything() {
     let failures = sweep(&story(true), &options(), SEEDS, true).unwrap();
     assert_eq!(failures, []);
 }
@@ -64,7 +64,7 @@ fn without_the_gate_clusters_split() {
 }
 
 /// A run with these faults.
-fn troubled(story: &Story, seed: u64, faults: Vec<Fault>) -> quorate_scenario::Outcome {
+fn outcome_with(story: &Story, seed: u64, faults: Vec<Fault>) -> quorate_scenario::Outcome {
     let options = Options {
         seed,
         swarm: Some(Swarm { faults }),
@@ -93,19 +93,19 @@ fn fault(what: FaultKind, whom: Whom, amount: i64) -> Fault {
 }
 
 #[test]
-fn a_troubled_run_is_the_same_run_again() {
+fn a_run_with_faults_is_the_same_run_again() {
     let story = story(true);
     for seed in 0..10 {
-        let told = || {
-            let outcome = troubled(&story, seed, Swarm::draw(seed, &story).faults);
+        let transcript = || {
+            let outcome = outcome_with(&story, seed, Swarm::draw(seed, &story).faults);
             serde_json::to_string(&outcome.observations).unwrap()
         };
-        assert_eq!(told(), told(), "seed {seed}");
+        assert_eq!(transcript(), transcript(), "seed {seed}");
     }
 }
 
 #[test]
-fn the_draws_reach_every_kind_of_trouble_and_leave_each_out() {
+fn the_draws_reach_every_kind_of_fault_and_leave_each_out() {
     let story = story(true);
     let draws: Vec<Swarm> = SEEDS.map(|seed| Swarm::draw(seed, &story)).collect();
     for what in FaultKind::ALL {
@@ -120,12 +120,12 @@ fn the_draws_reach_every_kind_of_trouble_and_leave_each_out() {
 }
 
 fn transcript(story: &Story, faults: Vec<Fault>) -> String {
-    let outcome = troubled(story, 1, faults);
+    let outcome = outcome_with(story, 1, faults);
     serde_json::to_string(&outcome.observations).unwrap()
 }
 
 #[test]
-fn each_kind_of_trouble_makes_another_run() {
+fn each_kind_of_fault_makes_another_run() {
     let story = story(true);
     // The end of a fault that changes nothing is there in both.
     let calm = transcript(&story, vec![fault(FaultKind::Delay, Whom::ALL_MACHINES, 0)]);
@@ -145,8 +145,8 @@ fn each_kind_of_trouble_makes_another_run() {
         } else {
             Whom::ALL_MACHINES
         };
-        let told = transcript(&story, vec![fault(what, whom, amount)]);
-        assert_ne!(told, calm, "{what:?}");
+        let run = transcript(&story, vec![fault(what, whom, amount)]);
+        assert_ne!(run, calm, "{what:?}");
     }
 }
 
@@ -160,7 +160,7 @@ fn who_is_not_heard_or_does_not_hear_has_no_lease() {
         FaultKind::CutFromServers,
     ] {
         let silent = vec![fault(what, Whom::Machines(vec!["p1".to_owned()]), 0)];
-        let outcome = troubled(&story, 1, silent);
+        let outcome = outcome_with(&story, 1, silent);
         let leased = |machine: &str| {
             let mut seen = outcome.observations.iter();
             let first = seen.find(|seen| {
@@ -191,7 +191,7 @@ fn the_wall_clocks_of_machines_change_nothing() {
 }
 
 #[test]
-fn trouble_ends() {
+fn faults_end() {
     let story = story(true);
     for seed in SEEDS {
         let healed = Swarm::draw(seed, &story).healed_at();
@@ -210,7 +210,7 @@ fn a_disk_that_lies_is_found() {
     let found = SEEDS.filter(|seed| {
         let mut faults = Swarm::draw(*seed, &story).faults;
         faults.push(fault(FaultKind::DiskLies, Whom::SERVERS, 500_000));
-        first_broken(&troubled(&story, *seed, faults)) == Some(Link::Ack)
+        first_broken(&outcome_with(&story, *seed, faults)) == Some(Link::Ack)
     });
     assert!(
         found.take(3).count() == 3,
@@ -255,15 +255,15 @@ fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate_unless_machines_wait() 
     let mut splits = 0;
     for seed in 0..150 {
         let mut faults = Swarm::draw(seed, &plain).faults;
-        let waited = troubled(&waiting, seed, faults.clone());
+        let waited = outcome_with(&waiting, seed, faults.clone());
         let findings = waited.verdict.findings().iter();
         let mut links = findings.map(|finding| finding.link);
         assert!(links.all(|link| link != Link::ClusterId), "seed {seed}");
-        if first_broken(&troubled(&plain, seed, faults.clone())) == Some(Link::ClusterId) {
+        if first_broken(&outcome_with(&plain, seed, faults.clone())) == Some(Link::ClusterId) {
             splits += 1;
             faults.retain(|fault| !lose(fault.what));
             assert_eq!(
-                first_broken(&troubled(&plain, seed, faults)),
+                first_broken(&outcome_with(&plain, seed, faults)),
                 None,
                 "seed {seed}"
             );
@@ -273,7 +273,7 @@ fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate_unless_machines_wait() 
 }
 
 /// Three machines renew while the clock of the servers is wrong, and what was written down says
-/// so. It is put right while nothing else happens; then the servers crash. Had nobody told them of
+/// so. It is put right while nothing else happens; then the servers crash. Had the kernel not informed them of
 /// the clock, they would find every lease at its end, and take the names away.
 #[test]
 fn servers_that_are_idle_hear_that_their_clock_was_set() {

@@ -35,7 +35,7 @@ fn row(survey: &Interleavings) -> serde_json::Value {
         "members": survey.members,
         "gate": survey.gate,
         "publications": survey.publications.len(),
-        "orders": survey.orders(),
+        "orders": survey.count(),
         "splits": survey.splits(),
     })
 }
@@ -65,7 +65,7 @@ fn table(surveys: &[Interleavings], shown: &BTreeSet<String>) -> String {
             survey.members,
             if survey.gate { "on" } else { "off" },
             survey.publications.len(),
-            survey.orders(),
+            survey.count(),
             survey.splits()
         );
     }

@@ -1,4 +1,4 @@
-//! The decision log: one run, written down so that a later version can tell it again.
+//! The decision log: one run, written down so that a later version can repeat it.
 //!
 //! JSON Lines. The first line says what was run: the scenario's text, the seed, the model of
 //! etcd, the faults. Then one line for each decision of chance. The last one is the verdict.
@@ -88,9 +88,9 @@ enum Line {
 }
 
 impl Log {
-    /// The log of `told`, which came of `story` under `options`; `scenario` is the file's name
-    /// and its text. A story of which sizes were drawn is written down as it was told.
-    pub fn new(scenario: (&str, &str), story: &Story, options: &Options, told: &Recording) -> Self {
+    /// The log of `run`, which came of `story` under `options`; `scenario` is the file's name
+    /// and its text. A story of which sizes were drawn is written down with the sizes of the run.
+    pub fn new(scenario: (&str, &str), story: &Story, options: &Options, run: &Recording) -> Self {
         let (name, text) = scenario;
         let faults = options.swarm.clone().map(|swarm| swarm.faults);
         let drawn = story.drawn(options.seed);
@@ -111,8 +111,8 @@ impl Log {
                 sizes: drawn.sizes.clone(),
                 text: text.lines().map(str::to_owned).collect(),
             },
-            decisions: told.decisions.clone(),
-            first: told.outcome.verdict.findings().first().cloned(),
+            decisions: run.decisions.clone(),
+            first: run.outcome.verdict.findings().first().cloned(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Members of one cluster are those whose discovery gave one ID. A leader is elected when a
 //! quorum of them runs and is connected, at a time drawn within etcd's timeouts, and leads until
-//! it is cut off or loses its quorum. Whoever is connected to a leader has what it has.
+//! it is cut off or loses its quorum. A member that is connected to a leader has what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -10,7 +10,7 @@
 //!      └── none, and --discovery ──► Waiting ── all came ───┘
 //! ```
 //!
-//! While it asks, a member's peer port is open and serves nobody yet. Members that look at the
+//! While it asks, a member's peer port is open and serves no question yet. Members that look at the
 //! same moment therefore wait for each other, for a bounded time each; a peer whose etcd does not
 //! run refuses at once, and the first that answers is enough. So do etcd 3.4 and 3.5
 //! (`isMemberBootstrapped`).

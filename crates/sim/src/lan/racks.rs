@@ -64,7 +64,7 @@ impl Racks {
         &self.relays[rack]
     }
 
-    /// The router that somebody in `from` sends packets for `to` to; `None` when it is on the
+    /// The router that a station in `from` sends packets for `to` to; `None` when it is on the
     /// link.
     pub(crate) fn router(&self, from: Option<usize>, to: Ipv4Addr) -> Option<MacAddr> {
         let there = self.rack_of(to);

@@ -12,7 +12,7 @@ use quorate_scenario::What;
 use crate::agenda::Token;
 use crate::lan::Target;
 
-/// What happens to one machine, or reaches somebody in its name.
+/// What happens to one machine, or reaches another host in its name.
 #[derive(Debug)]
 pub(crate) enum MachineWake {
     Timer(Timer),

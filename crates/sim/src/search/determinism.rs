@@ -1,4 +1,4 @@
-//! One story and one seed, told twice: the same to the byte, or where they part.
+//! One story and one seed, run twice: the same to the byte, or where they part.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,17 +16,17 @@ pub struct Difference {
     pub again: Option<String>,
 }
 
-/// Lets `tell` tell each seed twice and answers those that differ.
+/// Lets `run` run each seed twice and returns those that differ.
 ///
 /// # Errors
 /// When the world, not the story, fails.
 pub fn check_determinism(
     seeds: Range<u64>,
-    tell: impl Fn(u64) -> Result<Outcome, WorldError>,
+    run: impl Fn(u64) -> Result<Outcome, WorldError>,
 ) -> Result<Vec<Difference>, WorldError> {
     let mut differences = Vec::new();
     for seed in seeds {
-        let (once, again) = (transcript(&tell(seed)?), transcript(&tell(seed)?));
+        let (once, again) = (transcript(&run(seed)?), transcript(&run(seed)?));
         let same = once.iter().zip(&again).take_while(|(a, b)| a == b).count();
         if same < once.len().max(again.len()) {
             differences.push(Difference {

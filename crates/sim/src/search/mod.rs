@@ -1,4 +1,4 @@
-//! Many runs: under many seeds, in every order, ever smaller, or one twice.
+//! Many runs: under many seeds, in every order, ever smaller, or one seed twice.
 
 pub(crate) mod determinism;
 pub mod interleavings;

@@ -1,4 +1,4 @@
-//! Faults drawn from one seed: first trouble, then a healed world that must converge.
+//! Faults drawn from one seed. After the last of them the world heals, and must converge.
 //!
 //! Not every seed has every kind of fault: what only goes wrong when nothing else does shows
 //! where the others are left out ("swarm testing", Groce et al., 2012).
@@ -28,7 +28,7 @@ impl Swarm {
             random: power.child("swarm").random(),
             names: story.machines.iter().map(|m| m.name.clone()).collect(),
             lease_secs: story.lease_secs,
-            trouble: TROUBLE_MIN.max(last_on.unwrap_or_default() + AFTER_POWER_ON),
+            begin_within: BEGIN_WITHIN_MIN.max(last_on.unwrap_or_default() + AFTER_POWER_ON),
         };
         let mut faults = Vec::new();
         for what in FaultKind::ALL {
@@ -53,18 +53,18 @@ struct Draw {
     names: Vec<String>,
     lease_secs: u32,
     /// Things begin to go wrong within this time.
-    trouble: Duration,
+    begin_within: Duration,
 }
 
 impl Draw {
     fn fault(&mut self, what: FaultKind) -> Fault {
         let whom = self.whom(what);
         let (from, lasts) = if is_absence(what) {
-            (self.below(self.trouble), self.below(AWAY_MAX))
+            (self.below(self.begin_within), self.below(AWAY_MAX))
         } else if self.random.below(2) == 1 {
-            (Duration::ZERO, self.trouble + AWAY_MAX)
+            (Duration::ZERO, self.begin_within + AWAY_MAX)
         } else {
-            (self.below(self.trouble), self.below(AWAY_MAX * 2))
+            (self.below(self.begin_within), self.below(AWAY_MAX * 2))
         };
         Fault {
             what,
@@ -80,7 +80,7 @@ impl Draw {
         if what.is_of_servers() || (servers_too && self.random.below(4) == 0) {
             return Whom::SERVERS;
         }
-        // To pull every plug at once is a story, not trouble.
+        // To pull every plug at once is a story, not a fault.
         let everybody = what != FaultKind::PowerCut && self.random.below(3) == 0;
         if everybody {
             return Whom::ALL_MACHINES;
@@ -135,7 +135,7 @@ impl Draw {
     fn drift_ppm(&mut self) -> i64 {
         let drawn = self.up_to(3_000_000) - 1_000_000;
         let gain_secs = f64::from(self.lease_secs) / 8.0 / AT_MOST_EACH as f64;
-        let ppm = gain_secs / (self.trouble + AWAY_MAX).as_secs_f64() * 1e6;
+        let ppm = gain_secs / (self.begin_within + AWAY_MAX).as_secs_f64() * 1e6;
         drawn.min(ppm as i64)
     }
 
@@ -150,7 +150,7 @@ impl Draw {
     }
 }
 
-/// What takes somebody away, which is not for long.
+/// What makes a host unreachable, which is not for long.
 const fn is_absence(what: FaultKind) -> bool {
     matches!(
         what,
@@ -164,7 +164,7 @@ const fn is_absence(what: FaultKind) -> bool {
 }
 
 /// Things begin to go wrong within this time at least, …
-const TROUBLE_MIN: Duration = Duration::from_secs(8);
+const BEGIN_WITHIN_MIN: Duration = Duration::from_secs(8);
 /// … and so long after the last power-on.
 const AFTER_POWER_ON: Duration = Duration::from_secs(3);
 /// The longest that servers or a machine are away.

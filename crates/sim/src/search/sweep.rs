@@ -19,8 +19,8 @@ pub struct Failure {
     pub finding: Finding,
 }
 
-/// Tells `story` once for each seed, with the faults of that seed when `faults` says so, and
-/// answers what failed, the first broken links first. To use several processors, sweep parts
+/// Runs `story` once for each seed, with the faults of that seed when `faults` says so, and
+/// returns what failed, the first broken links first. To use several processors, sweep parts
 /// of the range and [`merge`].
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! A registrar and a DNS server; between them, UPDATEs that arrive when they are told to.
+//! A registrar and a DNS server; between them, UPDATEs that arrive when the caller says so.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -63,14 +63,14 @@ impl Bench {
                 .handle_datagram(datagram(SERVER, CLIENT, &reply), NOW);
             self.drain_registrar();
         }
-        let told = told(&added);
-        if let Some(number) = told.strip_prefix("A n") {
+        let name = name_of(&added);
+        if let Some(number) = name.strip_prefix("A n") {
             self.named += 1;
             if number != self.named.to_string() {
                 return false;
             }
         }
-        self.records.push(told);
+        self.records.push(name);
         let view = self.view();
         self.views.push(view);
         true
@@ -150,7 +150,7 @@ fn registrar(members: usize, gate: bool) -> quorate_ddns::Config {
     let raw = quorate_ddns::RawConfig {
         server: SERVER,
         forward_zone: DOMAIN.to_owned(),
-        // Nobody who starts looks at PTR records.
+        // No member that starts looks at PTR records.
         reverse_zones: Vec::new(),
         ttl_secs: quorate_ddns::DEFAULT_TTL_SECS,
         services: vec![quorate_ddns::RawService {
@@ -192,7 +192,7 @@ fn zone() -> quorate_dns::Config {
 
 fn binding(number: usize) -> Binding {
     let hostname = format!("n{number}");
-    let host = u8::try_from(number).expect("few members are surveyed");
+    let host = u8::try_from(number).expect("there are few members");
     Binding {
         addr: Ipv4Addr::new(10, 77, 0, host),
         class: Some(CLASS.to_owned()),
@@ -205,7 +205,7 @@ fn binding(number: usize) -> Binding {
 }
 
 /// `A n1`; `SRV n1 n2` for the server set, which is the one that members read.
-fn told(added: &[Record]) -> String {
+fn name_of(added: &[Record]) -> String {
     let host = |name: &Name| {
         let full = text::name(name);
         full.split('.').next().unwrap_or_default().to_owned()

@@ -69,15 +69,15 @@ impl Interleavings {
     }
 
     /// How many orders there are.
-    pub fn orders(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         let each = self.publications.iter();
-        each.map(|publication| publication.orders()).sum()
+        each.map(|publication| publication.count()).sum()
     }
 
     /// In how many of them the members do not end in one cluster.
     pub fn splits(&self) -> u64 {
         let each = self.publications.iter();
-        each.map(|publication| publication.orders() - publication.whole())
+        each.map(|publication| publication.count() - publication.whole())
             .sum()
     }
 }
@@ -103,7 +103,7 @@ impl Publication {
         }
     }
 
-    fn orders(&self) -> u64 {
+    fn count(&self) -> u64 {
         self.decisions
             .iter()
             .map(|slots| slots.len() as u64)
@@ -131,7 +131,7 @@ impl Publication {
     /// Every way to start the members.
     pub fn starts(&self) -> impl Iterator<Item = Starts> + '_ {
         let slots = self.records.len() + 1;
-        (0..self.orders()).map(move |number| {
+        (0..self.count()).map(move |number| {
             let mut rest = usize::try_from(number).unwrap_or(usize::MAX);
             self.decisions
                 .iter()
@@ -154,7 +154,7 @@ impl Publication {
     }
 
     /// True when some member decides before the last SRV record is there.
-    pub fn somebody_is_early(&self, starts: &Starts) -> bool {
+    pub fn a_member_is_early(&self, starts: &Starts) -> bool {
         let is_srv = |record: &String| record.starts_with("SRV");
         let whole_after = self.records.iter().rposition(is_srv).map_or(0, |at| at + 1);
         let mut decided = self.decisions.iter().zip(starts);
@@ -175,8 +175,8 @@ impl Publication {
                     (decision.after, format!("saw {}", saw.join(" ")))
                 }
             };
-            let told = format!("[n{} {what}]", number + 1);
-            decided.entry(after).or_default().push(told);
+            let decision = format!("[n{} {what}]", number + 1);
+            decided.entry(after).or_default().push(decision);
         }
         let mut words = Vec::new();
         for after in 0..=self.records.len() {

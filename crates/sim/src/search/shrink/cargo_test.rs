@@ -2,7 +2,7 @@
 
 use quorate_scenario::Finding;
 
-/// A test file that tells the scenario `file`, which lies beside it, and demands that all is
+/// A test file that runs the scenario `file`, which lies beside it, and demands that all is
 /// well: it fails with `finding` for as long as what causes that is there.
 pub fn cargo_test(file: &str, etcd_version: (u32, u32), finding: &Finding) -> String {
     let (major, minor) = etcd_version;

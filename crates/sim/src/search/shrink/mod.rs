@@ -1,7 +1,7 @@
 //! From a run that fails to the smallest story that fails the same way.
 //!
 //! Delta debugging (Zeller and Hildebrandt, 2002) over what a [`Draft`] has: machines, clusters,
-//! faults, single decisions, times. Every attempt is written as a file, read again and told under
+//! faults, single decisions, times. Every attempt is written as a file, read again and run under
 //! several seeds, so that what is left is what the file says and not what a seed adds to it.
 
 mod cargo_test;
@@ -24,7 +24,7 @@ pub struct Shrunk {
     pub draft: Draft,
     /// What is found first in it.
     pub finding: Finding,
-    /// How many stories were told on the way.
+    /// How many stories were run on the way.
     pub runs: u64,
     /// The time was up before nothing more could be left out.
     pub is_cut_short: bool,
@@ -62,11 +62,11 @@ pub fn shrink(
     go_on: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Shrunk, ShrinkError> {
     let story = &*story.drawn(options.seed);
-    let told = match decisions {
+    let first_run = match decisions {
         Some(decisions) => replay(story, options.clone(), decisions)?,
         None => record(story, options.clone())?,
     };
-    let findings = told.outcome.verdict.findings();
+    let findings = first_run.outcome.verdict.findings();
     let finding = findings.first().ok_or(ShrinkError::AllIsWell)?.clone();
     let mut draft = Draft::of(story, options.seed);
     draft.etcd.version.get_or_insert_with(|| {
@@ -75,7 +75,7 @@ pub fn shrink(
     });
     let swarm = options.swarm.clone().unwrap_or_default();
     draft.faults.extend(swarm.faults);
-    give_times(&mut draft, &told.decisions);
+    give_times(&mut draft, &first_run.decisions);
     let mut search = Search {
         goal: Kind::of(&finding, story),
         options: options.clone(),
@@ -86,7 +86,7 @@ pub fn shrink(
         time_is_up: false,
         go_on,
     };
-    if !search.begin(&told.decisions) {
+    if !search.begin(&first_run.decisions) {
         return Err(ShrinkError::NotRepeated);
     }
     while search.pass() {}
@@ -179,7 +179,7 @@ impl Search<'_> {
         let mut everything = mishaps.clone();
         mishaps.decisions = named(is_mishap);
         everything.decisions = named(|_| true);
-        // What chance does under every seed is one fault; told one by one it is many.
+        // What chance does under every seed is one fault; one by one it is many.
         let first = [calm, whole, mishaps, everything.clone()];
         first.into_iter().any(|draft| self.try_out(draft)) || {
             self.seeds = &SEEDS[..1];
@@ -199,7 +199,7 @@ impl Search<'_> {
         self.leave_out(|draft| &mut draft.faults, 0);
         self.leave_out(|draft| &mut draft.decisions, 0);
         self.leave_out(|draft| &mut draft.steps, 0);
-        self.befall_fewer();
+        self.narrow_targets();
         self.shorten();
         self.hasten();
         !self.time_is_up && self.best.to_string() != before
@@ -243,7 +243,7 @@ impl Search<'_> {
         }
     }
 
-    fn befall_fewer(&mut self) {
+    fn narrow_targets(&mut self) {
         for index in 0..self.best.faults.len() {
             if matches!(self.best.faults[index].whom, Whom::Machines(_)) {
                 let whom = |draft: &mut Draft| match &mut draft.faults[index].whom {
@@ -322,7 +322,7 @@ impl Search<'_> {
         }
     }
 
-    /// Tells the story of the draft; keeps it when it fails the same way.
+    /// Runs the story of the draft; keeps it when it fails the same way.
     fn try_out(&mut self, mut draft: Draft) -> bool {
         let progress = Progress {
             runs: self.runs,
