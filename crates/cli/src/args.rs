@@ -10,7 +10,7 @@ mod machines;
 mod scenarios;
 mod target;
 
-pub(crate) use choices::Format;
+pub(crate) use choices::{Format, WorldArg};
 pub(crate) use machines::{
     AwaitPeersArgs, ImageArgs, ImageBuildArgs, ImageKernel, ImageVerb, InstallArgs, NodeArgs,
     ServeArgs,
@@ -65,11 +65,18 @@ pub(crate) enum Verb {
 
 /// Check scenario files without running them
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  quorate check scenarios/*.toml")]
+#[command(after_help = "Examples:\n  quorate check scenarios/*.toml\n  \
+    quorate check --world container scenarios/three-members.toml")]
 pub(crate) struct CheckArgs {
     /// The scenario files
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
+    /// Report what `run --world` would refuse, too
+    #[arg(long, value_enum)]
+    pub(crate) world: Option<WorldArg>,
+    /// The etcd that `run --etcd` would get
+    #[arg(long, value_name = "VERSION|PATH", requires = "world")]
+    pub(crate) etcd: Option<String>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

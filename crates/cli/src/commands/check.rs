@@ -1,5 +1,8 @@
 //! `quorate check`
 
+use std::path::Path;
+
+use quorate::World;
 use quorate_scenario::{LoadError, Story};
 use serde_json::{Value, json};
 
@@ -12,7 +15,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8, CliError> {
     let mut all_good = true;
     for path in &args.scenarios {
         let shown = path.display().to_string();
-        match Story::load(path) {
+        match load(args, path) {
             Ok(story) => {
                 if args.format == Format::Human {
                     let machines = story.machines.len();
@@ -37,6 +40,16 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8, CliError> {
         print_json(&json!(results))?;
     }
     Ok(if all_good { 0 } else { BAD_INPUT })
+}
+
+/// The story in a file, when the world that was named supports it.
+fn load(args: &CheckArgs, path: &Path) -> Result<Story, LoadError> {
+    let story = Story::load(path)?;
+    if let Some(world) = args.world {
+        let kind = World::from(world).kind();
+        story.supported_in(kind, args.etcd.as_deref())?;
+    }
+    Ok(story)
 }
 
 fn warnings(story: &Story) -> Vec<Value> {
