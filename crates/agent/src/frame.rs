@@ -116,7 +116,7 @@ fn pseudo_header_sum(source: [u8; 4], destination: [u8; 4], length: u16) -> u16 
     ((folded & 0xffff) + (folded >> 16)) as u16
 }
 
-/// The ARP probe for `addr`: a request with no sender address, so that nobody's cache changes
+/// The ARP probe for `addr`: a request with no sender address, so that no cache changes
 /// (RFC 5227 §2.1.1).
 pub(crate) fn arp_probe(mac: MacAddr, addr: Ipv4Addr) -> Vec<u8> {
     arp_request(mac, Ipv4Addr::UNSPECIFIED, addr)

@@ -54,7 +54,7 @@ pub fn await_peers(member: AwaitPeers, mut on_wait: impl FnMut(&Reason)) -> io::
     let hosts = member.etc_dir.join("hosts");
     let environment = member.environment_file.as_deref();
     if has_bootstrapped(&member.data_dir) {
-        // Whoever has no pins needs none removed.
+        // A member that has no pins needs none removed.
         let _ = pin(&hosts, &BTreeMap::new());
         let _ = environment.map(|path| set(path, ""));
         return Ok(Awaited::Rejoins);

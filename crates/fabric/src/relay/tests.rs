@@ -159,7 +159,11 @@ fn packets_that_go_no_further() {
     };
     let own = relay.rack.mac;
     assert_eq!(at(Side::Rack, own, "10.1.0.8:9"), None, "its own link");
-    assert_eq!(at(Side::Rack, own, "10.3.0.8:9"), None, "nobody there");
+    assert_eq!(
+        at(Side::Rack, own, "10.3.0.8:9"),
+        None,
+        "an address without a host"
+    );
     assert_eq!(at(Side::Rack, SERVER, "10.0.0.2:53"), None, "not for it");
     assert_eq!(at(Side::Rack, MacAddr::BROADCAST, "10.0.0.2:53"), None);
     let (from, to) = ("10.1.0.9:4000", "10.0.0.2:53");
