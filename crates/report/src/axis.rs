@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_core::Instant;
-use quorate_scenario::Outcome;
+use quorate_scenario::{Outcome, What};
 
 /// Time along a width of [`WIDTH`]. Long silence is squeezed, so that a second of boot is as
 /// readable in a story of minutes as in one of seconds.
@@ -127,13 +127,24 @@ pub(crate) fn busy_nanos(outcome: &Outcome) -> u64 {
     busy.map(|piece| piece.to - piece.from).sum()
 }
 
-/// When the progress of some machine changed.
+/// When the progress of some machine changed, a step or a fault did something, or a fault ended.
 fn times(outcome: &Outcome) -> BTreeSet<u64> {
-    let turns = outcome.progress.iter().flat_map(|progress| &progress.turns);
-    let turns = turns.map(|turn| turn.at.as_nanos());
-    turns
+    let mut times: BTreeSet<u64> = outcome
+        .progress
+        .iter()
+        .flat_map(|progress| &progress.turns)
+        .map(|turn| turn.at.as_nanos())
         .chain(outcome.formed_at.map(Instant::as_nanos))
-        .collect()
+        .collect();
+    for observation in &outcome.observations {
+        if let What::Did(_) | What::FaultBegan { .. } = observation.what {
+            times.insert(observation.at.as_nanos());
+        }
+        if let What::FaultBegan { fault } = &observation.what {
+            times.insert(fault.until().min(outcome.ended_at).as_nanos());
+        }
+    }
+    times
 }
 
 /// The longest silences, as long as one of them takes a great part of what is drawn.

@@ -100,6 +100,11 @@ impl Row<'_> {
         self.milestones.is_bad()
     }
 
+    /// True when every link holds, in the cluster that it belongs to.
+    fn is_complete(&self) -> bool {
+        self.progress.is_complete() && !self.milestones.is_astray
+    }
+
     fn stage(&self) -> Stage {
         Stage::of(self.progress.link(), self.progress.class)
     }

@@ -43,8 +43,7 @@ pub(super) fn header(page: &Page<'_>) -> Markup {
 /// The result in a sentence or two.
 fn sentence(page: &Page<'_>) -> String {
     let all = page.rows.len();
-    let complete = page.rows.iter().filter(|row| row.progress.is_complete());
-    let complete = complete.count();
+    let complete = page.rows.iter().filter(|row| row.is_complete()).count();
     let machines = format!(
         "{} of {} came to the end of the boot chain",
         grouped(complete as u64),

@@ -96,7 +96,6 @@ fn read(page: &Page<'_>, row: &Row<'_>) -> Markup {
     };
     html! {
         div.row.read {
-            span.name {}
             div {
                 "read SRV " @for (index, record) in records.iter().enumerate() {
                     @if index > 0 { ", " } code { (record) }
@@ -106,7 +105,6 @@ fn read(page: &Page<'_>, row: &Row<'_>) -> Markup {
                     @if row.milestones.is_astray { ", a wrong one" } @else { ", the right one" }
                 }
             }
-            span {}
         }
     }
 }
@@ -128,7 +126,7 @@ fn labels(page: &Page<'_>, row: &Row<'_>) -> Markup {
 /// What stands behind a row.
 fn end(page: &Page<'_>, row: &Row<'_>) -> String {
     if let Some((_, finding)) = page.finding(row) {
-        return format!("✕ {}", finding.link);
+        return format!("✕\u{a0}{}", finding.link);
     }
     match row.milestones.completion {
         Completion::NeverOn => "never on".to_owned(),
@@ -250,7 +248,7 @@ fn range(group: &[&Row<'_>]) -> String {
 
 /// `24 of 25`
 fn tally(group: &[&Row<'_>]) -> String {
-    let complete = group.iter().filter(|row| row.progress.is_complete());
+    let complete = group.iter().filter(|row| row.is_complete());
     format!("{} of {}", complete.count(), group.len())
 }
 
