@@ -206,12 +206,12 @@ mod tests {
         let read = Report::deserialize_from_str(&xml).expect("JUnit XML");
         let cases = read.test_suites[0].test_cases.iter();
         cases
-            .filter_map(|case| match &case.status {
-                TestCaseStatus::Skipped { message, .. } => {
-                    let why = message.as_ref()?.to_string();
-                    Some((case.name.to_string(), why))
-                }
-                _ => None,
+            .filter_map(|case| {
+                let TestCaseStatus::Skipped { message, .. } = &case.status else {
+                    return None;
+                };
+                let why = message.as_ref()?.to_string();
+                Some((case.name.to_string(), why))
             })
             .collect()
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use quorate_scenario::Link;
 
-use crate::human::Style;
 use crate::milestones::{self, Milestones};
-use crate::{text, waterfall};
+use crate::style::Style;
+use crate::{letters, text};
 
 /// Milliseconds from each machine's power-on to each link, the median over `all` last (and of many
 /// the 99th percentile); power-on itself in milliseconds since the story began.
@@ -23,9 +23,7 @@ pub(crate) fn draw(shown: &[Milestones<'_>], all: &[Milestones<'_>], style: Styl
     }
     if !fits(&widths(&lines), 1, style.width) {
         // The legend above has the letters.
-        let letters = links
-            .iter()
-            .map(|link| waterfall::letter(*link).to_string());
+        let letters = links.iter().map(|link| letters::letter(*link).to_string());
         lines[0].splice(1.., letters);
     }
     columns(&lines, style.width)

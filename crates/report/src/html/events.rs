@@ -91,9 +91,11 @@ fn outage_tip(outages: &[(Instant, Instant)]) -> String {
 fn faults<'a>(page: &Page<'a>) -> Vec<&'a Fault> {
     let observations = page.outcome.observations.iter();
     observations
-        .filter_map(|observation| match &observation.what {
-            What::FaultBegan { fault } => Some(fault),
-            _ => None,
+        .filter_map(|observation| {
+            let What::FaultBegan { fault } = &observation.what else {
+                return None;
+            };
+            Some(fault)
         })
         .collect()
 }

@@ -167,7 +167,7 @@ fn list(flags: &[Flag<'_>]) -> Markup {
 }
 
 /// What the colours mean.
-pub(super) fn legend(page: &Page<'_>) -> Markup {
+pub(super) fn legend(page: &Page<'_>, has_events: bool) -> Markup {
     let spans = || page.rows.iter().flat_map(|row| &row.spans);
     let stages = Stage::ALL.into_iter().skip(1).filter(|stage| match stage {
         Stage::At(link) if link.is_boot() => spans().any(|span| span.stage == *stage),
@@ -187,7 +187,7 @@ pub(super) fn legend(page: &Page<'_>) -> Markup {
             span { i.unlinked {} "cable out" }
             span { i.frozen {} "frozen" }
             span { i.stuck {} "broken" }
-            @if super::events::is_any(page) { span { i.fault {} "outage or fault" } }
+            @if has_events { span { i.fault {} "outage or fault" } }
             @if page.axis.pieces.iter().any(|piece| piece.squeezed) {
                 span { i.squeezed {} "silence, squeezed" }
             }

@@ -32,7 +32,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 "One row for each machine. The colour is the last link that holds; the machine waits for the link after it. "
                 @if (ROWS_MAX + 1..=DRAWN_MAX).contains(&page.rows.len()) { "A group opens with a click. " }
             }
-            (legend(page))
+            (legend(page, events::is_any(page)))
             (plot(page, &html! { (events::rows(page)) (rows) }))
         }
     }
