@@ -4,6 +4,7 @@ mod etcd;
 mod fault;
 mod hardware;
 mod racks;
+mod read;
 mod steps;
 mod swarm;
 
@@ -87,16 +88,15 @@ impl Story {
     pub fn parse(name: &str, text: &str) -> Result<Self, StoryError> {
         let source = NamedSource::new(name, text.to_owned()).with_language("TOML");
         let fail = |problems| StoryError::new(source.clone(), problems);
-        let raw: raw::Story = toml::from_str(text).map_err(|error| {
-            fail(vec![Problem {
-                message: error.message().to_owned(),
-                span: error.span().map(span),
-                help: Some("`quorate schema` prints every key with its meaning".to_owned()),
-            }])
-        })?;
+        let read = read::read(text);
         let mut check = Check {
-            problems: Vec::new(),
+            problems: read.problems,
             warnings: Vec::new(),
+            is_partial: read.is_partial,
+            gone: read.gone,
+        };
+        let Some(raw) = read.raw else {
+            return Err(fail(check.problems));
         };
         let story = check.story(raw, Arc::new(source.clone()));
         if check.problems.is_empty() {
@@ -112,6 +112,10 @@ impl Story {
 struct Check {
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
+    /// Something of the file was left out because it is wrong: what refers to it is not judged.
+    is_partial: bool,
+    /// The keys that were left out.
+    gone: BTreeSet<String>,
 }
 
 impl Check {
@@ -122,6 +126,20 @@ impl Check {
             span,
             help: Some(help.to_owned()),
         });
+    }
+
+    /// A problem between two places of the file, one of which may have been left out.
+    fn mismatch(&mut self, at: Range<usize>, message: String, help: &str) {
+        if !self.is_partial {
+            self.problem(at, message, help);
+        }
+    }
+
+    /// One of these keys must be there; no problem when it is, and was left out as wrong.
+    fn missing(&mut self, keys: &[&str], at: Range<usize>, message: &str, help: &str) {
+        if !keys.iter().any(|key| self.gone.contains(*key)) {
+            self.problem(at, message.to_owned(), help);
+        }
     }
 
     fn story(&mut self, raw: raw::Story, source: Arc<NamedSource<String>>) -> Story {
@@ -218,81 +236,93 @@ impl Check {
         let mut machines = Vec::new();
         let mut names = BTreeSet::new();
         for group in groups {
-            let (span, group) = (group.span(), group.get_ref());
-            let (start, every, spread) = (
-                self.optional_duration(group.power_on.as_ref())
-                    .unwrap_or_default(),
-                self.optional_duration(group.every.as_ref())
-                    .unwrap_or_default(),
-                self.optional_duration(group.spread.as_ref())
-                    .unwrap_or_default(),
-            );
-            let count = *group.count.get_ref();
-            if count == 0 || count > MACHINES_MAX {
-                let message = format!("{count} machines cannot be switched on");
-                self.problem(
-                    group.count.span(),
-                    message,
-                    &format!("write 1 to {MACHINES_MAX}"),
-                );
-                continue;
-            }
-            let hollow = group
-                .hollow
-                .as_ref()
-                .is_some_and(|hollow| *hollow.get_ref());
-            if let (true, Class::Etcd, Some(written)) = (hollow, group.class, &group.hollow) {
-                self.problem(
-                    written.span(),
-                    "a hollow machine cannot run etcd".to_owned(),
-                    "leave `hollow` out, or write class = \"plain\"",
-                );
-            }
-            let hardware = self.hardware(group);
-            let stem = group.name.get_ref();
-            for number in 1..=count {
-                let name = if count == 1 {
-                    stem.clone()
-                } else {
-                    format!("{stem}{number}")
-                };
-                let numeric = name.bytes().all(|byte| byte.is_ascii_digit());
-                if !is_label(&name) || (numeric && group.class == Class::Etcd) {
-                    let message = format!("{name:?} cannot be the name of a machine");
-                    let help = "write lower-case letters, digits and hyphens; etcd gives its peers numbers as temporary names, so a member's name has a letter";
-                    self.problem(group.name.span(), message, help);
-                    break;
-                }
-                if !names.insert(name.clone()) {
-                    let message = format!("two machines are called {name:?}");
-                    self.problem(
-                        group.name.span(),
-                        message,
-                        "give each group a name of its own",
-                    );
-                    break;
-                }
-                let power_on = start + every * u32::try_from(number - 1).unwrap_or(u32::MAX);
-                let number = machines.len() + 1;
-                let kind = (group.class, hollow);
-                let mut machine = Machine::new(name, number, kind, power_on, spread);
-                machine.hardware = hardware.clone();
-                machines.push(machine);
-            }
+            self.group(group.get_ref(), &mut machines, &mut names);
             if flat.is_some_and(|network| machines.len() > network.pool_size()) {
                 let message = format!(
                     "{} machines do not find an address in the subnet",
                     machines.len()
                 );
                 self.problem(
-                    span,
+                    group.span(),
                     message,
                     "give [network] a shorter prefix, as in \"10.77.0.0/20\", or the machines [racks]",
                 );
+                self.is_partial = true;
                 break;
             }
         }
         machines
+    }
+
+    fn group(
+        &mut self,
+        group: &raw::Machines,
+        machines: &mut Vec<Machine>,
+        names: &mut BTreeSet<String>,
+    ) {
+        let mut time = |written: &Option<Spanned<String>>| {
+            self.optional_duration(written.as_ref()).unwrap_or_default()
+        };
+        let (start, every) = (time(&group.power_on), time(&group.every));
+        let spread = time(&group.spread);
+        let count = *group.count.get_ref();
+        if count == 0 || count > MACHINES_MAX {
+            let message = format!("{count} machines cannot be switched on");
+            let help = format!("write 1 to {MACHINES_MAX}");
+            self.problem(group.count.span(), message, &help);
+            self.is_partial = true;
+            return;
+        }
+        let hollow = self.hollow(group);
+        let hardware = self.hardware(group);
+        let mut is_named = true;
+        for number in 1..=count {
+            let name = match count {
+                1 => group.name.get_ref().clone(),
+                _ => format!("{}{number}", group.name.get_ref()),
+            };
+            is_named = is_named && self.name(&name, group, names);
+            let power_on = start + every * u32::try_from(number - 1).unwrap_or(u32::MAX);
+            let number = machines.len() + 1;
+            let kind = (group.class, hollow);
+            let mut machine = Machine::new(name, number, kind, power_on, spread);
+            machine.hardware = hardware.clone();
+            machines.push(machine);
+        }
+    }
+
+    fn hollow(&mut self, group: &raw::Machines) -> bool {
+        let Some(written) = group.hollow.as_ref().filter(|hollow| *hollow.get_ref()) else {
+            return false;
+        };
+        if group.class == Class::Etcd {
+            self.problem(
+                written.span(),
+                "a hollow machine cannot run etcd".to_owned(),
+                "leave `hollow` out, or write class = \"plain\"",
+            );
+        }
+        true
+    }
+
+    /// Whether a machine can have this name, which no other has.
+    fn name(&mut self, name: &str, group: &raw::Machines, names: &mut BTreeSet<String>) -> bool {
+        let numeric = name.bytes().all(|byte| byte.is_ascii_digit());
+        let (message, help) = if !is_label(name) || (numeric && group.class == Class::Etcd) {
+            (
+                format!("{name:?} cannot be the name of a machine"),
+                "write lower-case letters, digits and hyphens; etcd gives its peers numbers as temporary names, so a member's name has a letter",
+            )
+        } else if !names.insert(name.to_owned()) {
+            (
+                format!("two machines are called {name:?}"),
+                "give each group a name of its own",
+            )
+        } else {
+            return true;
+        };
+        self.problem(group.name.span(), message, help);
+        false
     }
 
     fn optional_duration(&mut self, text: Option<&Spanned<String>>) -> Option<Duration> {

@@ -6,7 +6,7 @@
 //! whom = ["n1", "n3"]
 //! from = "1s 500ms"
 //! lasts = "4s"
-//! amount = 250000     # parts per million
+//! amount = "25%"
 //! ```
 
 use std::fmt;
@@ -16,23 +16,77 @@ use quorate_core::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::amount;
+
 /// One thing that goes wrong for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenFault", into = "WrittenFault")]
 pub struct Fault {
     pub what: FaultKind,
     pub whom: Whom,
     /// From the start of the story.
-    #[serde(with = "written")]
-    #[schemars(with = "String")]
     pub from: Duration,
     /// Afterwards all is as it was.
-    #[serde(with = "written")]
-    #[schemars(with = "String")]
     pub lasts: Duration,
     /// How much, in the unit of `what`; 0 for what has no degrees.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub amount: i64,
+}
+
+/// A fault as files have it: the amount has its unit.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFault {
+    what: FaultKind,
+    whom: Whom,
+    #[serde(with = "written")]
+    from: Duration,
+    #[serde(with = "written")]
+    lasts: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amount: Option<String>,
+}
+
+impl From<Fault> for WrittenFault {
+    fn from(fault: Fault) -> Self {
+        let unit = fault.what.unit();
+        Self {
+            what: fault.what,
+            whom: fault.whom,
+            from: fault.from,
+            lasts: fault.lasts,
+            amount: (unit != Unit::None).then(|| amount::text(unit, fault.amount)),
+        }
+    }
+}
+
+/// A text that is no amount of a fault's unit.
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is no amount of {}: write one as in {}", .what.name(), amount::example(.what.unit()))]
+struct WrongAmount {
+    what: FaultKind,
+    text: String,
+}
+
+impl TryFrom<WrittenFault> for Fault {
+    type Error = WrongAmount;
+
+    fn try_from(written: WrittenFault) -> Result<Self, WrongAmount> {
+        let what = written.what;
+        let amount = match written.amount {
+            None => 0,
+            Some(text) => match amount::parse(what.unit(), &text) {
+                Some(amount) => amount,
+                None => return Err(WrongAmount { what, text }),
+            },
+        };
+        Ok(Self {
+            what,
+            whom: written.whom,
+            from: written.from,
+            lasts: written.lasts,
+            amount,
+        })
+    }
 }
 
 /// What goes wrong.
@@ -182,6 +236,11 @@ impl FaultKind {
         }
     }
 
+    /// The kind of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The unit of [`Fault::amount`].
     pub const fn unit(self) -> Unit {
         match self {
@@ -216,11 +275,6 @@ impl FaultKind {
             Self::PowerCut | Self::CutToServers | Self::CutFromServers
         )
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-const fn is_zero(amount: &i64) -> bool {
-    *amount == 0
 }
 
 /// Durations as people write them, to the nanosecond.
@@ -283,7 +337,7 @@ mod tests {
         whom = ["n1", "servers"]
         from = "1s 500ms"
         lasts = "4s 1ns"
-        amount = 250000
+        amount = "25%"
 
         [[faults]]
         what = "crash"
@@ -296,7 +350,7 @@ mod tests {
         whom = "all-machines"
         from = "0s"
         lasts = "1s"
-        amount = -400
+        amount = "-6m 40s"
         "#);
         assert_eq!(toml::from_str::<File>(&text).unwrap().faults, faults());
         let json = serde_json::to_string(&faults()).unwrap();

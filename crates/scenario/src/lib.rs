@@ -9,6 +9,7 @@
 //! Nothing here knows a socket, a process or a clock: that is what worlds are for.
 
 pub mod action;
+mod amount;
 pub mod check;
 pub mod decision;
 pub mod draft;

@@ -219,9 +219,10 @@ pub struct Machines {
     #[serde(default)]
     #[schemars(with = "bool")]
     pub install: Option<Spanned<bool>>,
-    /// Of a virtual machine, in MiB; at least 96. Default: what its image wants, some 150.
-    #[schemars(with = "Option<u32>")]
-    pub memory_mib: Option<Spanned<u32>>,
+    /// Of a virtual machine: "192MiB", "1GiB"; at least "96MiB". Default: what its image wants,
+    /// some 150 MiB.
+    #[schemars(with = "Option<String>")]
+    pub memory: Option<Spanned<String>>,
     /// What the real-time clock of a virtual machine says at power-on: "1970-01-01T00:00:00".
     /// Default: the time of day.
     #[schemars(with = "Option<String>")]

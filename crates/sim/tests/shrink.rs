@@ -75,9 +75,9 @@ fn the_faults_that_matter_are_left() {
     let text = "title = \"a disk that lies\"\n[etcd]\nmembers = 3\n\
         [[machines]]\nname = \"n\"\ncount = 3\nclass = \"etcd\"\n\
         [[machines]]\nname = \"p\"\ncount = 2\nclass = \"plain\"\nspread = \"1s\"\n\
-        [[faults]]\nwhat = \"loss\"\nwhom = [\"p1\"]\nlasts = \"5s\"\namount = 100000\n\
-        [[faults]]\nwhat = \"disk-lies\"\nwhom = \"servers\"\nlasts = \"50s\"\namount = 1000000\n\
-        [[faults]]\nwhat = \"delay\"\nwhom = \"servers\"\nlasts = \"5s\"\namount = 900\n\
+        [[faults]]\nwhat = \"loss\"\nwhom = [\"p1\"]\nlasts = \"5s\"\namount = \"10%\"\n\
+        [[faults]]\nwhat = \"disk-lies\"\nwhom = \"servers\"\nlasts = \"50s\"\namount = \"100%\"\n\
+        [[faults]]\nwhat = \"delay\"\nwhom = \"servers\"\nlasts = \"5s\"\namount = \"900us\"\n\
         [[faults]]\nwhat = \"dead-rtc\"\nwhom = [\"n1\"]\nlasts = \"5s\"\n\
         [[faults]]\nwhat = \"crash\"\nwhom = \"servers\"\nfrom = \"9s\"\nlasts = \"2s\"\n\
         [[steps]]\nat = \"12s\"\ndo = \"link-down\"\nmachine = \"p1\"\n";

@@ -292,7 +292,7 @@ fn servers_that_are_idle_hear_that_their_clock_was_set() {
         whom = "servers"
         from = "29s"
         lasts = "3s"
-        amount = -200
+        amount = "-200s"
         [[faults]]
         what = "crash"
         whom = "servers"

@@ -19,8 +19,8 @@ impl Check {
         let members_there: Vec<usize> = (0..machines.len())
             .filter(|&index| machines[index].class == Class::Etcd)
             .collect();
-        if members_there.is_empty() && self.problems.is_empty() && !is_drawn {
-            self.problem(
+        if members_there.is_empty() && !is_drawn {
+            self.mismatch(
                 0..0,
                 "no machine has the class \"etcd\"".to_owned(),
                 "add [[machines]] with class = \"etcd\"",
@@ -114,7 +114,7 @@ impl Check {
                     "{there} machines of class \"etcd\" cannot be divided among {clusters} clusters"
                 ),
             };
-            self.problem(span, message, help);
+            self.mismatch(span, message, help);
             return vec![there];
         }
         self.warn_of(members);
@@ -142,7 +142,7 @@ impl Check {
             let message = format!(
                 "the clusters shall have {all} members, but {there} machines have class \"etcd\""
             );
-            self.problem(span, message, "make them equal");
+            self.mismatch(span, message, "make them equal");
         } else {
             self.warn_of(sizes.iter().copied().max().unwrap_or(0));
             return sizes.to_vec();

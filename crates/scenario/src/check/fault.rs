@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{Check, there_are};
+use crate::amount;
 use crate::decision::{Arrival, CLUSTERS, Decision, Fate, Occasion, SERVERS};
 use crate::fault::{Fault, FaultKind, Group, Unit, Whom};
 use crate::raw;
@@ -33,9 +34,10 @@ impl Check {
                     self.strays(key, its, raw, &span);
                     decisions.extend(self.single(*single, raw, span, &names));
                 }
-                (Some(_) | None, _) => self.problem(
+                (Some(_) | None, _) => self.missing(
+                    &["what", "lose", "delay", "time", "choose", "lie"],
                     span,
-                    "what goes wrong here?".to_owned(),
+                    "what goes wrong here?",
                     "give one of `what`, `lose`, `delay`, `time`, `choose` and `lie`",
                 ),
             }
@@ -63,7 +65,7 @@ impl Check {
     ) -> Option<Fault> {
         let Some(written) = &raw.whom else {
             let help = "give `whom`: \"servers\", \"all-machines\", or a list of machines";
-            self.problem(span, "whom does this befall?".to_owned(), help);
+            self.missing(&["whom"], span, "whom does this befall?", help);
             return None;
         };
         let whom = written.get_ref().clone();
@@ -81,8 +83,13 @@ impl Check {
                 }
             },
             (Some(_), Some(_)) | (None, None) => {
-                let message = "for how long?".to_owned();
-                self.problem(span, message, "give either `lasts` or `until`");
+                let keys = ["lasts", "until"];
+                self.missing(
+                    &keys,
+                    span,
+                    "for how long?",
+                    "give either `lasts` or `until`",
+                );
                 return None;
             }
         };
@@ -128,40 +135,47 @@ impl Check {
 
     fn unknown(&mut self, name: &str, span: Range<usize>, names: &BTreeSet<&str>) {
         let message = format!("no machine is called {name:?}");
-        self.problem(span, message, &there_are(names.iter().copied()));
+        self.mismatch(span, message, &there_are(names.iter().copied()));
     }
 
     fn amount(
         &mut self,
         what: FaultKind,
-        amount: Option<&Spanned<i64>>,
+        amount: Option<&Spanned<String>>,
         span: Range<usize>,
     ) -> i64 {
-        let name = what.name();
-        match (what.unit(), amount) {
-            (Unit::None, None) => 0,
-            (Unit::None, Some(written)) => {
-                let message = format!("{name} has no degrees");
-                self.problem(written.span(), message, "leave `amount` out");
-                0
+        let (name, unit) = (what.name(), what.unit());
+        let Some(written) = amount else {
+            if unit != Unit::None {
+                let help = format!("give `amount`, as in {}", amount::example(unit));
+                self.missing(&["amount"], span, &format!("how much {name}?"), &help);
             }
-            (unit, None) => {
-                let help = format!("give `amount` in {}", unit_name(unit));
-                self.problem(span, format!("how much {name}?"), &help);
-                0
-            }
-            (unit, Some(written)) => {
-                let amount = *written.get_ref();
-                let signed = matches!(what, FaultKind::ClockSkew | FaultKind::ClockDrift);
-                let chance = unit == Unit::PartsPerMillion && !signed;
-                if (amount < 0 && !signed) || (amount > MILLION && chance) {
-                    let most = if chance { ", at most 1000000" } else { "" };
-                    let help = format!("write {}{most}, and nothing below 0", unit_name(unit));
-                    self.problem(written.span(), format!("{amount} cannot be"), &help);
-                }
-                amount
-            }
+            return 0;
+        };
+        if unit == Unit::None {
+            let message = format!("{name} has no degrees");
+            self.problem(written.span(), message, "leave `amount` out");
+            return 0;
         }
+        let text = written.get_ref();
+        let Some(amount) = amount::parse(unit, text) else {
+            let message = format!("{text:?} is no amount of {name}");
+            let help = format!("write a number and a unit, as in {}", amount::example(unit));
+            self.problem(written.span(), message, &help);
+            return 0;
+        };
+        let signed = matches!(what, FaultKind::ClockSkew | FaultKind::ClockDrift);
+        let chance = unit == Unit::PartsPerMillion && !signed;
+        if (amount < 0 && !signed) || (amount > MILLION && chance) {
+            let most = if chance {
+                " and nothing above 100%"
+            } else {
+                ""
+            };
+            let help = format!("write nothing below 0{most}");
+            self.problem(written.span(), format!("{text} cannot be"), &help);
+        }
+        amount
     }
 
     fn single(
@@ -173,7 +187,7 @@ impl Check {
     ) -> Option<Decision> {
         let Some(machine) = &raw.machine else {
             let help = "give `machine`: a name, or \"servers\"";
-            self.problem(span, "whose is it?".to_owned(), help);
+            self.missing(&["machine"], span, "whose is it?", help);
             return None;
         };
         let of = machine.get_ref().clone();
@@ -184,7 +198,7 @@ impl Check {
             Some(value) => Some(check.duration(value)),
             None => {
                 let help = format!("give `{key}`, as in \"2s\"");
-                check.problem(span.clone(), "how long?".to_owned(), &help);
+                check.missing(&[key], span.clone(), "how long?", &help);
                 None
             }
         };
@@ -200,7 +214,7 @@ impl Check {
             Verb::Choose => match &raw.chosen {
                 Some(machine) => Fate::Chosen(machine.clone()),
                 None => {
-                    self.problem(span, "who is it?".to_owned(), "give `chosen`, a machine");
+                    self.missing(&["chosen"], span, "who is it?", "give `chosen`, a machine");
                     return None;
                 }
             },
@@ -266,15 +280,6 @@ fn single(raw: &raw::fault::Fault) -> Vec<(Verb, &str)> {
         .into_iter()
         .filter_map(|(verb, what)| Some((verb, what.as_deref()?)))
         .collect()
-}
-
-const fn unit_name(unit: Unit) -> &'static str {
-    match unit {
-        Unit::None => "nothing",
-        Unit::PartsPerMillion => "parts per million",
-        Unit::Micros => "microseconds",
-        Unit::Secs => "seconds",
-    }
 }
 
 /// What can stand beside `what`.

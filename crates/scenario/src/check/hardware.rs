@@ -3,6 +3,7 @@
 use toml::Spanned;
 
 use super::Check;
+use crate::amount;
 use crate::raw;
 use crate::story::Hardware;
 
@@ -15,20 +16,26 @@ impl Check {
             install: self.install(group),
             ..Hardware::default()
         };
-        let sane = MEMORY_MIB_MIN..=MEMORY_MIB_MAX;
-        let memory_mib = group.memory_mib.as_ref().map(|written| {
-            if !sane.contains(written.get_ref()) {
-                let message = format!("a machine with {} MiB cannot boot", written.get_ref());
-                let help = format!("write {MEMORY_MIB_MIN} to {MEMORY_MIB_MAX}");
-                self.problem(written.span(), message, &help);
-            }
-            *written.get_ref()
-        });
+        let memory = group.memory.as_ref();
+        let memory_mib = memory.and_then(|written| self.memory_mib(written));
         Hardware {
             memory_mib,
             clock: group.clock.as_ref().and_then(|clock| self.clock(clock)),
             ..hardware
         }
+    }
+
+    fn memory_mib(&mut self, written: &Spanned<String>) -> Option<u32> {
+        let text = written.get_ref();
+        let memory = amount::mib(text);
+        let sane = MEMORY_MIB_MIN..=MEMORY_MIB_MAX;
+        if memory.is_none_or(|mib| !sane.contains(&mib)) {
+            let message = format!("a machine with {text:?} of memory cannot boot");
+            let most = MEMORY_MIB_MAX / 1024;
+            let help = format!("write \"{MEMORY_MIB_MIN}MiB\" to \"{most}GiB\"");
+            self.problem(written.span(), message, &help);
+        }
+        memory
     }
 
     /// Who boots from memory boots from there every time.

@@ -69,9 +69,10 @@ impl Check {
                 after: self.duration(after),
             }),
             (Some(_), Some(_)) | (None, None) => {
-                self.problem(
+                self.missing(
+                    &["at", "after_formed"],
                     span,
-                    "when does this step happen?".to_owned(),
+                    "when does this step happen?",
                     "give either `at` or `after_formed`",
                 );
                 None
@@ -98,7 +99,7 @@ impl Check {
             } else if nth == 0 || (nth > 1 && !later.contains(&(nth - 1))) {
                 let message = format!("there is no formation {nth}");
                 let help = "number them from 1; each but the first comes after steps";
-                self.problem(written.span(), message, help);
+                self.mismatch(written.span(), message, help);
             }
         }
     }
@@ -122,9 +123,10 @@ impl Check {
                 (cluster, found.map(Whom::LeaderOf), names.clusters.clone())
             }
             _ => {
-                self.problem(
+                self.missing(
+                    &["machine", "machines", "leader_of"],
                     span,
-                    "whom does this step concern?".to_owned(),
+                    "whom does this step concern?",
                     "give one of `machine`, `machines`, the name of a group, and `leader_of`",
                 );
                 return None;
@@ -137,7 +139,7 @@ impl Check {
                 "machine"
             };
             let message = format!("no {what} is called {:?}", written.get_ref());
-            self.problem(written.span(), message, &there_are(there.into_iter()));
+            self.mismatch(written.span(), message, &there_are(there.into_iter()));
         }
         found
     }

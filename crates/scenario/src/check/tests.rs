@@ -92,7 +92,7 @@ machine = "n9"
     "lab_test" is not a domain name @ "lab_test"
     "soon" is not a duration @ "soon"
     "N" cannot be the name of a machine @ "N"
-    the cluster shall have 4 members, but 0 machines have class "etcd" @ 4
+    the cluster shall have 4 members, but 1 machines have class "etcd" @ 4
     "newest" is not an etcd version @ "newest"
     the election timeout is too short @ "2s"
     no machine is called "n9" @ "n9"
@@ -104,15 +104,15 @@ machine = "n9"
 #[test]
 fn an_unknown_key_is_refused_with_its_span() {
     let text = format!("{MINIMAL}\ncolour = \"blue\"\n");
-    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `world`, `boot`, `install`, `memory_mib`, `clock`, `power_on`, `every`, `spread` @ colour");
+    insta::assert_snapshot!(problems(&text).join("\n"), @"unknown field `colour`, expected one of `name`, `count`, `class`, `hollow`, `world`, `boot`, `install`, `memory`, `clock`, `power_on`, `every`, `spread` @ colour");
 }
 
 #[test]
 fn hardware_that_cannot_be_is_shown_with_its_place() {
-    let keys = "class = \"etcd\"\nmemory_mib = 64\nclock = \"yesterday\"";
+    let keys = "class = \"etcd\"\nmemory = \"64MiB\"\nclock = \"yesterday\"";
     let text = MINIMAL.replace("class = \"etcd\"", keys);
     insta::assert_snapshot!(problems(&text).join("\n"), @r#"
-    a machine with 64 MiB cannot boot @ 64
+    a machine with "64MiB" of memory cannot boot @ "64MiB"
     "yesterday" is no time of a clock @ "yesterday"
     "#);
 }
@@ -359,7 +359,7 @@ fn racks_are_filled_in_file_order() {
 #[test]
 fn a_draft_writes_a_story_that_reads_as_the_same() {
     let text = with_fault(
-        "what = \"loss\"\nwhom = [\"n1\"]\nfrom = \"1s\"\nlasts = \"2s\"\namount = 250000\n\
+        "what = \"loss\"\nwhom = [\"n1\"]\nfrom = \"1s\"\nlasts = \"2s\"\namount = \"25%\"\n\
          [[faults]]\nlose = \"DHCP OFFER\"\nmachine = \"n3\"\n\
          [[faults]]\ndelay = \"DHCP ACK\"\nby = \"2s 5ns\"\ntwice = true\nbit = 7\nmachine = \"n3\"\n\
          [[faults]]\nchoose = \"leader\"\nchosen = \"n1\"\nmachine = \"clusters\"\nnth = 3\n\
@@ -429,4 +429,90 @@ fn steps_that_cannot_be_are_shown_with_their_places() {
     when it is back, another machine may lead @ "c1"
     whom does this step concern? @ [[steps]]
     "#);
+}
+
+/// Each problem with what to write instead.
+fn helps(text: &str) -> Vec<String> {
+    let error = Story::parse("story.toml", text).unwrap_err();
+    let problems = error.problems.into_iter();
+    let shown =
+        |problem: Problem| format!("{}: {}", problem.message, problem.help.unwrap_or_default());
+    problems.map(shown).collect()
+}
+
+#[test]
+fn every_error_of_a_file_is_shown() {
+    let text = r#"
+title = "x"
+colour = "red"
+[dhcp]
+lease = 3600
+[etcd]
+members = 3
+gate = "no"
+[[machines]]
+name = "n"
+count = -3
+class = "etcd"
+power_on = "soon"
+[[machines]]
+name = "p"
+class = "router"
+[[steps]]
+at = "1s"
+do = "explode"
+machine = "n1"
+[[steps]]
+at = "1s"
+"#;
+    insta::assert_snapshot!(helps(text).join("\n"), @r#"
+    unknown field `colour`, expected one of `title`, `network`, `dhcp`, `racks`, `etcd`, `swarm`, `machines`, `steps`, `faults`, `expect`: `quorate schema` prints every key with its meaning
+    `lease = 3600` has no unit: write lease = "3600s"
+    invalid type: string "no", expected a boolean: `quorate schema` prints every key with its meaning
+    `count` cannot be -3: write 1 to 100000
+    unknown variant `router`, expected `etcd` or `plain`: `quorate schema` prints every key with its meaning
+    missing field `do`: `quorate schema` prints every key with its meaning
+    "soon" is not a duration: write a number and a unit: "500ms", "5s", "2m", "1h"
+    "explode" is no action: write one of power-off, power-on, link-down, link-up, freeze, thaw, reset, disk-slow, disk-fast, servers-stop, servers-start, rolling-restart
+    "#);
+}
+
+#[test]
+fn a_number_that_cannot_be_says_what_can() {
+    let minimal = MINIMAL.replace("count = 3\n", "");
+    for (key, help) in [
+        ("count = -3", "`count` cannot be -3: write 1 to 100000"),
+        (
+            "count = 0",
+            "0 machines cannot be switched on: write 1 to 100000",
+        ),
+    ] {
+        let text = minimal.replace("class = \"etcd\"", &format!("class = \"etcd\"\n{key}"));
+        assert_eq!(helps(&text), [help]);
+    }
+}
+
+#[test]
+fn the_old_spelling_of_amounts_is_refused_with_the_new_one() {
+    let fault = |what: &str, whom: &str, amount: &str| {
+        format!(
+            "{MINIMAL}\n[[faults]]\nwhat = \"{what}\"\nwhom = \"{whom}\"\nlasts = \"1s\"\namount = {amount}\n"
+        )
+    };
+    for (what, whom, amount, new) in [
+        ("loss", "servers", "250000", "25%"),
+        ("corrupt", "servers", "1", "1ppm"),
+        ("delay", "servers", "20000", "20ms"),
+        ("clock-skew", "all-machines", "-400", "-6m 40s"),
+    ] {
+        let text = fault(what, whom, amount);
+        let want = format!("`amount = {amount}` has no unit: write amount = \"{new}\"");
+        assert_eq!(helps(&text), [want]);
+        Story::parse("story.toml", &fault(what, whom, &format!("{new:?}"))).unwrap();
+    }
+    let memory = MINIMAL.replace("class = \"etcd\"", "class = \"etcd\"\nmemory_mib = 192");
+    assert_eq!(
+        helps(&memory),
+        ["`memory_mib` is called `memory`, and has its unit with it: write memory = \"192MiB\""]
+    );
 }

@@ -25,10 +25,10 @@ pub struct Fault {
     /// Instead of `lasts`: time from the start of the story. Default: none.
     #[schemars(with = "Option<String>")]
     pub until: Option<Spanned<String>>,
-    /// How much, in the unit of `what`: parts per million, microseconds or
-    /// seconds. Default: none.
-    #[schemars(with = "Option<i64>")]
-    pub amount: Option<Spanned<i64>>,
+    /// How much, as `what` has it: a share ("5%", "1ppm") or a time ("20ms", "-400s").
+    /// Default: none.
+    #[schemars(with = "Option<String>")]
+    pub amount: Option<Spanned<String>>,
     /// A message that is lost, as in "DNS query A n1.lab.test" or "DHCP REQUEST".
     /// Default: none.
     pub lose: Option<String>,

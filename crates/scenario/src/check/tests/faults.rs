@@ -9,7 +9,7 @@ pub(super) fn with_fault(fault: &str) -> String {
 #[test]
 fn faults_are_for_a_while_or_single() {
     let text = with_fault(
-        "what = \"loss\"\nwhom = [\"n1\", \"n3\"]\nfrom = \"1s\"\nuntil = \"3s\"\namount = 250000\n\
+        "what = \"loss\"\nwhom = [\"n1\", \"n3\"]\nfrom = \"1s\"\nuntil = \"3s\"\namount = \"25%\"\n\
          [[faults]]\nwhat = \"crash\"\nwhom = \"servers\"\nlasts = \"1s\"\n\
          [[faults]]\nlose = \"DNS query A n1.lab.test\"\nmachine = \"n3\"\nnth = 2\n\
          [[faults]]\ntime = \"sync\"\ntakes = \"5ms\"\nmachine = \"servers\"",
@@ -44,7 +44,7 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
     let problem = |fault: &str| problems(&with_fault(fault)).join("; ");
     let lasting = |more: &str| {
         problem(&format!(
-            "what = \"loss\"\nlasts = \"1s\"\namount = 5\n{more}"
+            "what = \"loss\"\nlasts = \"1s\"\namount = \"5ppm\"\n{more}"
         ))
     };
     assert_eq!(
@@ -66,12 +66,12 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
         "crash befalls the servers only @ \"all-machines\""
     );
     assert_eq!(
-        of("loss", "servers", "amount = 2000000"),
-        "2000000 cannot be @ 2000000"
+        of("loss", "servers", "amount = \"200%\""),
+        "200% cannot be @ \"200%\""
     );
     assert_eq!(
-        of("mute", "servers", "amount = 1"),
-        "mute has no degrees @ 1"
+        of("mute", "servers", "amount = \"1%\""),
+        "mute has no degrees @ \"1%\""
     );
     assert!(of("loss", "servers", "").starts_with("how much loss?"));
     assert!(problem("what = \"mute\"\nwhom = \"servers\"").starts_with("for how long?"));
@@ -102,7 +102,7 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
             "`takes` says nothing about `delay`",
         ),
         (
-            "choose = \"a leader\"\nchosen = \"n1\"\namount = 3",
+            "choose = \"a leader\"\nchosen = \"n1\"\namount = \"3%\"",
             "`amount` says nothing about `choose`",
         ),
     ] {
