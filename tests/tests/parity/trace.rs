@@ -19,7 +19,7 @@ impl Trace {
             zones: BTreeMap::new(),
         };
         for observation in observations {
-            reader.take(observation);
+            reader.observe(observation);
         }
         reader.finish()
     }
@@ -36,7 +36,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, observation: &Observation) {
+    fn observe(&mut self, observation: &Observation) {
         let mut machine = observation.machine.clone().unwrap_or_default();
         let line = match &observation.what {
             What::ServersReady => "servers ready".to_owned(),
@@ -65,9 +65,9 @@ impl Reader {
             What::ServiceStarted { .. } => "service started".to_owned(),
             What::ServiceExited { status, .. } => format!("service exited: {status}"),
             What::Identified {
-                cluster_id,
-                member_id,
-            } => format!("is {member_id} of {cluster_id}"),
+                cluster_id: cluster,
+                member_id: member,
+            } => format!("is {member} of {cluster}"),
             What::Healthy {
                 cluster_id,
                 member_id,
@@ -87,16 +87,7 @@ impl Reader {
                 removed,
                 ..
             } => {
-                let change = |records: &[String]| -> Vec<String> {
-                    let kept = records.iter().filter(|record| !record.contains(" SOA "));
-                    kept.map(|record| self.record(record)).collect()
-                };
-                let (gone, come) = (change(removed), change(added));
-                let records = self.zones.entry(zone.clone()).or_default();
-                gone.iter().for_each(|record| {
-                    records.remove(record);
-                });
-                records.extend(come);
+                self.change_zone(zone, added, removed);
                 return;
             }
             What::GateOpened { members } => format!("gate opened for {}", list(members)),
@@ -111,10 +102,27 @@ impl Reader {
             | What::Note { .. } => return,
             What::Refused { by, why } => format!("{by} refused: {why}"),
         };
+        self.add(machine, line);
+    }
+
+    fn add(&mut self, machine: String, line: String) {
         let lines = self.lines.entry(machine).or_default();
         if !lines.contains(&line) {
             lines.push(line);
         }
+    }
+
+    fn change_zone(&mut self, zone: &str, added: &[String], removed: &[String]) {
+        let change = |records: &[String]| -> Vec<String> {
+            let kept = records.iter().filter(|record| !record.contains(" SOA "));
+            kept.map(|record| self.record(record)).collect()
+        };
+        let (gone, come) = (change(removed), change(added));
+        let records = self.zones.entry(zone.to_owned()).or_default();
+        gone.iter().for_each(|record| {
+            records.remove(record);
+        });
+        records.extend(come);
     }
 
     fn finish(mut self) -> Trace {

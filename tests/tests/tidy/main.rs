@@ -7,6 +7,7 @@
 
 mod crates;
 mod engines;
+
 mod names;
 mod recipes;
 mod source;

@@ -63,6 +63,7 @@ fn a_retired_name_is_refused() {
     );
     assert_eq!(retired.file_name("crates/cli/src/orders.rs"), None);
     assert!(retired.file_name("crates/lab/src/lib.rs").is_some());
+    assert_eq!(retired.file_name("crates/laboratory/src/lib.rs"), None);
     assert_eq!(retired.file_name("crates/vm/src/lab.rs"), None);
 }
 
@@ -166,7 +167,7 @@ impl Retired {
         let is_it = |entry: &&Entry| {
             let matches = match entry.name.strip_suffix('*') {
                 Some(prefix) => name.starts_with(prefix),
-                None if entry.name.contains('/') => path.starts_with(&entry.name),
+                None if entry.name.contains('/') => Path::new(path).starts_with(&entry.name),
                 None => entry.name == name,
             };
             entry.kind == kind && matches && !entry.exceptions.iter().any(|one| one == path)
