@@ -131,9 +131,11 @@ fn a_split_is_reported_in_the_words_of_the_world_host() {
         let read: Vec<_> = outcome
             .observations
             .iter()
-            .filter_map(|seen| match &seen.what {
-                What::SrvRead { records } => Some((seen.machine.clone()?, records.join(" "))),
-                _ => None,
+            .filter_map(|seen| {
+                let What::SrvRead { records } = &seen.what else {
+                    return None;
+                };
+                Some((seen.machine.clone()?, records.join(" ")))
             })
             .collect();
         let [one, two, three] = [1, 2, 3].map(|n| format!("n{n}.lab.test:2380"));
@@ -179,9 +181,11 @@ fn an_outage_of_the_servers_and_a_fault_are_observed() {
     let begun: Vec<_> = outcome
         .observations
         .iter()
-        .filter_map(|seen| match &seen.what {
-            What::FaultBegan { fault } => Some((seen.at.as_nanos(), fault.clone())),
-            _ => None,
+        .filter_map(|seen| {
+            let What::FaultBegan { fault } = &seen.what else {
+                return None;
+            };
+            Some((seen.at.as_nanos(), fault.clone()))
         })
         .collect();
     assert_eq!(begun, [(100_000_000, story.faults[0].clone())]);
