@@ -15,7 +15,7 @@
 //! - `hollow`: machines that live in the switch thread
 //! - `actions`: what a step does to one machine
 //! - `follow`: translates lines of processes into observations
-//! - `member`: one etcd member, followed by its log and asked over HTTP
+//! - `member`: one etcd member, followed by its log and polled; `etcd_client`: its HTTP gateway
 //! - `stub`: DNS questions; `collect`: the evidence at the end
 //! - `overload`: whether this host was too slow: the `latency_probe` measures late wake-ups,
 //!   `run_queue` how long threads waited for a processor
@@ -23,6 +23,7 @@
 mod actions;
 pub mod backend;
 mod collect;
+mod etcd_client;
 mod follow;
 mod hollow;
 mod latency_probe;
@@ -51,8 +52,9 @@ use crate::machine::AgentConfig;
 use crate::netns::NetNs;
 use backend::{MachineBackend, Namespaces};
 use collect::{Reached, Records, Written};
+use etcd_client::Client;
 use hollow::Hollow;
-use member::{Client, Pace, Watch};
+use member::{Pace, Watch};
 use overload::{Overload, broken};
 use registry::Registry;
 use servers::Servers;

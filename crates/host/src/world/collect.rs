@@ -9,7 +9,7 @@ use quorate_scenario::evidence::{Evidence, Lease, Member, Name, Srv, Write};
 use quorate_scenario::story::{Story, VM_PATIENCE};
 use serde::Deserialize;
 
-use super::member::Client;
+use super::etcd_client::{Client, ClientError};
 use super::servers::Servers;
 use super::stub::Stub;
 
@@ -176,13 +176,13 @@ fn writes(members: &[Reached], patience: Duration) -> Vec<Write> {
 }
 
 /// Asks again as long as a member may take to answer, as clients do: it says 503 while there is no
-/// leader, and a leader with a slow disk is voted out now and then.
-fn persist<T>(patience: Duration, ask: impl Fn() -> Result<T, String>) -> Result<T, String> {
+/// leader, and a leader with a slow disk is voted out now and then. The error becomes a part of the evidence, in words.
+fn persist<T>(patience: Duration, ask: impl Fn() -> Result<T, ClientError>) -> Result<T, String> {
     let since = Instant::now();
     loop {
         let answer = ask();
         if answer.is_ok() || since.elapsed() + ASK_AGAIN > patience {
-            return answer;
+            return answer.map_err(|error| error.to_string());
         }
         std::thread::sleep(ASK_AGAIN);
     }

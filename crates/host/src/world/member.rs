@@ -1,4 +1,4 @@
-//! One etcd member: followed by its log, asked over its HTTP gateway.
+//! One etcd member: followed by its log, polled over its HTTP gateway.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,13 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use quorate_etcd::{ClusterId, LogEvent, MemberId};
+use quorate_etcd::LogEvent;
 use quorate_scenario::What;
-use quorate_scenario::story::{CLIENT_PORT, Machine as Role, VM_PATIENCE};
-use serde_json::{Value, json};
+use quorate_scenario::story::{Machine as Role, VM_PATIENCE};
 
+use super::etcd_client::Client;
 use super::{RawObservation, monotonic_ns};
 use crate::netns::NetNs;
 
@@ -244,9 +242,11 @@ impl Watcher {
                 member_id: view.member_id,
                 voters: view.voters.len(),
             },
-            Err(why) => match &self.reported {
+            Err(error) => match &self.reported {
                 // One that never was healthy is still starting, which is no news.
-                Some(What::Healthy { .. }) => What::Unhealthy { why },
+                Some(What::Healthy { .. }) => What::Unhealthy {
+                    why: error.to_string(),
+                },
                 Some(_) | None => return,
             },
         };
@@ -272,95 +272,6 @@ fn record(node: &str) -> String {
     url.split_once("://")
         .map_or(url, |(_, host)| host)
         .to_owned()
-}
-
-/// A member's view of its cluster.
-#[derive(Clone, Debug)]
-pub(super) struct View {
-    pub(super) cluster_id: ClusterId,
-    pub(super) member_id: MemberId,
-    /// Names of its voters.
-    pub(super) voters: Vec<String>,
-}
-
-/// One member's HTTP gateway (the JSON face of etcd's gRPC API), asked from the namespace of
-/// the calling thread.
-#[derive(Debug)]
-pub(super) struct Client {
-    base: String,
-    agent: ureq::Agent,
-}
-
-impl Client {
-    pub(super) fn new(address: Ipv4Addr, timeout: Duration) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .proxy(None)
-            .build();
-        Self {
-            base: format!("http://{address}:{CLIENT_PORT}/v3"),
-            agent: config.into(),
-        }
-    }
-
-    /// The member list, from a member that knows a leader.
-    pub(super) fn view(&self) -> Result<View, String> {
-        let status = self.post("maintenance/status", &json!({}))?;
-        if status["leader"].as_str().is_none_or(|leader| leader == "0") {
-            return Err("knows no leader".to_owned());
-        }
-        let list = self.post("cluster/member/list", &json!({}))?;
-        let id = |name: &str| list["header"][name].as_str().and_then(|id| id.parse().ok());
-        let members = list["members"].as_array().map_or(&[][..], Vec::as_slice);
-        let voter = |member: &&Value| member["isLearner"].as_bool() != Some(true);
-        let name = |member: &Value| member["name"].as_str().unwrap_or_default().to_owned();
-        Ok(View {
-            cluster_id: ClusterId(id("cluster_id").ok_or("a member list without a cluster ID")?),
-            member_id: MemberId(id("member_id").ok_or("a member list without a member ID")?),
-            voters: members
-                .iter()
-                .filter(voter)
-                .map(name)
-                .filter(|name| !name.is_empty())
-                .collect(),
-        })
-    }
-
-    /// True for the member that leads.
-    pub(super) fn leads(&self) -> Result<bool, String> {
-        let status = self.post("maintenance/status", &json!({}))?;
-        let leader = status["leader"].as_str().filter(|leader| *leader != "0");
-        Ok(leader.is_some() && leader == status["header"]["member_id"].as_str())
-    }
-
-    pub(super) fn put(&self, key: &str, value: &str) -> Result<(), String> {
-        let body = json!({ "key": BASE64.encode(key), "value": BASE64.encode(value) });
-        self.post("kv/put", &body).map(drop)
-    }
-
-    /// The value of `key`, read through the leader (linearizable).
-    pub(super) fn get(&self, key: &str) -> Result<Option<String>, String> {
-        let answer = self.post("kv/range", &json!({ "key": BASE64.encode(key) }))?;
-        let Some(value) = answer["kvs"][0]["value"].as_str() else {
-            return Ok(None);
-        };
-        let bytes = BASE64.decode(value).map_err(|error| error.to_string())?;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
-        let url = format!("{}/{path}", self.base);
-        let mut answer = self
-            .agent
-            .post(&url)
-            .send(body.to_string())
-            .map_err(|e| e.to_string())?;
-        let text = answer
-            .body_mut()
-            .read_to_string()
-            .map_err(|error| error.to_string())?;
-        serde_json::from_str(&text).map_err(|error| error.to_string())
-    }
 }
 
 /// How often each of so many members is looked at: all of them together ask no more than a few

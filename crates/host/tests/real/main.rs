@@ -22,7 +22,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed};
@@ -90,7 +90,9 @@ fn tests() -> Vec<Test> {
     };
     let mut tests = Vec::new();
     for (user, uid) in users {
-        let bench = Arc::new(Bench::new(*uid));
+        let uid = *uid;
+        // Copies a large program, which `--list` does not need.
+        let bench = Arc::new(LazyLock::new(move || Bench::new(uid)));
         let mut add = |name: &str, run: Run| {
             let bench = Arc::clone(&bench);
             let run = move || run(&bench);
