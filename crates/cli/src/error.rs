@@ -112,7 +112,10 @@ impl From<ServeError> for CliError {
     fn from(error: ServeError) -> Self {
         match error {
             ServeError::Config(error) => Self::ServeConfig(error),
-            error => Self::Serve(error),
+            error @ (ServeError::Store(_)
+            | ServeError::OwnKey { .. }
+            | ServeError::Record(_)
+            | ServeError::Socket { .. }) => Self::Serve(error),
         }
     }
 }
@@ -121,7 +124,9 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Interrupted => Self::Interrupted { signal: SIGINT },
-            error => Self::Run(error),
+            error @ (RunError::Scenario(_) | RunError::Etcd(_) | RunError::CannotRun(_)) => {
+                Self::Run(error)
+            }
         }
     }
 }
@@ -130,10 +135,12 @@ impl CliError {
     /// Says it on standard error, and answers the exit code.
     pub(crate) fn report(self) -> u8 {
         let code = self.exit_code();
-        match self {
-            Self::Scenario(error) | Self::Unsupported(error) => show(error),
-            Self::ServeConfig(error) => show(error),
-            error => note(error),
+        if let Self::Scenario(error) | Self::Unsupported(error) = self {
+            show(error);
+        } else if let Self::ServeConfig(error) = self {
+            show(error);
+        } else {
+            note(self);
         }
         code
     }

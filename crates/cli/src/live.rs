@@ -67,15 +67,15 @@ impl Live {
         })
     }
 
-    /// Shows what was observed; `lanes` have moved by it.
-    pub(crate) fn observe(&mut self, observation: &Observation, lanes: &StoryProgress) {
+    /// Shows what was observed; `progress` has moved by it.
+    pub(crate) fn observe(&mut self, observation: &Observation, progress: &StoryProgress) {
         match &mut self.0 {
-            Display::Screen(screen) => screen.observe(observation, lanes),
+            Display::Screen(screen) => screen.observe(observation, progress),
             Display::Plain {
                 summary: Some((board, due)),
                 ..
             } => {
-                board.observe(observation, lanes);
+                board.observe(observation, progress);
                 if plain::stands_out(&observation.what) {
                     show(plain::line(observation, false));
                 }

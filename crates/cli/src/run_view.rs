@@ -38,9 +38,9 @@ impl View for RunView {
         self.live = Some(Live::new(story, self.mode()));
     }
 
-    fn observe(&mut self, observation: &Observation, lanes: &StoryProgress) {
+    fn observe(&mut self, observation: &Observation, progress: &StoryProgress) {
         if let Some(live) = &mut self.live {
-            live.observe(observation, lanes);
+            live.observe(observation, progress);
         }
     }
 

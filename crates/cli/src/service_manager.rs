@@ -1,7 +1,7 @@
-//! What a service manager is told: `sd_notify(3)`, a datagram to the socket in the environment.
+//! What a service manager is notified of: `sd_notify(3)`, a datagram to the socket in the environment.
 //!
 //! A unit of `Type=notify` counts as started when all services answer, so what is ordered after
-//! it finds them there. Without the variable nobody wants to know.
+//! it finds them there. Without the variable there is no service manager that listens.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,15 +11,15 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// All services answer.
 pub(crate) fn ready() {
-    tell("READY=1");
+    notify("READY=1");
 }
 
 /// The end has begun, and was asked for.
 pub(crate) fn stopping() {
-    tell("STOPPING=1");
+    notify("STOPPING=1");
 }
 
-fn tell(state: &str) {
+fn notify(state: &str) {
     let Some(socket) = std::env::var_os(SOCKET) else {
         return;
     };
@@ -58,7 +58,7 @@ mod tests {
             ),
             (
                 format!("@{name}").into(),
-                UnixDatagram::bind_addr(&at_name).expect("nobody else has this name"),
+                UnixDatagram::bind_addr(&at_name).expect("no other process has this name"),
             ),
         ];
         for (socket, listener) in sockets {

@@ -1,5 +1,5 @@
 //! The command line as people meet it: exit codes, errors, output for programs.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 #[path = "cli/simulated.rs"]
 mod simulated;
@@ -76,9 +76,9 @@ fn check_tells_programs_where_the_problem_is() {
     let (_dir, path) = file("broken.toml", BROKEN);
     let output = quorate(&["check", "--format", "json", &path]);
     assert_eq!(output.status.code(), Some(2));
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let problem = &told[0]["problems"][0];
-    assert_eq!(told[0]["ok"], false);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problem = &json[0]["problems"][0];
+    assert_eq!(json[0]["ok"], false);
     assert_eq!(problem["offset"], BROKEN.find("2\n").unwrap());
     assert_eq!(problem["length"], 1);
 }
@@ -93,13 +93,13 @@ fn list_names_every_scenario() {
         stdout(&output)
     );
     let output = quorate(&["list", "--format", "json", &scenarios()]);
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(
-        told.as_array()
+        json.as_array()
             .unwrap()
             .iter()
             .all(|row| row["machines"].is_u64()),
-        "{told}"
+        "{json}"
     );
 }
 

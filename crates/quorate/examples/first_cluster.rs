@@ -16,11 +16,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let is_sim = std::env::args().any(|word| word == "sim");
     let world = if is_sim { World::Sim } else { World::Host };
     let outcome = run(world).await?;
-    for lane in outcome.progress.iter() {
+    for machine in outcome.progress.iter() {
         let address = outcome.evidence.leases.iter();
-        let address = address.filter(|lease| lease.hostname.as_ref() == Some(&lane.name));
+        let address = address.filter(|lease| lease.hostname.as_ref() == Some(&machine.name));
         for lease in address {
-            println!("{} has {}, from {}", lane.name, lease.addr, lease.mac);
+            println!("{} has {}, from {}", machine.name, lease.addr, lease.mac);
         }
     }
     for finding in outcome.verdict.findings() {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::choices::{Format, WorldArg};
 use super::target::Target;
 
-/// Run a scenario: power its machines on and judge what comes of it
+/// Run a scenario: power its machines on and judge how it ends
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate run scenarios/three-members.toml\n  \
@@ -80,7 +80,7 @@ pub(crate) struct SweepArgs {
     /// Write a decision log of the first seed of each kind of failure into this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// Run each seed twice and compare the runs byte by byte, whatever comes of them
+    /// Run each seed twice and compare the runs byte by byte
     #[arg(long)]
     pub(crate) twice: bool,
     /// The version of etcd that is modelled
@@ -91,10 +91,10 @@ pub(crate) struct SweepArgs {
     pub(crate) format: Format,
 }
 
-/// Tell a run again from its decision log, and say whether it ends as it did
+/// Repeat a run from its decision log, and say whether it ends as it did
 ///
 /// The log holds the scenario, the faults and every decision of chance by name, so that it
-/// repeats a run for later versions too, for which a seed is another world.
+/// repeats a run for later versions too, which draw other things from the same seed.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate run scenarios/gradual-records.toml --world sim --record split.jsonl\n  \
@@ -120,7 +120,7 @@ pub(crate) struct OrdersArgs {
     /// Clusters of one member to so many
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub(crate) members: u8,
-    /// Tell so many of the orders that split the largest cluster
+    /// Show this many of the orders that split the largest cluster
     #[arg(long, default_value_t = 4, value_name = "N")]
     pub(crate) show: usize,
     /// How the result is printed
@@ -128,7 +128,7 @@ pub(crate) struct OrdersArgs {
     pub(crate) format: Format,
 }
 
-/// Run a scenario with each way to find peers in turns, and compare times and behaviour
+/// Run a scenario with each method of discovery in turns, and compare times and behaviour
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate compare scenarios/three-members.toml --discovery static,etcd,dns --runs 30\n  \
@@ -136,7 +136,7 @@ pub(crate) struct OrdersArgs {
 pub(crate) struct CompareArgs {
     /// The scenario file; its own `discovery` is not looked at
     pub(crate) scenario: PathBuf,
-    /// The ways to compare; differences are to the first one
+    /// The methods to compare; differences are to the first one
     #[arg(
         long,
         value_enum,
@@ -144,10 +144,10 @@ pub(crate) struct CompareArgs {
         default_value = "static,etcd,dns"
     )]
     pub(crate) discovery: Vec<Discovery>,
-    /// How many rounds; each tells every way once
+    /// How many rounds; each runs every method once
     #[arg(long, default_value_t = 10)]
     pub(crate) runs: usize,
-    /// How late the last member comes in one more run of each way
+    /// How late the last member comes in one more run of each method
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
     pub(crate) late: Duration,
     /// Where the machines are real
@@ -186,7 +186,7 @@ impl Discovery {
     }
 }
 
-/// Measure how much a scenario bears
+/// Measure how much load a scenario bears
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate bench scenarios/ramp.toml --find-knee --world sim --target 'leased<=200ms'\n  \

@@ -30,15 +30,17 @@ impl Target {
     }
 
     pub(crate) fn measure(&self, outcome: &Outcome) -> Option<Duration> {
-        let on = |lane: &MachineProgress| lane.reached.get(&Link::Power).copied();
+        let on = |machine: &MachineProgress| machine.reached.get(&Link::Power).copied();
         match self.what {
             Measure::Formed => {
                 let last = outcome.progress.iter().filter_map(on).max()?;
                 Some(outcome.formed_at?.since(last))
             }
             Measure::Link(link) => {
-                let took = |lane: &MachineProgress| Some(lane.reached.get(&link)?.since(on(lane)?));
-                let chain = |lane: &&MachineProgress| lane.class.chain().contains(&link);
+                let took = |machine: &MachineProgress| {
+                    Some(machine.reached.get(&link)?.since(on(machine)?))
+                };
+                let chain = |machine: &&MachineProgress| machine.class.chain().contains(&link);
                 let all: Option<Vec<Duration>> =
                     outcome.progress.iter().filter(chain).map(took).collect();
                 all?.into_iter().max()

@@ -185,10 +185,10 @@ fn probe(
 /// For each link the time that the slowest machine spends on it.
 fn steps(outcome: &Outcome) -> Vec<(Link, f64)> {
     let mut steps: Vec<(Link, f64)> = Vec::new();
-    for lane in outcome.progress.iter() {
-        let mut before = lane.reached.get(&Link::Power).copied();
-        for link in lane.class.chain() {
-            let (Some(&at), Some(from)) = (lane.reached.get(link), before) else {
+    for machine in outcome.progress.iter() {
+        let mut before = machine.reached.get(&Link::Power).copied();
+        for link in machine.class.chain() {
+            let (Some(&at), Some(from)) = (machine.reached.get(link), before) else {
                 continue;
             };
             // Name and seed race with each other.

@@ -1,4 +1,4 @@
-//! `quorate compare`: the same machines with each way to find peers, in turns.
+//! `quorate compare`: the same machines with each method of discovery, in turns.
 
 mod table;
 
@@ -16,9 +16,9 @@ use crate::output::{note, print, print_json};
 use crate::scenario_file::load;
 use crate::signals::stop_on_signals;
 
-/// One way, and what came of it in each round.
+/// One method of discovery, and how each of its runs ended.
 #[derive(Clone, Debug, Serialize)]
-struct Way {
+struct MethodRuns {
     discovery: String,
     /// From the last power-on to health, in seconds; `None` for a run that did not pass.
     healthy_secs: Vec<Option<f64>>,
@@ -27,7 +27,7 @@ struct Way {
     late: Option<Late>,
 }
 
-/// What became of the cluster when its last member came late.
+/// What happened to the cluster when its last member came late.
 #[derive(Clone, Debug, Serialize)]
 struct Late {
     /// When the others were healthy, after their power-on.
@@ -42,62 +42,62 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8, CliError> {
     let (story, text) = load(&args.scenario)?;
     let edit = Edit::new(&text);
     let stop = stop_on_signals()?;
-    let mut ways: Vec<Way> = args
+    let mut methods: Vec<MethodRuns> = args
         .discovery
         .iter()
-        .map(|way| Way::new(way.word()))
+        .map(|method| MethodRuns::new(method.word()))
         .collect();
-    let all_ran = rounds(args, &edit, &mut ways, &stop);
+    let all_ran = rounds(args, &edit, &mut methods, &stop);
     match args.format {
-        Format::Human => print(table::table(&story.title, args.late, &ways))?,
-        Format::Json => print_json(&table::json(&story.title, args.late, &ways))?,
+        Format::Human => print(table::table(&story.title, args.late, &methods))?,
+        Format::Json => print_json(&table::json(&story.title, args.late, &methods))?,
     }
     all_ran?;
-    let all_passed = ways.iter().all(|way| way.first_failure.is_none());
+    let all_passed = methods.iter().all(|method| method.first_failure.is_none());
     Ok(u8::from(!all_passed))
 }
 
-/// Every round tells each way once; who begins takes turns, so that whatever else this host does
-/// meets all of them.
+/// Every round runs each method once, and each round begins with another one, so that other load on
+/// this host meets all of them.
 fn rounds(
     args: &CompareArgs,
     edit: &Edit,
-    ways: &mut [Way],
+    methods: &mut [MethodRuns],
     stop: &StopHandle,
 ) -> Result<(), CliError> {
-    let count = ways.len();
+    let count = methods.len();
     for round in 0..args.runs {
         for turn in 0..count {
-            let way = &mut ways[(turn + round) % count];
+            let method = &mut methods[(turn + round) % count];
             let mut edit = edit.clone();
-            edit.set_discovery(&way.discovery);
+            edit.set_discovery(&method.discovery);
             let seed = args.seed + round as u64;
             let outcome = run_scenario(&request(args, &edit, seed), stop)?;
-            way.push(&outcome);
-            let shown = match way.healthy_secs.last() {
+            method.push(&outcome);
+            let shown = match method.healthy_secs.last() {
                 Some(Some(secs)) => format!("healthy after {secs:.2} s"),
                 Some(None) | None => "did not pass".to_owned(),
             };
             let (round, runs) = (round + 1, args.runs);
             note(format_args!(
                 "round {round} of {runs}: {:6} {shown}",
-                way.discovery
+                method.discovery
             ));
         }
     }
-    for way in ways {
+    for method in methods {
         let mut edit = edit.clone();
-        edit.set_discovery(&way.discovery);
+        edit.set_discovery(&method.discovery);
         let Some(name) = edit.delay_last_member(args.late) else {
             continue;
         };
         let secs = args.late.as_secs_f64();
         note(format_args!(
             "{:6} with {name} {secs} s late",
-            way.discovery
+            method.discovery
         ));
         let outcome = run_scenario(&request(args, &edit, args.seed), stop)?;
-        way.late = Some(late(&outcome, &name));
+        method.late = Some(late(&outcome, &name));
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn request(args: &CompareArgs, edit: &Edit, seed: u64) -> RunRequest {
     }
 }
 
-impl Way {
+impl MethodRuns {
     fn new(discovery: &str) -> Self {
         Self {
             discovery: discovery.to_owned(),
@@ -139,16 +139,17 @@ fn healthy(outcome: &Outcome) -> Option<f64> {
     let on = outcome
         .progress
         .iter()
-        .filter_map(|lane| lane.reached.get(&Link::Power));
+        .filter_map(|machine| machine.reached.get(&Link::Power));
     Some(secs(*on.max()?, outcome.formed_at?))
 }
 
 fn late(outcome: &Outcome, name: &str) -> Late {
     let reached = |link: Link, is_late: bool| {
-        let lanes = outcome.progress.members();
-        let lanes = lanes.filter(move |lane| (lane.name == name) == is_late);
-        let reached: Option<Vec<Instant>> =
-            lanes.map(|lane| lane.reached.get(&link).copied()).collect();
+        let machines = outcome.progress.members();
+        let machines = machines.filter(move |machine| (machine.name == name) == is_late);
+        let reached: Option<Vec<Instant>> = machines
+            .map(|machine| machine.reached.get(&link).copied())
+            .collect();
         reached.and_then(|all| all.into_iter().max())
     };
     let (others, first) = (reached(Link::Quorum, false), reached(Link::Power, false));

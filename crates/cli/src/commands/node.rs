@@ -93,7 +93,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// Machines of one image must not all draw the same.
 fn drawn() -> u64 {
     let mut bytes = [0; 8];
-    // Only a kernel without the call refuses it; MAC addresses still tell machines apart then.
+    // Only a kernel without the call refuses it; MAC addresses still distinguish machines then.
     let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     u64::from_ne_bytes(bytes)
 }

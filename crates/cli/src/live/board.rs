@@ -45,12 +45,12 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    fn of(lane: &MachineProgress) -> Self {
-        match lane.link() {
+    fn of(machine: &MachineProgress) -> Self {
+        match machine.link() {
             None => Self::Off,
-            Some(_) if lane.frozen => Self::Frozen,
-            Some(_) if !lane.linked => Self::Unplugged,
-            Some(_) if lane.is_complete() => Self::Complete,
+            Some(_) if machine.frozen => Self::Frozen,
+            Some(_) if !machine.linked => Self::Unplugged,
+            Some(_) if machine.is_complete() => Self::Complete,
             Some(link) => Self::At(link),
         }
     }
@@ -102,13 +102,13 @@ impl Board {
         }
     }
 
-    /// Notes what was observed; `lanes` have moved by it.
-    pub(super) fn observe(&mut self, observation: &Observation, lanes: &StoryProgress) {
+    /// Notes what was observed; `progress` has moved by it.
+    pub(super) fn observe(&mut self, observation: &Observation, progress: &StoryProgress) {
         self.latest = observation.at;
         match &observation.what {
             What::SrvPublished { members } => {
                 for member in members {
-                    self.refresh(member, observation.at, lanes);
+                    self.refresh(member, observation.at, progress);
                 }
             }
             What::Did(_) => {
@@ -150,22 +150,22 @@ impl Board {
             | What::Note { .. } => {}
         }
         if let Some(machine) = &observation.machine {
-            self.refresh(machine, observation.at, lanes);
+            self.refresh(machine, observation.at, progress);
         }
     }
 
-    fn refresh(&mut self, machine: &str, at: Instant, lanes: &StoryProgress) {
+    fn refresh(&mut self, machine: &str, at: Instant, progress: &StoryProgress) {
         let Some(&index) = self.by_name.get(machine) else {
             return;
         };
-        let lane = &lanes[index];
-        let cell = Cell::of(lane);
+        let machine = &progress[index];
+        let cell = Cell::of(machine);
         if cell == Cell::Complete && self.cells[index] != Cell::Complete {
             self.complete.count(at);
         }
         self.cells[index] = cell;
         if let Some(lines) = &mut self.lines {
-            lines.text[index] = lines.of_lane(lane, lines.addrs[index]);
+            lines.text[index] = lines.of_machine(machine, lines.addrs[index]);
         }
     }
 
@@ -199,44 +199,47 @@ pub(super) struct Lines {
 impl Lines {
     fn new(story: &Story) -> Self {
         let names = story.machines.iter().map(|machine| machine.name.len());
-        let lanes = StoryProgress::new(story);
+        let progress = StoryProgress::new(story);
         let mut lines = Self {
             text: Vec::new(),
             addrs: vec![None; story.machines.len()],
             members: story.clusters.iter().map(Cluster::size).collect(),
             name_width: names.max().unwrap_or(0),
         };
-        lines.text = lanes.iter().map(|lane| lines.of_lane(lane, None)).collect();
+        lines.text = progress
+            .iter()
+            .map(|machine| lines.of_machine(machine, None))
+            .collect();
         lines
     }
 
     /// `n1  ● power ● lease 10.77.0.10 ● name ● SRV ● etcd ● voter 3/3  1.2 s`
-    fn of_lane(&self, lane: &MachineProgress, addr: Option<Ipv4Addr>) -> String {
-        let mut text = format!("{:width$} ", lane.name, width = self.name_width);
+    fn of_machine(&self, machine: &MachineProgress, addr: Option<Ipv4Addr>) -> String {
+        let mut text = format!("{:width$} ", machine.name, width = self.name_width);
         for (link, word) in CHAIN {
-            let is_reached = holds(lane, link);
+            let is_reached = holds(machine, link);
             let dot = if is_reached { '●' } else { '○' };
             let _ = write!(text, " {dot} {word}");
-            match (link, addr, lane.voters) {
+            match (link, addr, machine.voters) {
                 (Link::Ack, Some(addr), _) => {
                     let _ = write!(text, " {addr}");
                 }
                 (Link::Voter, _, Some(voters)) => {
-                    let size = lane.cluster.map_or(0, |cluster| self.members[cluster]);
+                    let size = machine.cluster.map_or(0, |cluster| self.members[cluster]);
                     let _ = write!(text, " {voters}/{size}");
                 }
                 (_, _, _) => {}
             }
         }
-        if !lane.powered {
+        if !machine.powered {
             text.push_str("  off");
-        } else if lane.frozen {
+        } else if machine.frozen {
             text.push_str("  frozen");
-        } else if !lane.linked {
+        } else if !machine.linked {
             text.push_str("  link down");
-        } else if lane.starts > 1 && lane.voters.is_none() {
-            let _ = write!(text, "  {} starts", lane.starts);
-        } else if let Some(took) = took(lane) {
+        } else if machine.starts > 1 && machine.voters.is_none() {
+            let _ = write!(text, "  {} starts", machine.starts);
+        } else if let Some(took) = took(machine) {
             let _ = write!(text, "  {:.1} s", took.as_secs_f64());
         }
         text
@@ -244,15 +247,15 @@ impl Lines {
 }
 
 /// From the last power-on to the last link that was reached since.
-fn took(lane: &MachineProgress) -> Option<Duration> {
-    let boot = lane.boots.last()?;
+fn took(machine: &MachineProgress) -> Option<Duration> {
+    let boot = machine.boots.last()?;
     let last = boot.reached.values().max()?;
     Some(*last - boot.on)
 }
 
 /// True when `link` is not behind the last one that holds.
-fn holds(lane: &MachineProgress, link: Link) -> bool {
-    lane.link().is_some_and(|last| link <= last)
+fn holds(machine: &MachineProgress, link: Link) -> bool {
+    machine.link().is_some_and(|last| link <= last)
 }
 
 /// The links that a line about a machine shows, and what it calls them.

@@ -16,8 +16,8 @@ pub(super) struct Look {
 /// The picture at `now`, no line wider and no more lines than the terminal has.
 pub(super) fn frame(board: &Board, look: Look, now: Instant) -> Vec<String> {
     let mut below = vec![counts(board, look)];
-    let told = [rates(board, now), clock(board, now)];
-    below.push(told.iter().map(|line| cut(line, look.columns)).collect());
+    let parts = [rates(board, now), clock(board, now)];
+    below.push(parts.iter().map(|line| cut(line, look.columns)).collect());
     let title = cut(&board.title, look.columns);
     // The title, the line that the cursor is on, and what a cell stands for.
     let below_len: usize = below.iter().map(Vec::len).sum();
@@ -41,13 +41,13 @@ pub(super) fn summary(board: &Board, now: Instant) -> String {
     let at = now.as_nanos() as f64 / 1e9;
     let counts = CELLS.map(|(cell, word)| (word, board.count(cell)));
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-    let told: Vec<_> = counts
+    let parts: Vec<_> = counts
         .map(|(word, count)| format!("{word} {count}"))
         .collect();
     format!(
         "{at:9.3} s  {} machines: {}",
         board.cells.len(),
-        told.join(", ")
+        parts.join(", ")
     )
 }
 
@@ -124,10 +124,10 @@ fn counts(board: &Board, look: Look) -> Vec<String> {
 
 fn rates(board: &Board, now: Instant) -> String {
     let words = ["leases", "DNS updates", "etcd starts"];
-    let told = words.iter().zip(&board.counters).map(|(word, counter)| {
+    let parts = words.iter().zip(&board.counters).map(|(word, counter)| {
         format!("{word} {} ({:.0}/s)", counter.total, counter.rate(now, 10))
     });
-    told.collect::<Vec<_>>().join("  ")
+    parts.collect::<Vec<_>>().join("  ")
 }
 
 /// `12.4 s  485 of 500 complete  about 3 s to go, at most 27 s`

@@ -3,7 +3,7 @@
 use quorate_scenario::hardware::clock_text;
 use quorate_scenario::{Observation, What};
 
-/// One line for people, or `None` for what only a verbose run tells.
+/// One line for people, or `None` for what only a verbose run shows.
 pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
     let said = match &observation.what {
         What::ServersReady => "the servers answer".to_owned(),
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    fn told(what: What, verbose: bool) -> Option<String> {
+    fn shown(what: What, verbose: bool) -> Option<String> {
         let at = Instant::from_nanos(1_234_000_000);
         line(
             &Observation {
@@ -118,32 +118,32 @@ mod tests {
             renewed: false,
         };
         assert_eq!(
-            told(leased, false).unwrap(),
+            shown(leased, false).unwrap(),
             "    1.234 s  n1        leased 10.77.0.10"
         );
     }
 
     #[test]
-    fn restarts_are_told_to_those_who_ask() {
+    fn a_verbose_run_shows_restarts() {
         let again = || What::ServiceStarted { attempt: 2 };
-        assert_eq!(told(again(), false), None);
-        assert!(told(again(), true).unwrap().ends_with("etcd started (2)"));
+        assert_eq!(shown(again(), false), None);
+        assert!(shown(again(), true).unwrap().ends_with("etcd started (2)"));
     }
 
     #[test]
     fn what_others_said_stays_on_its_line() {
         let text = "late\n\x1b[2Jgone".to_owned();
-        let line = told(What::Note { text }, false).unwrap();
+        let line = shown(What::Note { text }, false).unwrap();
         assert!(line.ends_with("late  [2Jgone"), "{line:?}");
     }
 
     #[test]
-    fn a_plain_run_does_not_tell_every_message() {
+    fn a_plain_run_does_not_show_every_message() {
         let sent = || What::DhcpSent {
             message: "DISCOVER".to_owned(),
             attempt: 3,
         };
-        assert_eq!(told(sent(), false), None);
-        assert!(told(sent(), true).unwrap().ends_with("DISCOVER (3)"));
+        assert_eq!(shown(sent(), false), None);
+        assert!(shown(sent(), true).unwrap().ends_with("DISCOVER (3)"));
     }
 }

@@ -45,9 +45,9 @@ impl Screen {
         }
     }
 
-    pub(super) fn observe(&self, observation: &Observation, lanes: &StoryProgress) {
+    pub(super) fn observe(&self, observation: &Observation, progress: &StoryProgress) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.board.observe(observation, lanes);
+        shared.board.observe(observation, progress);
         shared.seen = Some((observation.at, Clock::now()));
     }
 

@@ -13,9 +13,9 @@ fn a_story_on_virtual_time_needs_nothing_and_is_judged_the_same() {
     };
     let whole = run("three-members", &["--format", "json"]);
     assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
-    let told: serde_json::Value = serde_json::from_slice(&whole.stdout).unwrap();
-    assert_eq!(told["verdict"], "pass");
-    assert_eq!(told["cluster"]["id"], "366158d82220db8a");
+    let json: serde_json::Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert_eq!(json["verdict"], "pass");
+    assert_eq!(json["cluster"]["id"], "366158d82220db8a");
     let again = run("three-members", &["--format", "json"]);
     assert_eq!(stdout(&whole), stdout(&again), "one seed is one run");
 
@@ -59,10 +59,10 @@ fn a_sweep_groups_what_broke_by_its_link() {
     assert_eq!(calm.status.code(), Some(0), "{}", stdout(&calm));
     let split = sweep("gradual-records");
     assert_eq!(split.status.code(), Some(1));
-    let told: serde_json::Value = serde_json::from_slice(&split.stdout).unwrap();
-    assert_eq!(told["failures"].as_array().unwrap().len(), 1, "{told}");
-    assert_eq!(told["failures"][0]["link"], "cluster-id");
-    assert_eq!(told["failures"][0]["seeds"].as_array().unwrap().len(), 20);
+    let json: serde_json::Value = serde_json::from_slice(&split.stdout).unwrap();
+    assert_eq!(json["failures"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["failures"][0]["link"], "cluster-id");
+    assert_eq!(json["failures"][0]["seeds"].as_array().unwrap().len(), 20);
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn a_failing_seed_of_a_sweep_fails_again_when_it_is_run() {
         "--format",
         "json",
     ]);
-    let told: serde_json::Value = serde_json::from_slice(&swept.stdout).unwrap();
-    let failure = &told["failures"][0];
+    let json: serde_json::Value = serde_json::from_slice(&swept.stdout).unwrap();
+    let failure = &json["failures"][0];
     let seed = failure["seeds"][0].to_string();
     let words = [
         "run",
@@ -130,8 +130,8 @@ fn a_recorded_run_is_replayed_and_a_changed_log_is_told() {
         stderr(&again)
     );
     let part = |output: &Output, key: &str| {
-        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        told[key].clone()
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        json[key].clone()
     };
     assert_eq!(part(&run, "lanes"), part(&again, "lanes"));
 
@@ -144,10 +144,10 @@ fn a_recorded_run_is_replayed_and_a_changed_log_is_told() {
     assert_ne!(text, drifted);
     std::fs::write(&log, drifted).unwrap();
     let drifted = quorate(&["replay", &log]);
-    let told = stderr(&drifted);
+    let json = stderr(&drifted);
     assert!(
-        told.contains("had no occasion; the first one was\n  n1: etcd was started"),
-        "{told}"
+        json.contains("had no occasion; the first one was\n  n1: etcd was started"),
+        "{json}"
     );
 }
 
@@ -183,8 +183,8 @@ fn a_draw_is_told_first_and_kept() {
     let log = dir.path().join("run.jsonl").display().to_string();
     let story = format!("{}/swarm-50.toml", scenarios());
     let drawn = ["--world", "sim", "--faults", "--seed", "3"];
-    let told = ["--record", &log, "--format", "json"];
-    let run = quorate(&[&["run", &story], &drawn[..], &told].concat());
+    let json = ["--record", &log, "--format", "json"];
+    let run = quorate(&[&["run", &story], &drawn[..], &json].concat());
     assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
     let first = stderr(&run).lines().next().unwrap_or_default().to_owned();
     assert!(first.starts_with("seed 3 draws "), "{first}");
@@ -225,15 +225,15 @@ fn a_failing_run_is_made_small_and_fails_the_same_way() {
         &out,
     ]);
     assert_eq!(shrunk.status.code(), Some(0), "{}", stderr(&shrunk));
-    let told: serde_json::Value = serde_json::from_slice(&shrunk.stdout).unwrap();
-    assert!(told["machines"].as_u64().unwrap() <= 5, "{told}");
-    assert_eq!(told["repeats"], 10, "{told}");
+    let json: serde_json::Value = serde_json::from_slice(&shrunk.stdout).unwrap();
+    assert!(json["machines"].as_u64().unwrap() <= 5, "{json}");
+    assert_eq!(json["repeats"], 10, "{json}");
     let test = std::fs::read_to_string(dir.path().join("small.rs")).unwrap();
     assert!(test.contains("fn small_ends_well()"), "{test}");
     let run = quorate(&["run", &out, "--world", "sim", "--format", "json"]);
     assert_eq!(run.status.code(), Some(1), "{}", stderr(&run));
     let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!(report["findings"][0]["link"], told["finding"]["link"]);
+    assert_eq!(report["findings"][0]["link"], json["finding"]["link"]);
 }
 
 #[test]
@@ -255,8 +255,8 @@ fn a_knee_is_searched_by_rate() {
     let ramp = format!("{}/ramp.toml", scenarios());
     let output = quorate(&[&["bench", &ramp][..], &args, &limits].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let probes = told["probes"].as_array().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let probes = json["probes"].as_array().unwrap();
     let loads: Vec<_> = probes
         .iter()
         .map(|probe| (probe["per_sec"].as_i64(), probe["machines"].as_i64()))
@@ -264,10 +264,10 @@ fn a_knee_is_searched_by_rate() {
     let ramps = [(10, 5), (20, 10), (40, 20)];
     assert_eq!(loads, ramps.map(|(rate, all)| (Some(rate), Some(all))));
     assert_eq!(
-        (&told["over"], &told["holds_at"]),
+        (&json["over"], &json["holds_at"]),
         (&"rate".into(), &40.into())
     );
-    assert_eq!(told["breaks_at"], serde_json::Value::Null);
+    assert_eq!(json["breaks_at"], serde_json::Value::Null);
     // What it cannot reach at all, it breaks at once, and says where.
     let output = quorate(&[
         "bench",

@@ -58,7 +58,10 @@ fn serve_file(path: &Path) -> Result<(), Failure> {
     };
     serve(config, || {}, emit).map_err(|error| match error {
         ServeError::Config(error) => error.into(),
-        error => Failure(CANNOT_RUN, error.to_string()),
+        error @ (ServeError::Store(_)
+        | ServeError::OwnKey { .. }
+        | ServeError::Record(_)
+        | ServeError::Socket { .. }) => Failure(CANNOT_RUN, error.to_string()),
     })
 }
 

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Way;
+use super::MethodRuns;
 
-/// One row for each way.
-pub(super) fn table(title: &str, late: Duration, ways: &[Way]) -> String {
+/// One row for each method.
+pub(super) fn table(title: &str, late: Duration, methods: &[MethodRuns]) -> String {
     let mut out = format!("{title}\n\nlast power-on to healthy, in seconds\n");
     let _ = writeln!(
         out,
         "{:8} {:>7} {:>7} {:>7} {:>7} {:>7}  {:24} it needs",
         "", "passed", "median", "min", "max", "p90", "minus the first, paired"
     );
-    for way in ways {
-        let times = sorted(way.healthy_secs.iter().flatten().copied());
-        let passed = format!("{}/{}", times.len(), way.healthy_secs.len());
-        let paired = paired(way, &ways[0]);
+    for method in methods {
+        let times = sorted(method.healthy_secs.iter().flatten().copied());
+        let passed = format!("{}/{}", times.len(), method.healthy_secs.len());
+        let paired = paired(method, &methods[0]);
         let paired = match (median(&paired), paired.first(), paired.last()) {
-            (Some(median), Some(min), Some(max)) if way.discovery != ways[0].discovery => {
+            (Some(median), Some(min), Some(max)) if method.discovery != methods[0].discovery => {
                 format!("{median:+.2} ({min:+.2} to {max:+.2})")
             }
             (_, _, _) => "-".to_owned(),
@@ -28,25 +28,25 @@ pub(super) fn table(title: &str, late: Duration, ways: &[Way]) -> String {
         let _ = writeln!(
             out,
             "{:8} {:>7} {:>7} {:>7} {:>7} {:>7}  {:24} {}",
-            way.discovery,
+            method.discovery,
             passed,
             shown(median(&times)),
             shown(times.first().copied()),
             shown(times.last().copied()),
             shown(quantile(&times, 0.9)),
             paired,
-            needs(&way.discovery)
+            needs(&method.discovery)
         );
     }
-    if ways.iter().any(|way| way.late.is_some()) {
+    if methods.iter().any(|method| method.late.is_some()) {
         let _ = writeln!(
             out,
             "\nwith the last member {:.1} s late",
             late.as_secs_f64()
         );
     }
-    for way in ways {
-        let Some(late) = &way.late else { continue };
+    for method in methods {
+        let Some(late) = &method.late else { continue };
         let others = match (late.others_secs, late.without_it) {
             (Some(secs), true) => format!("the others are healthy without it after {secs:.2} s"),
             (Some(secs), false) => format!("the others wait for it: healthy after {secs:.2} s"),
@@ -56,42 +56,42 @@ pub(super) fn table(title: &str, late: Duration, ways: &[Way]) -> String {
             || "it does not join".to_owned(),
             |secs| format!("it joins {secs:.2} s after its power-on"),
         );
-        let _ = writeln!(out, "{:8} {others}; {joined}", way.discovery);
+        let _ = writeln!(out, "{:8} {others}; {joined}", method.discovery);
     }
-    for way in ways {
-        if let Some(failure) = &way.first_failure {
-            let _ = writeln!(out, "\n{}: FAIL {failure}", way.discovery);
+    for method in methods {
+        if let Some(failure) = &method.first_failure {
+            let _ = writeln!(out, "\n{}: FAIL {failure}", method.discovery);
         }
     }
     out
 }
 
 /// The same with every time.
-pub(super) fn json(title: &str, late: Duration, ways: &[Way]) -> Value {
-    let rows: Vec<Value> = ways
+pub(super) fn json(title: &str, late: Duration, methods: &[MethodRuns]) -> Value {
+    let rows: Vec<Value> = methods
         .iter()
-        .map(|way| {
-            let times = sorted(way.healthy_secs.iter().flatten().copied());
+        .map(|method| {
+            let times = sorted(method.healthy_secs.iter().flatten().copied());
             json!({
-                "discovery": way.discovery,
-                "runs": way.healthy_secs.len(),
+                "discovery": method.discovery,
+                "runs": method.healthy_secs.len(),
                 "passed": times.len(),
-                "healthy_secs": way.healthy_secs,
+                "healthy_secs": method.healthy_secs,
                 "median_secs": median(&times),
                 "min_secs": times.first(),
                 "max_secs": times.last(),
                 "p90_secs": quantile(&times, 0.9),
-                "paired_median_secs": median(&paired(way, &ways[0])),
-                "needs": needs(&way.discovery),
-                "late": way.late,
-                "first_failure": way.first_failure,
+                "paired_median_secs": median(&paired(method, &methods[0])),
+                "needs": needs(&method.discovery),
+                "late": method.late,
+                "first_failure": method.first_failure,
             })
         })
         .collect();
     json!({ "title": title, "late_secs": late.as_secs_f64(), "ways": rows })
 }
 
-/// What each way takes for granted.
+/// What each method depends on.
 fn needs(discovery: &str) -> &'static str {
     match discovery {
         "static" => "every name, before the first boot",
@@ -101,8 +101,8 @@ fn needs(discovery: &str) -> &'static str {
 }
 
 /// Differences of the runs of one round that both passed, in order.
-fn paired(way: &Way, base: &Way) -> Vec<f64> {
-    let both = way.healthy_secs.iter().zip(&base.healthy_secs);
+fn paired(method: &MethodRuns, base: &MethodRuns) -> Vec<f64> {
+    let both = method.healthy_secs.iter().zip(&base.healthy_secs);
     sorted(both.filter_map(|(one, base)| Some((*one)? - (*base)?)))
 }
 
@@ -136,8 +136,8 @@ fn shown(secs: Option<f64>) -> String {
 mod tests {
     use super::*;
 
-    fn way(discovery: &str, healthy_secs: Vec<Option<f64>>) -> Way {
-        Way {
+    fn method(discovery: &str, healthy_secs: Vec<Option<f64>>) -> MethodRuns {
+        MethodRuns {
             discovery: discovery.to_owned(),
             healthy_secs,
             first_failure: None,
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn differences_are_of_rounds_that_both_passed() {
-        let fixed = way("static", vec![Some(1.0), Some(2.0), None, Some(4.0)]);
-        let dns = way("dns", vec![Some(1.5), Some(2.25), Some(9.0), None]);
+        let fixed = method("static", vec![Some(1.0), Some(2.0), None, Some(4.0)]);
+        let dns = method("dns", vec![Some(1.5), Some(2.25), Some(9.0), None]);
         assert_eq!(paired(&dns, &fixed), [0.25, 0.5]);
         let text = table("t", Duration::ZERO, &[fixed, dns]);
         assert!(text.contains("dns          3/4"), "{text}");

@@ -24,15 +24,15 @@ fn at(ms: u64) -> Instant {
 /// A board on which this was seen, milliseconds after the start.
 fn board(count: usize, seen: &[(u64, &str, What)]) -> Board {
     let story = story(count);
-    let (mut board, mut lanes) = (Board::new(&story), StoryProgress::new(&story));
+    let (mut board, mut progress) = (Board::new(&story), StoryProgress::new(&story));
     for (ms, machine, what) in seen {
         let observation = Observation {
             at: at(*ms),
             machine: Some((*machine).to_owned()),
             what: what.clone(),
         };
-        lanes.observe(&observation);
-        board.observe(&observation, &lanes);
+        progress.observe(&observation);
+        board.observe(&observation, &progress);
     }
     board
 }
