@@ -42,7 +42,7 @@ impl UnitLogs {
     /// Whatever was said until now is in the files when this returns.
     pub(crate) fn catch_up(&self) {
         for log in self.by_path.values() {
-            log.keeper
+            log.shared
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .keep();
@@ -54,7 +54,7 @@ impl UnitLogs {
 #[derive(Debug)]
 struct UnitLog {
     writer: PipeWriter,
-    keeper: Arc<Mutex<Keeper>>,
+    shared: Arc<Mutex<Keeper>>,
 }
 
 impl UnitLog {
@@ -62,23 +62,23 @@ impl UnitLog {
         let (reader, writer) = io::pipe()?;
         rustix::io::ioctl_fionbio(&reader, true)?;
         let waited_for = reader.try_clone()?;
-        let keeper = Arc::new(Mutex::new(Keeper {
+        let shared = Arc::new(Mutex::new(Keeper {
             reader,
             file: Bounded::open(path, octets_max)?,
         }));
-        let keeps = Arc::clone(&keeper);
+        let keeps = Arc::clone(&shared);
         let copy = move || loop {
             let mut fds = [PollFd::new(&waited_for, PollFlags::IN)];
             let polled = rustix::event::poll(&mut fds, None);
-            let mut keeper = keeps.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shared = keeps.lock().unwrap_or_else(PoisonError::into_inner);
             // All its writers are gone, or the kernel has no memory to say so.
-            if keeper.keep() || polled.is_err_and(|error| error != rustix::io::Errno::INTR) {
+            if shared.keep() || polled.is_err_and(|error| error != rustix::io::Errno::INTR) {
                 return;
             }
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         thread::Builder::new().name(name.into()).spawn(copy)?;
-        Ok(Self { writer, keeper })
+        Ok(Self { writer, shared })
     }
 }
 

@@ -48,7 +48,7 @@ impl CommandLine {
     pub fn parse(text: &str) -> Self {
         let mut line = Self::default();
         for word in words(text) {
-            line.take(&word);
+            line.read(&word);
         }
         line
     }
@@ -60,7 +60,7 @@ impl CommandLine {
         self
     }
 
-    fn take(&mut self, word: &str) {
+    fn read(&mut self, word: &str) {
         if word.starts_with("ds=") {
             self.seed = seed_url(word).or(self.seed.take());
             return;

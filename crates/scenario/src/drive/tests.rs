@@ -261,10 +261,7 @@ fn a_cluster_that_does_not_form_ends_at_the_deadline() {
 }
 
 /// What comes of a world whose servers do not answer at the end.
-fn tell_late(
-    starved: Option<&str>,
-    change: impl FnOnce(&mut Notes),
-) -> Result<Outcome, WorldError> {
+fn run_late(starved: Option<&str>, change: impl FnOnce(&mut Notes)) -> Result<Outcome, WorldError> {
     let story = Story::parse("story.toml", STORY).unwrap();
     let expected = Expected::new(&story, 3, 5);
     let mut world = Notes::new(&story, &expected, true);
@@ -276,7 +273,7 @@ fn tell_late(
 
 #[test]
 fn a_late_world_is_inconclusive_where_the_host_was_starved() {
-    let outcome = tell_late(Some("a thread woke up late"), |_| {}).unwrap();
+    let outcome = run_late(Some("a thread woke up late"), |_| {}).unwrap();
     let Verdict::Inconclusive { why, findings } = outcome.verdict else {
         panic!("{:?}", outcome.verdict);
     };
@@ -289,14 +286,14 @@ fn a_late_world_is_inconclusive_where_the_host_was_starved() {
     );
     assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
 
-    let error = tell_late(None, |_| {}).unwrap_err();
+    let error = run_late(None, |_| {}).unwrap_err();
     assert!(matches!(error, WorldError::Late(_)), "{error}");
 }
 
 #[test]
 fn a_split_is_one_on_a_starved_host_that_is_late() {
     let wrong = |world: &mut Notes| world.predicted = ClusterId(7);
-    let outcome = tell_late(Some("a thread woke up late"), wrong).unwrap();
+    let outcome = run_late(Some("a thread woke up late"), wrong).unwrap();
     assert_eq!(outcome.verdict.exit_code(), 1);
     let first = &outcome.verdict.findings()[0];
     assert_eq!(first.link, Link::ClusterId, "{first:?}");

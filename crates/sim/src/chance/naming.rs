@@ -8,11 +8,11 @@ use quorate_dhcp::Message as Dhcp;
 use quorate_fabric::frame::{self, UdpFrame, parse_udp};
 
 /// `DHCP REQUEST`, `DNS query A n1.lab.test`, `DNS answer A n1.lab.test`. A frame that the
-/// station at hand neither sends nor is meant to hear is `overheard`.
-pub(crate) fn of_frame(bytes: &[u8], station: MacAddr) -> String {
+/// card at hand neither sends nor is meant to hear is `overheard`.
+pub(crate) fn of_frame(bytes: &[u8], card: MacAddr) -> String {
     let name = parse_udp(bytes).map_or_else(|| "damaged frame".to_owned(), |udp| of_udp(&udp));
     let involved = frame::addresses(bytes).is_none_or(|(source, destination)| {
-        source == station || destination == station || destination.is_group()
+        source == card || destination == card || destination.is_group()
     });
     if involved {
         name
