@@ -5,7 +5,7 @@ use quorate_scenario::{Fault, Observation, Outcome, Sizes, Story, What};
 use quorate_sim::Options;
 use serde::Serialize;
 
-use crate::output::note;
+use crate::notes::note;
 
 /// Sizes of the story, and what goes wrong beside it.
 #[derive(Clone, Debug, Serialize)]

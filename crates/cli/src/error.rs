@@ -21,7 +21,7 @@ use quorate_scenario::{Story, StoryError, WorldError};
 use quorate_sim::shrink::ShrinkError;
 use thiserror::Error;
 
-use crate::output::note;
+use crate::notes::note;
 
 /// An expected failure of a verb.
 #[derive(Debug, Error)]

@@ -1,9 +1,9 @@
 //! From power-on to quorum: the command line.
 //!
-//! Parse, choose, print; everything else is in the libraries. [`commands`] has one file for each
-//! verb, `args` the words of each, [`live`] what is shown while a run goes on. Every verb ends with
-//! an exit code or a [`CliError`](error::CliError), which becomes text and exit code in one place:
-//! [`main`]. Data goes to standard output by [`output`], everything else to standard error.
+//! Parse, choose, print; everything else is in the libraries. `commands` has one file for each
+//! verb, `args` the words of each, `live` what is shown while a run goes on. Every verb ends with
+//! an exit code or a `CliError`, which becomes text and exit code in one place:
+//! [`main`]. Data goes to standard output by `output`, everything else to standard error.
 //!
 //! This is a library so that a test program can be `quorate` too: worlds start the running program
 //! again as their servers and machines, and a package's binary is built for the tests of that
@@ -17,6 +17,7 @@ mod draw;
 mod edit;
 mod error;
 mod live;
+mod notes;
 mod output;
 mod resolver;
 mod results;

@@ -20,7 +20,7 @@ use quorate_scenario::{Observation, Story};
 use self::board::Board;
 pub(crate) use self::screen::CLEAR;
 use self::screen::Screen;
-use crate::output::note;
+use crate::notes::note;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Standard output and standard error.
+//! Standard output: data.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write as _};
@@ -17,9 +17,4 @@ pub(crate) fn print(text: impl fmt::Display) -> Result<(), CliError> {
 /// Prints a JSON document on standard output.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
     print(format_args!("{value:#}\n"))
-}
-
-/// Prints a line for people on standard error, where it is not missed when it cannot be read.
-pub(crate) fn note(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{text}");
 }

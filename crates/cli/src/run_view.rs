@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::Format;
 use crate::error::CliError;
 use crate::live::{Live, LiveMode};
-use crate::output::note;
+use crate::notes::note;
 use crate::results::{Asked, no_colour, write_and_print};
 
 /// The first argument under which this program is the sandbox of `quorate run`.

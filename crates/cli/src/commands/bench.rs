@@ -12,7 +12,8 @@ use serde_json::json;
 use crate::args::{BenchArgs, Format, Over};
 use crate::edit::Edit;
 use crate::error::CliError;
-use crate::output::{note, print, print_json};
+use crate::notes::note;
+use crate::output::{print, print_json};
 use crate::scenario_file::load;
 use crate::signals::stop_on_signals;
 

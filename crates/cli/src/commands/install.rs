@@ -7,7 +7,7 @@ use quorate_init::stage;
 
 use crate::args::InstallArgs;
 use crate::error::CliError;
-use crate::output::note;
+use crate::notes::note;
 
 pub(crate) fn run(args: &InstallArgs) -> Result<u8, CliError> {
     let written = write(args);

@@ -10,7 +10,7 @@ use quorate_sim::{Log, Recording};
 use crate::args::ReplayArgs;
 use crate::draw::Draw;
 use crate::error::CliError;
-use crate::output::note;
+use crate::notes::note;
 use crate::results::{Asked, claim, write_and_print};
 use crate::sim_log;
 

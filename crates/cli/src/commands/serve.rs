@@ -1,12 +1,13 @@
 //! `quorate serve`
 
+use std::fmt::Display;
 use std::io::Write as _;
 
 use quorate_daemon::{Config, Event, Line};
 
 use crate::args::{Format, ServeArgs};
 use crate::error::CliError;
-use crate::output::note;
+use crate::notes::note;
 use crate::service_manager;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<u8, CliError> {
@@ -48,10 +49,7 @@ fn human(event: &Event) -> String {
             addr,
             mac,
             firmware,
-        } => {
-            let whose = if *firmware { "the firmware of " } else { "" };
-            format!("offered {addr} to {whose}{mac}")
-        }
+        } => format!("offered {addr} to {}{mac}", whose(*firmware)),
         Event::Leased {
             addr,
             mac,
@@ -67,10 +65,7 @@ fn human(event: &Event) -> String {
             service,
             source,
             why,
-        } => match source {
-            Some(source) => format!("{service}: refused {source}: {why}"),
-            None => format!("{service}: {why}"),
-        },
+        } => refused(service, source.as_ref(), why),
         Event::ZoneChanged {
             zone,
             serial,
@@ -113,5 +108,17 @@ fn human(event: &Event) -> String {
             ..
         } => format!("{mac} booted {file}"),
         Event::BootServed { addr, file, .. } => format!("{addr} booted {file}"),
+    }
+}
+
+/// Firmware asks before the machine does.
+const fn whose(firmware: bool) -> &'static str {
+    if firmware { "the firmware of " } else { "" }
+}
+
+fn refused(service: &impl Display, source: Option<&impl Display>, why: &impl Display) -> String {
+    match source {
+        Some(source) => format!("{service}: refused {source}: {why}"),
+        None => format!("{service}: {why}"),
     }
 }

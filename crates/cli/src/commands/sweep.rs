@@ -15,7 +15,8 @@ use serde_json::json;
 use crate::args::{Format, SweepArgs};
 use crate::draw::Draw;
 use crate::error::CliError;
-use crate::output::{note, print, print_json};
+use crate::notes::note;
+use crate::output::{print, print_json};
 use crate::scenario_file::load;
 use crate::sim_log;
 

@@ -70,11 +70,16 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         | What::ZoneChanged { .. }
         | What::GateOpened { .. } => return None,
     };
+    Some(stamped(observation, &said))
+}
+
+/// With time and machine before it.
+fn stamped(observation: &Observation, said: &str) -> String {
     let at = observation.at.as_nanos() as f64 / 1e9;
     let who = observation.machine.as_deref().unwrap_or("-");
     // What others said must not move the cursor.
     let said = said.replace(char::is_control, " ");
-    Some(format!("{at:9.3} s  {who:8}  {said}"))
+    format!("{at:9.3} s  {who:8}  {said}")
 }
 
 /// True for what is worth a line of its own even among hundreds of machines.

@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::live;
-use crate::output::note;
+use crate::notes::note;
 use crate::run_view::{HIDDEN_VERB, RunView, Steps};
 use crate::scenario_file::{drawn, load};
 

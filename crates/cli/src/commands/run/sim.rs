@@ -7,7 +7,7 @@ use quorate_sim::Swarm;
 use crate::args::RunArgs;
 use crate::draw::Draw;
 use crate::error::CliError;
-use crate::output::note;
+use crate::notes::note;
 use crate::results::{Asked, claim, write_and_print};
 use crate::scenario_file::{drawn, load};
 use crate::sim_log;
