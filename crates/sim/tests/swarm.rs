@@ -313,7 +313,7 @@ fn servers_that_are_idle_hear_that_their_clock_was_set() {
         assert_eq!(renewed.count(), 3, "seed {seed}");
         assert_eq!(outcome.verdict.findings(), [], "seed {seed}");
         let lost = outcome.observations.iter().find(|seen| {
-            matches!(&seen.what, quorate_scenario::What::ZoneChanged { removed, .. }
+            matches!(&seen.what, What::ZoneChanged { removed, .. }
                 if removed.iter().any(|record| record.contains(" IN A ")))
         });
         assert_eq!(lost, None, "seed {seed}");
