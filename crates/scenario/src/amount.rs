@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use crate::fault::Unit;
+/// In what a fault's amount is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    None,
+    PartsPerMillion,
+    Micros,
+    Secs,
+}
 
 /// How much, in the unit of a fault, as a file says it.
 pub(crate) fn text(unit: Unit, amount: i64) -> String {

@@ -15,57 +15,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
-use thiserror::Error;
+use miette::NamedSource;
 use toml::Spanned;
 
+use crate::problem::span;
+pub use crate::problem::{LoadError, Problem, StoryError};
 use crate::raw;
-use crate::refusal::Written;
 use crate::story::{Class, Expect, Machine, Network, Story, Warning};
-
-/// The file cannot be read as a story.
-#[derive(Debug, Error, Diagnostic)]
-#[error("{}: this is not a scenario that can run", source_code.name())]
-pub struct StoryError {
-    #[source_code]
-    source_code: NamedSource<String>,
-    #[related]
-    pub problems: Vec<Problem>,
-}
-
-impl StoryError {
-    pub(crate) const fn new(source_code: NamedSource<String>, problems: Vec<Problem>) -> Self {
-        Self {
-            source_code,
-            problems,
-        }
-    }
-}
-
-/// One thing that is wrong, where, and what to write instead.
-#[derive(Debug, Error, Diagnostic, PartialEq, Eq)]
-#[error("{message}")]
-pub struct Problem {
-    pub message: String,
-    #[label("here")]
-    pub span: Option<SourceSpan>,
-    #[help]
-    pub help: Option<String>,
-}
-
-/// The file cannot be read at all.
-#[derive(Debug, Error, Diagnostic)]
-pub enum LoadError {
-    #[error("{path}: {source}")]
-    #[diagnostic(help("`quorate list` shows the scenarios in ./scenarios"))]
-    Read {
-        path: String,
-        source: std::io::Error,
-    },
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Story(#[from] StoryError),
-}
+use crate::written::Written;
 
 impl Story {
     /// Reads and validates the scenario at `path`.
@@ -351,10 +308,6 @@ impl Check {
             }
         }
     }
-}
-
-pub(crate) fn span(range: Range<usize>) -> SourceSpan {
-    SourceSpan::new(range.start.into(), range.len())
 }
 
 /// Where those things are that some worlds refuse.

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount;
+pub use crate::amount::Unit;
 
 /// One thing that goes wrong for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,15 +181,6 @@ impl fmt::Display for Fault {
             Whom::Machines(names) => write!(f, ", {}", names.join(" ")),
         }
     }
-}
-
-/// In what [`Fault::amount`] is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    None,
-    PartsPerMillion,
-    Micros,
-    Secs,
 }
 
 impl FaultKind {

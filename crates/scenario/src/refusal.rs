@@ -1,11 +1,8 @@
 //! What of a story a world refuses, known before anything runs.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use miette::NamedSource;
-
-use crate::check::{Problem, StoryError, span};
+use crate::problem::{Problem, StoryError, span};
 use crate::story::{Discovery, Story};
 
 /// The worlds, as far as stories differ in them.
@@ -15,18 +12,6 @@ pub enum WorldKind {
     Host,
     Container,
     Vm,
-}
-
-/// The file of a story, and where in it those things are that some worlds refuse.
-#[derive(Clone, Debug)]
-pub(crate) struct Written {
-    pub(crate) source: Arc<NamedSource<String>>,
-    /// `[racks]`, or the racks of `[swarm]`.
-    pub(crate) racks: Option<Range<usize>>,
-    /// Each of `[[faults]]`.
-    pub(crate) faults: Vec<Range<usize>>,
-    /// The etcd version of the file.
-    pub(crate) version: Option<Range<usize>>,
 }
 
 impl Story {

@@ -1,9 +1,8 @@
-//! Stories whose sizes are drawn: what may be drawn, what was drawn, and the story that it makes.
+//! Stories whose sizes are drawn: what may be drawn, and what was.
 //!
-//! A story with `[swarm]` runs as [`Story::drawn`] makes it, a story of fixed sizes like any
+//! A story with `[swarm]` runs as [`Story::drawn`](crate::Story::drawn) makes it, a story of fixed sizes like any
 //! other. Each number has a stream of its own, so that a new one never moves another.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use quorate_core::Seed;
 use serde::{Deserialize, Serialize};
 
-use crate::story::{Class, Cluster, Fill, Machine, Racking, Story};
+use crate::raw::Fill;
 
 /// What `[swarm]` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,69 +144,9 @@ impl Ranges {
     }
 }
 
-impl Story {
-    /// The story of this seed: with the sizes that are drawn from it, when any are.
-    pub fn drawn(&self, seed: u64) -> Cow<'_, Self> {
-        let Some(ranges) = &self.ranges else {
-            return Cow::Borrowed(self);
-        };
-        let sizes = ranges.draw(Seed::new(seed));
-        let mut story = self.clone();
-        story.ranges = None;
-        story
-            .resize(&sizes, ranges.stem.as_deref())
-            .expect("there is room for the fullest draw");
-        story.sizes = Some(sizes);
-        Cow::Owned(story)
-    }
-
-    /// Gives the story these machines and no others; `None` when its network is too small.
-    pub(crate) fn resize(&mut self, sizes: &Sizes, stem: Option<&str>) -> Option<()> {
-        let members: usize = sizes.clusters.iter().sum();
-        let there: Vec<usize> = (0..members).collect();
-        self.clusters = Cluster::of(&sizes.clusters, &there, stem);
-        self.lease_secs = sizes.lease_secs;
-        self.machines = sizes.machines();
-        for (number, cluster) in self.clusters.iter().enumerate() {
-            for &member in &cluster.members {
-                self.machines[member].cluster = Some(number);
-            }
-        }
-        self.network.racks.clear();
-        self.network.racking = None;
-        match sizes.rack {
-            None if self.machines.len() > self.network.pool_size() => None,
-            None => Some(()),
-            Some(each) => {
-                let fill = sizes.fill;
-                let racking = Racking { each, fill };
-                self.network.cut_racks(&mut self.machines, racking)
-            }
-        }
-    }
-}
-
 impl Sizes {
-    /// Members in the order of their clusters, then the others, the hollow ones last.
-    fn machines(&self) -> Vec<Machine> {
-        let sizes = self.clusters.iter().enumerate();
-        let clusters = sizes.flat_map(|(number, size)| std::iter::repeat_n(Some(number), *size));
-        let clusters = clusters.chain(std::iter::repeat_n(None, self.plain));
-        let members = self.machines - self.plain;
-        let machine = |(index, cluster): (usize, Option<usize>)| {
-            let (name, class) = match cluster {
-                Some(_) => (format!("n{}", index + 1), Class::Etcd),
-                None => (format!("p{}", index - members + 1), Class::Plain),
-            };
-            let hollow = index >= self.machines - self.hollow;
-            let (at, spread) = self.power_on(index, cluster);
-            Machine::new(name, index + 1, (class, hollow), at, spread)
-        };
-        clusters.enumerate().map(machine).collect()
-    }
-
     /// When a machine is switched on, and how much is added by its own draw.
-    fn power_on(&self, index: usize, cluster: Option<usize>) -> (Duration, Duration) {
+    pub(crate) fn power_on(&self, index: usize, cluster: Option<usize>) -> (Duration, Duration) {
         let window = Duration::from_nanos(self.power_on_nanos);
         let share = |part: usize, of: usize| {
             let part = u32::try_from(part).unwrap_or(u32::MAX);

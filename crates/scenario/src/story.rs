@@ -10,8 +10,8 @@ use crate::decision::Decision;
 use crate::fault::Fault;
 pub use crate::hardware::{Hardware, VM_PATIENCE, Virtual};
 pub use crate::raw::{Boot, Class, Discovery, Fill, Scheme};
-use crate::refusal::Written;
 use crate::sizes::{Ranges, Sizes};
+use crate::written::Written;
 
 /// A validated scenario. Made by [`Story::parse`](crate::check).
 #[derive(Clone, Debug)]

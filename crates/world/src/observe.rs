@@ -45,39 +45,18 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         ),
         Event::GateOpened { members, .. } => (None, What::GateOpened { members }),
         Event::ServicePublished { members, .. } => (None, What::SrvPublished { members }),
-        Event::Nak { addr, mac, why } => {
-            let why = format!("{addr} to {mac}: {why}");
-            (
-                None,
-                What::Refused {
-                    by: "dhcp".to_owned(),
-                    why,
-                },
-            )
-        }
+        Event::Nak { addr, mac, why } => (None, refused("dhcp", format!("{addr} to {mac}: {why}"))),
         Event::Refused {
             service,
             source,
             why,
         } => {
             let from = source.map_or_else(String::new, |source| format!("{source}: "));
-            (
-                None,
-                What::Refused {
-                    by: service,
-                    why: format!("{from}{why}"),
-                },
-            )
+            (None, refused(service, format!("{from}{why}")))
         }
         Event::NameConflict { hostname, addr } => {
             let why = format!("{hostname} at {addr}: the name is another client's");
-            (
-                Some(hostname),
-                What::Refused {
-                    by: "ddns".to_owned(),
-                    why,
-                },
-            )
+            (Some(hostname), refused("ddns", why))
         }
         Event::Late { service, hostname } => {
             let text = format!("came after the SRV set of {service} was frozen");
@@ -98,6 +77,10 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         | Event::SeedServed { .. }
         | Event::BootServed { .. } => return None,
     })
+}
+
+fn refused(by: impl Into<String>, why: String) -> What {
+    What::Refused { by: by.into(), why }
 }
 
 /// Sees machines boot, as far as the servers see it.

@@ -8,6 +8,8 @@
 mod crates;
 mod engines;
 
+mod functions;
+mod imports;
 mod names;
 mod recipes;
 mod source;

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::draft::Draft;
+use crate::story::{Machine, Story};
 
 const TEXT: &str = r#"
 title = "drawn"

@@ -76,6 +76,15 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
     assert!(of("loss", "servers", "").starts_with("how much loss?"));
     assert!(problem("what = \"mute\"\nwhom = \"servers\"").starts_with("for how long?"));
     assert!(problem("from = \"1s\"").starts_with("what goes wrong here?"));
+    assert!(problem("lose = \"DHCP OFFER\"").starts_with("whose is it?"));
+    assert!(problem("delay = \"DHCP OFFER\"\nmachine = \"n1\"").starts_with("how long?"));
+    let unknown = "lose = \"DHCP OFFER\"\nmachine = \"n9\"";
+    assert_eq!(problem(unknown), "no machine is called \"n9\" @ \"n9\"");
+}
+
+#[test]
+fn a_key_that_says_nothing_about_its_fault_is_named() {
+    let problem = |fault: &str| problems(&with_fault(fault)).join("; ");
     let stray = |text: &str| {
         let found = problem(text);
         found.split(" @ ").next().unwrap_or_default().to_owned()
@@ -112,8 +121,4 @@ fn a_fault_that_cannot_be_is_shown_with_its_place() {
         stray("what = \"mute\"\nwhom = \"servers\"\nlasts = \"1s\"\nnth = 2"),
         "`nth` says nothing about `what`"
     );
-    assert!(problem("lose = \"DHCP OFFER\"").starts_with("whose is it?"));
-    assert!(problem("delay = \"DHCP OFFER\"\nmachine = \"n1\"").starts_with("how long?"));
-    let unknown = "lose = \"DHCP OFFER\"\nmachine = \"n9\"";
-    assert_eq!(problem(unknown), "no machine is called \"n9\" @ \"n9\"");
 }
