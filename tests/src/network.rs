@@ -94,8 +94,8 @@ impl Lab {
         self.dir.join("state")
     }
 
-    /// Starts `quorate serve` with this configuration, and waits until it answers.
-    pub fn serve(&self, config: &Value) -> Daemon {
+    /// Starts `quorate serve` with this configuration; its lines are the caller's to read.
+    pub fn start(&self, config: &Value) -> Child {
         let file = self.dir.join("quorate.json");
         fs::write(&file, config.to_string()).expect("the test's directory is writable");
         let log = File::options()
@@ -106,7 +106,12 @@ impl Lab {
         let mut command = Command::new("/proc/self/exe");
         command.args(["serve", "--format", "json", "--config"]);
         command.arg(&file).stdout(Stdio::piped()).stderr(log);
-        let mut child = self.server.spawn(&mut command);
+        self.server.spawn(&mut command)
+    }
+
+    /// Starts `quorate serve` with this configuration, and waits until it answers.
+    pub fn serve(&self, config: &Value) -> Daemon {
+        let mut child = self.start(config);
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, events) = channel();
         thread::spawn(move || {
@@ -225,6 +230,11 @@ impl Daemon {
     /// What it wrote to standard error.
     fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// kill -9.

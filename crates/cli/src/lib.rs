@@ -27,9 +27,12 @@ mod service_manager;
 mod signals;
 mod sim_log;
 
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
+use quorate_daemon::LineQueue;
 
 use crate::args::Cli;
 use crate::error::CliError;
@@ -54,9 +57,16 @@ pub fn main() -> ExitCode {
     // What this program starts again calls `main`, too.
     let _ = quorate::is_part_of_run();
     let cli = Cli::parse();
-    logs(cli.verbose);
-    let code = commands::run(cli).unwrap_or_else(CliError::report);
-    ExitCode::from(code)
+    // A server waits for nobody who reads; everything else may have one thread only at first.
+    let queue =
+        matches!(cli.verb, args::Verb::Serve(_)).then(|| Arc::new(LineQueue::new(io::stderr())));
+    match queue.clone() {
+        Some(queue) => logs(cli.verbose, move || QueueWriter(Arc::clone(&queue))),
+        None => logs(cli.verbose, io::stderr),
+    }
+    let code = commands::run(cli);
+    queue.iter().for_each(|queue| queue.drain());
+    ExitCode::from(code.unwrap_or_else(CliError::report))
 }
 
 /// True when the program was started as a part of a run: as its sandbox, one of its machines, its
@@ -69,7 +79,7 @@ pub fn is_part_of_run() -> bool {
 }
 
 /// Warnings by default, more with each `-v`; `$QUORATE_LOG` overrides both.
-fn logs(verbose: u8) {
+fn logs<W: io::Write>(verbose: u8, writer: impl Fn() -> W + Send + Sync + 'static) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -79,7 +89,23 @@ fn logs(verbose: u8) {
         std::env::var("QUORATE_LOG").unwrap_or_else(|_| format!("quorate={level},{level}"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+}
+
+/// A line of the log that a thread writes.
+struct QueueWriter(Arc<LineQueue>);
+
+impl io::Write for QueueWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // What there is no room for is dropped, as events are.
+        self.0.push(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

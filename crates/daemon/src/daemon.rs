@@ -17,6 +17,7 @@ use crate::disk::Disk;
 use crate::dns_listener::{DnsListener, DnsRequest};
 use crate::error::ServeError;
 use crate::stream::exchange;
+use crate::throttle::Throttle;
 
 /// The socket that UPDATEs leave by, and the server that they go to.
 pub(crate) type Registrar = (UdpSocket, SocketAddr);
@@ -42,6 +43,7 @@ pub(crate) struct Daemon {
     pub(crate) events: mpsc::UnboundedReceiver<Event>,
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) streams: Replies,
+    pub(crate) throttle: Throttle,
     /// `None` where the kernel has none; deadlines and messages show the clock, too, if later.
     pub(crate) clock_set: Option<clock::ChangeNotifier>,
     pub(crate) buffer: Vec<u8>,
@@ -50,11 +52,12 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Waits for the next thing to do.
     pub(crate) async fn wait(&mut self, stop: &mut (impl Future<Output = ()> + Unpin)) -> Wake {
-        let deadline = self.engines.deadline();
+        let deadline = self.engines.deadline().map(|deadline| deadline.at);
+        let deadline = deadline.into_iter().chain(self.throttle.deadline()).min();
         let timer = async {
             match deadline {
                 Some(deadline) => {
-                    let left = deadline.at.since(clock::now().instant);
+                    let left = deadline.since(clock::now().instant);
                     // tokio's timer ticks in milliseconds: never wake early and spin.
                     tokio::time::sleep(left + Duration::from_micros(500)).await;
                 }
@@ -222,10 +225,17 @@ impl Daemon {
         }
     }
 
-    pub(crate) fn emit_all(&self, emit: &mut impl FnMut(&Line), events: Vec<Event>) {
-        let mono_ns = clock::now().instant.as_nanos();
-        for event in events {
+    /// Emits what is not held back, and counts of what was.
+    pub(crate) fn emit_all(&mut self, emit: &mut impl FnMut(&Line), events: Vec<Event>) {
+        let now = clock::now().instant;
+        let mono_ns = now.as_nanos();
+        for event in self.throttle.flush(now) {
             emit(&Line { mono_ns, event });
+        }
+        for event in events {
+            if let Some(event) = self.throttle.admit(event, now) {
+                emit(&Line { mono_ns, event });
+            }
         }
     }
 }

@@ -9,6 +9,8 @@
 //! - `start`: opens everything; `run`: the main loop; `daemon`: its steps; `disk`: the log;
 //!   `answers`: DNS requests that wait for theirs
 //! - `dhcp_socket`, `dns_listener`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
+//! - `throttle`, `line_queue`, `event_lines`: what is written of events, and that a reader that stops
+//!   stops nothing
 //! - `advert_socket`: why a machine that boots does not wait for an IPv6 router
 
 mod advert_socket;
@@ -22,16 +24,21 @@ mod dhcp_socket;
 mod disk;
 mod dns_listener;
 mod error;
+mod event_lines;
 mod keys;
+mod line_queue;
 mod run;
 mod seed_listener;
 mod start;
 mod stream;
 mod tftp_socket;
+mod throttle;
 
 pub use check::check;
 pub use config::Config;
 pub use control::control_path;
 pub use error::{ConfigError, NoSuchKey, ServeError};
+pub use event_lines::EventLines;
+pub use line_queue::LineQueue;
 pub use quorate_server::event::{self, Event, Line};
 pub use run::run;

@@ -22,6 +22,7 @@ use crate::error::ServeError;
 use crate::keys;
 use crate::seed_listener::{self, SeedServer};
 use crate::tftp_socket::TftpServer;
+use crate::throttle::Throttle;
 
 impl Daemon {
     pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
@@ -53,6 +54,7 @@ impl Daemon {
             events: received,
             asks,
             streams: Replies::new(),
+            throttle: Throttle::default(),
             clock_set: clock::ChangeNotifier::new().ok(),
             buffer: vec![0; MESSAGE_OCTETS_MAX],
         })

@@ -57,6 +57,14 @@ pub enum Event {
         source: Option<IpAddr>,
         why: String,
     },
+    /// More of the same within one second: what is refused in a flood has one line a second.
+    Repeated {
+        service: String,
+        why: String,
+        count: u64,
+    },
+    /// Lines that nobody read in time.
+    LinesDropped { count: u64 },
     /// A zone has a new version, durable and served.
     ZoneChanged {
         zone: String,

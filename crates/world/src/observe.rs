@@ -75,7 +75,9 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         | Event::Leased { .. }
         | Event::LeaseEnded { .. }
         | Event::SeedServed { .. }
-        | Event::BootServed { .. } => return None,
+        | Event::BootServed { .. }
+        | Event::Repeated { .. }
+        | Event::LinesDropped { .. } => return None,
     })
 }
 

@@ -1,9 +1,8 @@
 //! `quorate serve`
 
 use std::fmt::Display;
-use std::io::Write as _;
 
-use quorate_daemon::{Config, Event, Line};
+use quorate_daemon::{Config, Event, EventLines, Line};
 
 use crate::args::{Format, ServeArgs};
 use crate::error::CliError;
@@ -16,8 +15,16 @@ pub(crate) fn run(args: &ServeArgs) -> Result<u8, CliError> {
         return check(&config);
     }
     let format = args.format;
+    let render = match format {
+        Format::Json => |line: &Line| serde_json::to_string(line).unwrap_or_default(),
+        Format::Human => |line: &Line| human(&line.event),
+    };
+    let mut lines = EventLines::to_stdout(render);
     quorate::runner::serve(config, service_manager::stopping, |line| {
-        log(line, format);
+        if matches!(line.event, Event::Ready { .. }) {
+            service_manager::ready();
+        }
+        lines.emit(line);
     })?;
     Ok(0)
 }
@@ -28,18 +35,6 @@ fn check(config: &Config) -> Result<u8, CliError> {
         note(format_args!("not read: {}", path.display()));
     }
     Ok(0)
-}
-
-fn log(line: &Line, format: Format) {
-    if matches!(line.event, Event::Ready { .. }) {
-        service_manager::ready();
-    }
-    let text = match format {
-        Format::Json => serde_json::to_string(line).unwrap_or_default(),
-        Format::Human => human(&line.event),
-    };
-    // The reader may have gone; the services go on.
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn human(event: &Event) -> String {
@@ -66,6 +61,7 @@ fn human(event: &Event) -> String {
             source,
             why,
         } => refused(service, source.as_ref(), why),
+        Event::Repeated { .. } | Event::LinesDropped { .. } => not_shown(event),
         Event::ZoneChanged {
             zone,
             serial,
@@ -120,5 +116,20 @@ fn refused(service: &impl Display, source: Option<&impl Display>, why: &impl Dis
     match source {
         Some(source) => format!("{service}: refused {source}: {why}"),
         None => format!("{service}: {why}"),
+    }
+}
+
+/// What is counted instead of shown.
+fn not_shown(event: &Event) -> String {
+    match event {
+        Event::Repeated {
+            service,
+            why,
+            count,
+        } => format!("{service}: {count} more within a second: {why}"),
+        Event::LinesDropped { count } => {
+            format!("{count} lines were dropped: nobody read them in time")
+        }
+        _ => String::new(),
     }
 }

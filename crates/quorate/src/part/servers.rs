@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use quorate_daemon::ConfigError;
-use quorate_daemon::{Config, Line, ServeError};
+use quorate_daemon::{Config, EventLines, Line, ServeError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::{BAD_INPUT, CANNOT_RUN};
@@ -51,12 +51,8 @@ impl From<ConfigError> for Failure {
 
 fn serve_file(path: &Path) -> Result<(), Failure> {
     let config = Config::load(path)?;
-    let emit = |line: &Line| {
-        let text = serde_json::to_string(line).unwrap_or_default();
-        // The reader may have gone; the services go on.
-        let _ = writeln!(io::stdout(), "{text}");
-    };
-    serve(config, || {}, emit).map_err(|error| match error {
+    let mut lines = EventLines::to_stdout(|line| serde_json::to_string(line).unwrap_or_default());
+    serve(config, || {}, |line| lines.emit(line)).map_err(|error| match error {
         ServeError::Config(error) => error.into(),
         error @ (ServeError::Store(_)
         | ServeError::OwnKey { .. }
@@ -83,6 +79,9 @@ pub fn serve(
             source,
         })?;
     runtime.block_on(async {
+        // SIGHUP ends nothing: a terminal is gone, or somebody wants the file to be read again. Once
+        // it was caught, tokio catches it for the rest of the process.
+        drop(signal(SignalKind::hangup()));
         let stop = async {
             until_signal().await;
             stopping();

@@ -1,0 +1,71 @@
+//! What strangers on the LAN may take of `quorate serve`: their share, and no more.
+//!
+//! Each case is a flood, a hoarder or a reader that does not read; and a client beside it that is
+//! served as if they were not there.
+
+mod client;
+mod output;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use quorate_tests::network::{Lab, SERVER};
+use quorate_tests::sandboxed::{self, Case};
+use serde_json::{Value, json};
+
+const CASES: &[Case] = &[
+    Case {
+        name: "a_hangup_ends_nothing",
+        needs: &[],
+        run: output::hangup,
+    },
+    Case {
+        name: "an_output_that_nobody_reads_blocks_nothing",
+        needs: &[],
+        run: output::unread,
+    },
+    Case {
+        name: "a_flood_that_is_refused_is_a_line_a_second",
+        needs: &[],
+        run: output::refused_flood,
+    },
+];
+
+fn main() -> ExitCode {
+    sandboxed::main(CASES)
+}
+
+/// All services on one subnet.
+fn config(lab: &Lab) -> Value {
+    json!({
+        "state_dir": lab.state_dir(),
+        "dhcp": {
+            "interface": "eth0",
+            "server_id": SERVER,
+            "subnets": [{
+                "net": "10.77.0.0/24",
+                "pools": ["10.77.0.50-10.77.0.249"],
+                "dns": [SERVER],
+                "domain": "lab.test",
+            }],
+            "classes": [{ "name": "any", "hostname": "m-{mac}" }],
+        },
+        "dns": {
+            "listen": [format!("{SERVER}:53")],
+            "zones": [{ "name": "lab.test", "bootstrap": true, "primary_ns": "ns" }],
+        },
+        "seed": { "listen": format!("{SERVER}:80") },
+        "boot": {
+            "files": [boot_dir(lab.dir())],
+            "tftp": format!("{SERVER}:69"),
+            "script": { "kernel": "vmlinuz" },
+        },
+    })
+}
+
+/// Where a case puts its boot files.
+fn boot_dir(dir: &Path) -> std::path::PathBuf {
+    let boot = dir.join("boot");
+    std::fs::create_dir_all(&boot).expect("the test's directory is writable");
+    boot
+}
