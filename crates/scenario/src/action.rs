@@ -116,10 +116,11 @@ impl Action {
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DiskSlow { iops } => write!(f, "{}, {iops} IOPS", self.label()),
-            other => f.write_str(other.label()),
+        f.write_str(self.label())?;
+        if let Self::DiskSlow { iops } = self {
+            write!(f, ", {iops} IOPS")?;
         }
+        Ok(())
     }
 }
 

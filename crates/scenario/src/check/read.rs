@@ -69,18 +69,11 @@ struct Cut {
 /// Takes the smallest key and value at this place away.
 fn cut(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<Cut> {
     for (_, value) in table.iter_mut() {
-        let found = match value.get_mut() {
-            DeValue::Table(inner) => cut(inner, at),
-            DeValue::Array(list) => {
-                let mut tables = list
-                    .iter_mut()
-                    .filter_map(|element| match element.get_mut() {
-                        DeValue::Table(inner) => Some(inner),
-                        _ => None,
-                    });
-                tables.find_map(|inner| cut(inner, at))
-            }
-            _ => None,
+        let found = if let DeValue::Array(list) = value.get_mut() {
+            let mut elements = list.iter_mut();
+            elements.find_map(|element| cut_within(element, at))
+        } else {
+            cut_within(value, at)
         };
         if found.is_some() {
             return found;
@@ -118,6 +111,14 @@ fn cut(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<Cut> {
             number: None,
         })
     })
+}
+
+fn cut_within(value: &mut Spanned<DeValue<'_>>, at: &Range<usize>) -> Option<Cut> {
+    if let DeValue::Table(inner) = value.get_mut() {
+        cut(inner, at)
+    } else {
+        None
+    }
 }
 
 fn integer(value: &Spanned<DeValue<'_>>) -> Option<i64> {

@@ -82,20 +82,17 @@ impl World for Notes {
             lease_secs: 3600,
             renewed: false,
         };
-        let said = match action {
-            Action::Reset => vec![(self.now + boot, leased), (self.now + boot, healthy)],
-            Action::PowerOn => vec![
-                (self.now + boot, leased),
-                (
-                    self.now + boot,
-                    What::ReversePublished {
-                        addr: [10, 77, 0, 10 + index as u8].into(),
-                    },
-                ),
-                (self.now + boot, healthy),
-            ],
-            _ => Vec::new(),
+        let named = What::ReversePublished {
+            addr: [10, 77, 0, 10 + index as u8].into(),
         };
+        let after = if action == Action::PowerOn {
+            vec![leased, named, healthy]
+        } else if action == Action::Reset {
+            vec![leased, healthy]
+        } else {
+            Vec::new()
+        };
+        let said = after.into_iter().map(|what| (self.now + boot, what));
         for (at, what) in [(self.now, What::Did(action))].into_iter().chain(said) {
             if self.healthy || !matches!(what, What::Healthy { .. }) {
                 self.pending.push_back(Observation {

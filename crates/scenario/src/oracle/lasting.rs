@@ -100,10 +100,13 @@ fn longest_gap(case: &Case<'_>, names: &BTreeSet<&str>, members: usize) -> Durat
         let Some(machine) = observation.machine.as_deref().filter(|m| names.contains(m)) else {
             continue;
         };
-        let is_gone = match &observation.what {
-            What::Unhealthy { .. } | What::ServiceExited { .. } => true,
-            What::Did(action) => action.interrupts(),
-            _ => false,
+        let is_gone = if let What::Did(action) = observation.what {
+            action.interrupts()
+        } else {
+            matches!(
+                observation.what,
+                What::Unhealthy { .. } | What::ServiceExited { .. }
+            )
         };
         if let What::Healthy { .. } = observation.what {
             healthy.insert(machine);
