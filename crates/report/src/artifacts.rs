@@ -2,10 +2,10 @@
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `report.html` | the report for people with a browser: see [`html`](crate::html) |
+//! | `report.html` | the report for people with a browser: see [`html`] |
 //! | `report.txt` | the same for a terminal |
-//! | `report.json` | the report for programs: see [`json`](crate::json) |
-//! | `junit.xml` | the verdict for continuous integration: see [`junit`](crate::junit) |
+//! | `report.json` | the report for programs: see [`json`] |
+//! | `junit.xml` | the verdict for continuous integration: see [`junit`] |
 //! | `scenario.toml` | the story as it was written |
 //! | `recording.json` | verdict, seed, versions: with the story, events and evidence, the run itself |
 //! | `events.jsonl` | every observation, one a line, in order of time |

@@ -2,14 +2,14 @@
 //!
 //! | part | file |
 //! | --- | --- |
-//! | verdict, tiles, findings | [`summary`] |
-//! | a row for each machine, or groups of them | [`timeline`] |
-//! | outages and faults, on the same axis | [`events`] |
-//! | machines by link, and rates | [`charts`] |
-//! | latencies of each link | [`links`] |
-//! | one row for each machine, files, notes | [`tables`] |
+//! | verdict, tiles, findings | `summary` |
+//! | a row for each machine, or groups of them | `timeline` |
+//! | outages and faults, on the same axis | `events` |
+//! | machines by link, and rates | `charts` |
+//! | latencies of each link | `links` |
+//! | one row for each machine, files, notes | `tables` |
 //!
-//! Everything is drawn on one time [`Axis`]. The same run makes the same bytes. `maud` escapes
+//! Everything is drawn on one time `Axis`. The same run makes the same bytes. `maud` escapes
 //! what machines, servers and stories say.
 
 mod charts;
