@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `report.html` | the report for people with a browser: see [`html`] |
 //! | `report.txt` | the same for a terminal |
-//! | `report.json` | the report for programs: see [`json`] |
+//! | `report.json` | the report for programs: see [`json`](mod@json) |
 //! | `junit.xml` | the verdict for continuous integration: see [`junit`] |
 //! | `scenario.toml` | the story as it was written |
 //! | `recording.json` | verdict, seed, versions: with the story, events and evidence, the run itself |

@@ -102,3 +102,24 @@ fn quantiles(
 const NAME_MAX: usize = 16;
 /// From so many machines on, the slowest of a hundred is worth a line.
 const MANY: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_do_not_fit_follow_below() {
+        let lines = [["ms", "power", "ack", "etcd"], ["n1", "0", "12", "345"]];
+        let lines = lines.map(|line| line.map(str::to_owned).to_vec());
+        insta::assert_snapshot!(columns(&lines, 12), @r"
+        ms power ack
+        n1     0  12
+        ms etcd
+        n1  345
+        ");
+        insta::assert_snapshot!(columns(&lines, 80), @r"
+        ms  power  ack  etcd
+        n1      0   12   345
+        ");
+    }
+}

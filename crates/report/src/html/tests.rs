@@ -262,9 +262,14 @@ fn split() -> Run {
             records: records.collect(),
         };
         let mut steps = run.boot(index);
-        steps.pop();
-        if let Some((_, What::Identified { cluster_id, .. })) = steps.last_mut() {
-            *cluster_id = id;
+        // The second is well, in a cluster of its own making.
+        if index != 1 {
+            steps.pop();
+        }
+        for (_, what) in &mut steps {
+            if let What::Identified { cluster_id, .. } | What::Healthy { cluster_id, .. } = what {
+                *cluster_id = id;
+            }
         }
         steps.push((990, records));
         run.saw(index, 300 + 1_000 * index as u64, steps);
