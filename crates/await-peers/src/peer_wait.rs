@@ -335,6 +335,8 @@ impl Engine for PeerWait {
 
     fn handle_written(&mut self, _: Ticket, _: Now) {}
 
+    fn handle_write_failed(&mut self, _: Ticket, _: Now) {}
+
     fn handle_timeout(&mut self, now: Now) {
         let now = now.instant;
         match &self.state {

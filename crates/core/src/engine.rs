@@ -90,6 +90,13 @@
 //!         }
 //!     }
 //!
+//!     // The disk failed: what was not kept is asked for anew.
+//!     fn handle_write_failed(&mut self, failed: Ticket, _: Now) {
+//!         if matches!(self.state, State::Keeping(ticket) if ticket >= failed) {
+//!             self.state = State::Idle;
+//!         }
+//!     }
+//!
 //!     fn handle_timeout(&mut self, now: Now) {
 //!         match self.state {
 //!             State::Asking { server, until } if until <= now.instant => {
@@ -233,6 +240,13 @@ pub trait Engine {
     fn handle_datagram(&mut self, datagram: Datagram<'_>, now: Now);
     /// The write with this ticket is on disk, and so is every earlier one of this engine.
     fn handle_written(&mut self, ticket: Ticket, now: Now);
+    /// The write with this ticket will not be on disk, and neither will any later one that this
+    /// engine has asked for so far. The engine goes back to what is on disk, so that nothing
+    /// of the change is seen again, and refuses, or leaves unanswered, whatever waited for it.
+    ///
+    /// It asks for no write in this call: the disk is not there. What must be written in any
+    /// case it asks for again at a later deadline. An engine that writes nothing has nothing to do.
+    fn handle_write_failed(&mut self, failed: Ticket, now: Now);
     /// The deadline may have passed (spurious calls are harmless).
     fn handle_timeout(&mut self, now: Now);
     /// The next thing to do, if any.

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_core::{
     Datagram, Deadline, DelayHook, Delays, Engine, Instant, Now, OutputOf, Queue, Random, Seed,
@@ -45,6 +46,8 @@ pub struct Registrar {
     pub(crate) next_change: u64,
     next_stream: u64,
     unwritten: BTreeMap<Ticket, u64>,
+    /// Changes whose record the disk refused: written again then.
+    refused: Option<(Instant, BTreeSet<u64>)>,
     pub(crate) key_queues: KeyQueues,
     ready: BTreeSet<u64>,
     in_flight: InFlight,
@@ -79,6 +82,7 @@ impl Registrar {
             next_change: 1,
             next_stream: 1,
             unwritten: BTreeMap::new(),
+            refused: None,
             key_queues: KeyQueues::default(),
             ready: BTreeSet::new(),
             in_flight: InFlight::default(),
@@ -218,6 +222,21 @@ impl Registrar {
         change
     }
 
+    /// Writes down again what the disk refused, unless it was retracted meanwhile.
+    fn write_refused(&mut self, now: Instant) {
+        let Some((_, refused)) = self.refused.take_if(|(at, _)| *at <= now) else {
+            return;
+        };
+        for number in refused {
+            let Some(change) = self.changes.get(&number) else {
+                continue;
+            };
+            let record = self.record(number, &change.aim);
+            let ticket = self.queue.write(record);
+            self.unwritten.insert(ticket, number);
+        }
+    }
+
     pub(crate) fn record(&self, change: u64, aim: &Aim) -> OutboxRecord {
         match aim {
             Aim::Publish(binding) => OutboxRecord::Wanted {
@@ -307,8 +326,19 @@ impl Engine for Registrar {
         self.send_ready(now);
     }
 
+    fn handle_write_failed(&mut self, failed: Ticket, now: Now) {
+        let failed = self.unwritten.split_off(&failed);
+        if failed.is_empty() {
+            return;
+        }
+        let at = now.instant + WRITE_AGAIN;
+        let (_, refused) = self.refused.get_or_insert_with(|| (at, BTreeSet::new()));
+        refused.extend(failed.into_values());
+    }
+
     fn handle_timeout(&mut self, now: Now) {
         self.resume(now);
+        self.write_refused(now.instant);
         while let Some((at, number)) = self.timers.first().copied().filter(|t| t.0 <= now.instant) {
             self.timers.remove(&(at, number));
             self.expire(number, now);
@@ -324,10 +354,16 @@ impl Engine for Registrar {
         if self.start == Start::Resuming {
             return Some(Deadline::new(Instant::ZERO, "continue the outbox"));
         }
-        let (at, _) = self.timers.first()?;
-        Some(Deadline::new(*at, "an UPDATE is due again"))
+        let update = self.timers.first();
+        let update = update.map(|(at, _)| Deadline::new(*at, "an UPDATE is due again"));
+        let refused = self.refused.as_ref();
+        let refused = refused.map(|(at, _)| Deadline::new(*at, "records are written again"));
+        Deadline::earliest(update, refused)
     }
 }
+
+/// How long after the disk refused a record it is written again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 impl RegistrationStatus {
     pub(crate) fn of(outcome: Outcome) -> Self {

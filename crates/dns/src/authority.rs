@@ -43,6 +43,8 @@ use crate::zones::Zones;
 
 /// UPDATEs that may wait for the disk; more get SERVFAIL.
 const PENDING_MAX: usize = 4096;
+/// Why an UPDATE gets SERVFAIL when the disk fails.
+const NOT_WRITTEN: &str = "the change could not be written";
 
 /// What happened, for logs, counters and oracles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +99,8 @@ pub struct Authority {
 struct Pending {
     ticket: Ticket,
     change: Option<Change>,
-    reply: Reply,
-    path: ReturnPath,
+    /// `None` for a change of our own.
+    reply: Option<(Reply, ReturnPath)>,
 }
 
 #[derive(Debug)]
@@ -259,8 +261,7 @@ impl Authority {
             Some(ticket) => self.pending.push_back(Pending {
                 ticket,
                 change,
-                reply,
-                path,
+                reply: Some((reply, path)),
             }),
             None => self.send(reply.into_bytes(now.wall), path),
         }
@@ -316,6 +317,34 @@ impl Authority {
             removed: change.diff.removed,
             key: change.key,
         });
+    }
+
+    /// Takes a change out of head that is not published.
+    fn undo(&mut self, change: &Change) {
+        let published = self.published.get(&change.zone);
+        if let (Some(head), Some(published)) = (self.head.get_mut(&change.zone), published) {
+            head.adopt(published.touched(&change.touched));
+        }
+    }
+
+    /// Moves every zone `steps` versions ahead, whether the disk takes that or not: an earlier
+    /// server may have told secondaries of versions that its log has lost.
+    pub fn skip_serials(&mut self, steps: u32) {
+        let origins: Vec<Name> = self.head.iter().map(|zone| zone.origin().clone()).collect();
+        for origin in origins {
+            let Some(diff) = self.head.get(&origin).map(|zone| zone.skip_diff(steps)) else {
+                continue;
+            };
+            let (ticket, touched) = self.advance_head(&origin, &diff);
+            if let Some(published) = self.published.get_mut(&origin) {
+                published.adopt(touched);
+            }
+            self.pending.push_back(Pending {
+                ticket,
+                change: None,
+                reply: None,
+            });
+        }
     }
 
     fn refuse_signature(
@@ -420,7 +449,30 @@ impl Engine for Authority {
             if let Some(change) = done.change {
                 self.publish(change);
             }
-            self.send(done.reply.into_bytes(now.wall), done.path);
+            if let Some((reply, path)) = done.reply {
+                self.send(reply.into_bytes(now.wall), path);
+            }
+        }
+    }
+
+    fn handle_write_failed(&mut self, failed: Ticket, now: Now) {
+        let kept = self.pending.partition_point(|one| one.ticket < failed);
+        for undone in self.pending.split_off(kept) {
+            if let Some(change) = &undone.change {
+                self.undo(change);
+            }
+            // Also where nothing was to change: the answer depended on what is undone.
+            let Some((mut reply, path)) = undone.reply else {
+                continue;
+            };
+            reply.fail(ResponseCode::ServFail);
+            self.reject(reply, ResponseCode::ServFail, NOT_WRITTEN, path, now.wall);
+        }
+        // What is still under way may have touched the same names.
+        for change in self.pending.iter().filter_map(|one| one.change.as_ref()) {
+            if let Some(head) = self.head.get_mut(&change.zone) {
+                head.adopt(change.touched.clone());
+            }
         }
     }
 

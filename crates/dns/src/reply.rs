@@ -80,6 +80,11 @@ impl Reply {
         }
     }
 
+    /// Says this instead of what was decided.
+    pub(crate) const fn fail(&mut self, rcode: ResponseCode) {
+        self.message.metadata.response_code = rcode;
+    }
+
     /// The bytes, within the limit of their transport. Additional records may silently go
     /// missing; when answers or authorities must, all do and TC says so (RFC 2181 §9). A zone
     /// transfer that does not fit is REFUSED.

@@ -50,7 +50,7 @@ struct Owner {
 }
 
 /// Some names as they are in the next version of a zone; `None` for those that own nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Touched(Vec<(Key, Option<Arc<Owner>>)>);
 
 /// What a zone knows of a name (RFC 1034 §4.3.2, RFC 4592).
@@ -198,6 +198,24 @@ impl Zone {
             (key, owner)
         };
         Touched(touched.into_iter().map(now).collect())
+    }
+
+    /// The names that changed there, as they are here.
+    pub(crate) fn touched(&self, there: &Touched) -> Touched {
+        let here = |(key, _): &(Key, _)| (key.clone(), self.names.get(key).cloned());
+        Touched(there.0.iter().map(here).collect())
+    }
+
+    /// What leads to the same zone, `steps` versions on.
+    pub(crate) fn skip_diff(&self, steps: u32) -> Diff {
+        let (soa, ttl_secs) = self.soa();
+        let record = |soa| Record::from_rdata(self.origin.clone(), ttl_secs, RData::SOA(soa));
+        let mut next = soa.clone();
+        next.serial = soa.serial.wrapping_add(steps);
+        Diff {
+            removed: vec![record(soa.clone())],
+            added: vec![record(next)],
+        }
     }
 
     /// Moves to the version that another copy of the zone has already, by what changed there.

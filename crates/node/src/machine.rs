@@ -441,6 +441,8 @@ impl Engine for Node {
 
     fn handle_written(&mut self, _ticket: Ticket, _now: Now) {}
 
+    fn handle_write_failed(&mut self, _ticket: Ticket, _now: Now) {}
+
     fn handle_timeout(&mut self, now: Now) {
         let at = now.instant;
         self.client.handle_timeout(now);

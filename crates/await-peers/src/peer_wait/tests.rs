@@ -428,6 +428,10 @@ impl Engine for Answered {
         self.engine.handle_written(ticket, now);
     }
 
+    fn handle_write_failed(&mut self, failed: Ticket, now: Now) {
+        self.engine.handle_write_failed(failed, now);
+    }
+
     fn handle_timeout(&mut self, now: Now) {
         self.engine.handle_timeout(now);
     }

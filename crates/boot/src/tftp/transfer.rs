@@ -255,6 +255,8 @@ impl Engine for Transfer {
 
     fn handle_written(&mut self, _ticket: Ticket, _now: Now) {}
 
+    fn handle_write_failed(&mut self, _ticket: Ticket, _now: Now) {}
+
     fn handle_timeout(&mut self, now: Now) {
         let Some(waiting) = self.state.waiting() else {
             return;

@@ -411,6 +411,8 @@ impl Engine for Client {
 
     fn handle_written(&mut self, _ticket: Ticket, _now: Now) {}
 
+    fn handle_write_failed(&mut self, _ticket: Ticket, _now: Now) {}
+
     fn handle_timeout(&mut self, now: Now) {
         let now = now.instant;
         if self

@@ -286,6 +286,11 @@ impl Engine for Server {
         }
     }
 
+    fn handle_write_failed(&mut self, failed: Ticket, _now: Now) {
+        // Without an ACK the client asks again, and that writes the record anew.
+        self.held.split_off(&failed);
+    }
+
     fn handle_timeout(&mut self, now: Now) {
         self.handle_clock_step(now);
         while let Some((_, addr)) = self

@@ -76,6 +76,8 @@ impl Engine for Answered {
 
     fn handle_written(&mut self, _ticket: Ticket, _now: Now) {}
 
+    fn handle_write_failed(&mut self, _ticket: Ticket, _now: Now) {}
+
     fn handle_timeout(&mut self, now: Now) {
         self.client.handle_timeout(now);
     }
