@@ -27,7 +27,6 @@ fuzz_target!(|input: (u8, Vec<u8>)| {
         return;
     };
     drop(log);
-    let (log, again) = Log::open(dir.path()).expect("it was cut to what is whole");
-    assert_eq!(records, again);
-    assert_eq!(log.torn(), None);
+    let (_log, again) = Log::open(dir.path()).expect("it was cut to what is whole");
+    assert!(records.iter().eq(again.iter()));
 });

@@ -15,7 +15,6 @@ use crate::control::Ask;
 use crate::dhcp_socket::DhcpSocket;
 use crate::disk::Disk;
 use crate::dns_listener::{DnsListener, DnsRequest};
-use crate::error::ServeError;
 use crate::stream::exchange;
 use crate::throttle::Throttle;
 
@@ -102,7 +101,7 @@ impl Daemon {
     }
 
     /// Handles what has arrived by now, up to a batch, and meets deadlines.
-    pub(crate) fn read_sockets(&mut self) -> Result<(), ServeError> {
+    pub(crate) fn read_sockets(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for _ in 0..BATCH_MAX {
             let Some(received) = self
@@ -119,7 +118,7 @@ impl Daemon {
                 payload: &buffer[..received.len],
             };
             self.engines
-                .handle_datagram(Service::Dhcp, datagram, clock::now())?;
+                .handle_datagram(Service::Dhcp, datagram, clock::now());
         }
         for _ in 0..BATCH_MAX {
             let Some((socket, _)) = &self.ddns else { break };
@@ -135,7 +134,7 @@ impl Daemon {
                 payload,
             };
             self.engines
-                .handle_datagram(Service::Ddns, datagram, clock::now())?;
+                .handle_datagram(Service::Ddns, datagram, clock::now());
         }
         self.buffer = buffer;
         for _ in 0..BATCH_MAX {
@@ -144,12 +143,12 @@ impl Daemon {
                 .as_mut()
                 .and_then(|(_, requests)| requests.try_recv().ok());
             let Some(request) = request else { break };
-            self.dns(request)?;
+            self.dns(request);
         }
-        Ok(self.engines.tick(clock::now())?)
+        self.engines.tick(clock::now());
     }
 
-    pub(crate) fn dns(&mut self, request: DnsRequest) -> Result<(), ServeError> {
+    pub(crate) fn dns(&mut self, request: DnsRequest) {
         let now = clock::now();
         let (source, channel) = (request.source, request.channel);
         let payload = self.answers.expect(request, now.instant);
@@ -159,12 +158,12 @@ impl Daemon {
             channel,
             payload: &payload,
         };
-        Ok(self.engines.handle_datagram(Service::Dns, datagram, now)?)
+        self.engines.handle_datagram(Service::Dns, datagram, now);
     }
 
-    pub(crate) fn ddns_stream(&mut self, id: StreamId, payload: &[u8]) -> Result<(), ServeError> {
+    pub(crate) fn ddns_stream(&mut self, id: StreamId, payload: &[u8]) {
         let Some((_, server)) = self.ddns else {
-            return Ok(());
+            return;
         };
         let datagram = Datagram {
             source: server,
@@ -172,15 +171,12 @@ impl Daemon {
             channel: Channel::Stream(id),
             payload,
         };
-        Ok(self
-            .engines
-            .handle_datagram(Service::Ddns, datagram, clock::now())?)
+        self.engines
+            .handle_datagram(Service::Ddns, datagram, clock::now());
     }
 
-    pub(crate) fn commit(&mut self) -> Result<(), ServeError> {
-        Ok(tokio::task::block_in_place(|| {
-            self.engines.commit(clock::now())
-        })?)
+    pub(crate) fn commit(&mut self) {
+        tokio::task::block_in_place(|| self.engines.commit(clock::now()));
     }
 
     /// Sends what may leave. A datagram that cannot be sent is a datagram lost: its sender

@@ -13,7 +13,8 @@ use crate::error::ServeError;
 /// Must run on a multi-threaded tokio runtime: the disk is waited for in place.
 ///
 /// # Errors
-/// When a service cannot start, or the disk fails: nothing is promised after that.
+/// When a service cannot start. Nothing ends it later but `stop`: when the disk fails, it goes on
+/// without promises.
 pub async fn run(
     config: Config,
     stop: impl Future<Output = ()>,
@@ -28,7 +29,7 @@ pub async fn run(
     );
     tokio::pin!(stop);
     loop {
-        daemon.commit()?;
+        daemon.commit();
         daemon.send();
         let events = std::mem::take(&mut daemon.engines.events);
         daemon.emit_all(&mut emit, events);
@@ -37,10 +38,10 @@ pub async fn run(
             Wake::Stop => return Ok(()),
             Wake::Event(event) => daemon.emit_all(&mut emit, vec![event]),
             Wake::Ask(ask) => control::answer(ask, &daemon.engines),
-            Wake::Dns(request) => daemon.dns(request)?,
-            Wake::Stream(id, payload) => daemon.ddns_stream(id, &payload)?,
+            Wake::Dns(request) => daemon.dns(request),
+            Wake::Stream(id, payload) => daemon.ddns_stream(id, &payload),
             Wake::Work => {}
         }
-        daemon.read_sockets()?;
+        daemon.read_sockets();
     }
 }

@@ -30,11 +30,13 @@ impl Daemon {
         check(&config)?;
         let config = config.services;
         let directory = Directory::default();
-        let log = Disk::open(&config.state_dir.join("state"))?;
+        let (disk, records) = Disk::open(&config.state_dir.join("state"))?;
         let setup = Setup::new(&config, keys::load(&config)?)?;
         let now = clock::now();
         let draw = Seed::new(now.instant.as_nanos() ^ now.wall.as_unix_secs().rotate_left(32));
+        let log = (disk, records.iter().collect());
         let engines = Engines::restore(setup, log, draw, directory.clone(), now)?;
+        drop(records);
 
         let dns = open_dns(&config).await?;
         let ddns = open_ddns(&config).await?;

@@ -5,7 +5,7 @@
 //! writes every change down before it sends the first UPDATE for it, and tries until the server
 //! acknowledges it.
 //!
-//! - `registrar`: the engine; `restore`: from records and back
+//! - `registrar`: the engine; `restore`: from records and back; `fold`: which records a log must keep
 //! - `step`: the UPDATEs of each change and where their replies lead
 //! - `registrations`: leases that want names, with their indexes
 //! - `change`: one change; `key_queues`: which changes must wait for which; `in_flight`: which
@@ -18,6 +18,7 @@ mod change;
 mod cohort;
 mod config;
 mod event;
+mod fold;
 mod in_flight;
 mod key_queues;
 mod record;
@@ -34,5 +35,6 @@ pub use config::{
     RawService, RawSet,
 };
 pub use event::{Command, Event};
+pub use fold::OutboxFold;
 pub use record::{OutboxRecord, Outcome};
 pub use registrar::{Registrar, UDP_PAYLOAD_OCTETS};

@@ -146,19 +146,6 @@ impl Authority {
         }
     }
 
-    /// One journal per zone that replaces all that were written before it, for compaction.
-    /// Holds only what is on disk already; journals of writes still under way stay needed.
-    pub fn checkpoint(&self) -> Vec<Journal> {
-        let changed = self.config.zones.iter().filter_map(|base| {
-            let now = self.published.get(base.origin())?;
-            let diff = base.diff(now);
-            let journal =
-                |diff| Journal::new(base.origin().clone(), base.serial(), now.serial(), diff);
-            (!diff.is_empty()).then(|| journal(diff))
-        });
-        changed.collect()
-    }
-
     /// The published zones.
     pub fn zones(&self) -> impl Iterator<Item = &Zone> {
         self.published.iter()

@@ -120,6 +120,8 @@ pub(crate) struct Bench {
     pub(crate) events: Vec<Event>,
     pub(crate) writes: Vec<Journal>,
     last_ticket: Option<Ticket>,
+    /// The writes before it are on disk.
+    synced: usize,
     replies: Vec<Vec<u8>>,
 }
 
@@ -135,6 +137,7 @@ impl Bench {
             events: Vec::new(),
             writes: Vec::new(),
             last_ticket: None,
+            synced: 0,
             replies: Vec::new(),
         }
     }
@@ -163,8 +166,24 @@ impl Bench {
     pub(crate) fn sync(&mut self) -> Vec<Vec<u8>> {
         if let Some(ticket) = self.last_ticket.take() {
             self.authority.handle_written(ticket, self.now);
+            self.synced = self.writes.len();
         }
         self.drain(None)
+    }
+
+    /// The disk refuses all writes since the last sync. Answers the rcodes of what leaves.
+    pub(crate) fn fail(&mut self) -> Vec<ResponseCode> {
+        let mut replies = self.drain(None);
+        let count = self.writes.drain(self.synced..).count();
+        if let Some(Ticket(last)) = self.last_ticket.take() {
+            let first = Ticket(last + 1 - count as u64);
+            self.authority.handle_write_failed(first, self.now);
+        }
+        replies.extend(self.drain(None));
+        let replies = replies
+            .iter()
+            .map(|reply| Message::from_vec(reply).unwrap());
+        replies.map(|reply| reply.metadata.response_code).collect()
     }
 
     /// Sends an UPDATE, syncs, and answers its rcode.

@@ -97,7 +97,7 @@ pub use config::{
     BOOTSTRAP_NEGATIVE_TTL_SECS, Config, ConfigError, DEFAULT_TTL_SECS, NEGATIVE_TTL_SECS,
     RawConfig, RawZone, UDP_PAYLOAD_OCTETS,
 };
-pub use journal::Journal;
+pub use journal::{Journal, JournalFold};
 pub use rrset::Rrset;
 pub use serial::Serial;
 pub use zone::{Diff, Found, Node, Zone};

@@ -6,9 +6,13 @@
 //! ```
 //!
 //! Whatever arrived while the disk was busy shares the next sync. A lease and the intention to
-//! publish it are in one batch, so that neither survives a crash without the other.
+//! publish it are in one batch, so that neither survives a crash without the other. What follows
+//! when the disk fails is in `batch`.
+
+mod batch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use quorate_boot::Facts;
@@ -20,10 +24,12 @@ use quorate_dhcp::{Lease, Server};
 use quorate_dns::Authority;
 
 use crate::event::Event;
-use crate::record::{Record, binding, encode, intention};
+use crate::journal::Journal;
+use crate::record::{Record, Sorted, binding, encode, intention, read};
 use crate::seeds::Directory;
 use crate::setup::{Setup, SubnetFacts};
 use crate::translate;
+use batch::{Compaction, DiskState};
 
 /// Which engine something belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,30 +39,13 @@ pub enum Service {
     Ddns,
 }
 
-/// Where records become durable: a log on a disk, or a simulated one.
-pub trait Journal {
-    type Error;
-
-    /// Adds a record to the batch.
-    ///
-    /// # Errors
-    /// When nothing can be promised any more; likewise for the others.
-    fn append(&mut self, record: &[u8]) -> Result<(), Self::Error>;
-
-    /// Makes the batch durable.
-    ///
-    /// # Errors
-    /// When it may not be durable.
-    fn sync(&mut self) -> Result<(), Self::Error>;
-
-    /// How large the log is, with the batch.
-    fn len_bytes(&self) -> u64;
-
-    /// Replaces the whole log by `records`, durably and atomically. The batch is dropped.
-    ///
-    /// # Errors
-    /// When the log may still be the old one.
-    fn rewrite(&mut self, records: &[Vec<u8>]) -> Result<(), Self::Error>;
+/// An engine that waits for its write.
+#[derive(Debug)]
+struct Unsynced {
+    service: Service,
+    ticket: Ticket,
+    /// Whose lease it is.
+    addr: Option<Ipv4Addr>,
 }
 
 /// The engines, their log, and their outputs.
@@ -69,9 +58,10 @@ pub struct Engines<J> {
     subnets: Vec<SubnetFacts>,
     directory: Directory,
     log: J,
-    /// Appended to the log and not synced: the engines that wait, with their tickets.
-    unsynced: Vec<(Service, Ticket)>,
-    compacted_bytes: u64,
+    /// Appended to the log and not synced.
+    unsynced: Vec<Unsynced>,
+    disk: DiskState,
+    compaction: Compaction,
     /// Messages that may leave now.
     pub transmits: Vec<(Service, Transmit)>,
     /// What happened, in order.
@@ -80,75 +70,95 @@ pub struct Engines<J> {
 
 impl<J: Journal> Engines<J> {
     /// Engines that continue where those that wrote `records` to `log` stopped.
-    pub fn restore(
+    ///
+    /// # Errors
+    /// When a record is not one of ours.
+    pub fn restore<R: AsRef<[u8]>>(
         setup: Setup,
-        (log, records): (J, Vec<Vec<u8>>),
+        (log, records): (J, Vec<R>),
         seed: Seed,
         directory: Directory,
         now: Now,
     ) -> Result<Self, serde_json::Error> {
-        let (mut leases, mut journals, mut outbox) = (Vec::new(), Vec::new(), Vec::new());
-        for record in &records {
-            match serde_json::from_slice(record)? {
-                Record::Lease(lease) => leases.push(lease),
-                Record::Zone(journal) => journals.push(journal),
-                Record::Outbox(change) => outbox.push(change),
-            }
+        let Sorted {
+            leases,
+            zones,
+            outbox,
+        } = Sorted::new(&records)?;
+        // Read one by one, and kept by nobody but the engine.
+        let mut broken = None;
+        let dhcp = setup.dhcp.map(|config| {
+            let leases = read(&leases, &mut broken, Record::into_lease);
+            Server::restore(config, seed, leases, now)
+        });
+        let dns = setup.dns.map(|config| {
+            let journals = read(&zones, &mut broken, Record::into_journal);
+            Authority::restore(config, journals)
+        });
+        let ddns = setup.ddns.map(|config| {
+            let changes = read(&outbox, &mut broken, Record::into_change);
+            Registrar::restore(config, seed, changes)
+        });
+        if let Some(error) = broken {
+            return Err(error);
         }
+        drop((leases, zones, outbox));
+        drop(records);
         let mut engines = Self {
-            dhcp: setup
-                .dhcp
-                .map(|config| Server::restore(config, seed, leases, now)),
-            dns: setup.dns.map(|config| Authority::restore(config, journals)),
-            ddns: setup
-                .ddns
-                .map(|config| Registrar::restore(config, seed, outbox)),
+            dhcp,
+            dns,
+            ddns,
             subnets: setup.subnets,
             directory,
-            compacted_bytes: log.len_bytes(),
             log,
             unsynced: Vec::new(),
+            disk: DiskState::Up,
+            compaction: Compaction::default(),
             transmits: Vec::new(),
             events: Vec::new(),
         };
+        engines.skip_lost_serials();
         engines.reconcile(now);
         Ok(engines)
+    }
+
+    /// When the log has lost its end, secondaries may know versions of the zones that it does not.
+    fn skip_lost_serials(&mut self) {
+        let bytes = self.log.lost_bytes();
+        if bytes == 0 {
+            return;
+        }
+        let versions = u32::try_from(bytes / VERSION_BYTES_MIN).unwrap_or(SERIALS_SKIPPED_MAX);
+        let serials = versions.clamp(SERIALS_SKIPPED_MIN, SERIALS_SKIPPED_MAX);
+        if let Some(dns) = &mut self.dns {
+            dns.skip_serials(serials);
+        }
+        self.events.push(Event::LogCut { bytes, serials });
     }
 
     /// Brings the registrar into agreement with the leases, whatever its outbox holds: a crash may
     /// have lost an intention, never a lease.
     fn reconcile(&mut self, now: Now) {
-        let leases: Vec<Lease> = self
-            .dhcp
-            .iter()
-            .flat_map(|dhcp| dhcp.leases().cloned())
-            .collect();
-        for lease in &leases {
-            self.directory.insert(self.facts(lease));
+        for lease in self.dhcp.iter().flat_map(Server::leases) {
+            self.directory.insert(facts(&self.subnets, lease));
         }
         let Some(ddns) = &mut self.ddns else { return };
         // Without a DHCP server here it is not known which leases are gone.
-        if self.dhcp.is_some() {
-            let leased: BTreeSet<_> = leases.iter().map(|lease| lease.addr).collect();
-            let registered = ddns.bindings().map(|binding| binding.addr);
-            let gone: Vec<_> = registered.filter(|addr| !leased.contains(addr)).collect();
-            for addr in gone {
-                ddns.command(quorate_ddns::Command::Ended { addr }, now);
-            }
+        let Some(dhcp) = &self.dhcp else { return };
+        let leased: BTreeSet<_> = dhcp.leases().map(|lease| lease.addr).collect();
+        let registered = ddns.bindings().map(|binding| binding.addr);
+        let gone: Vec<_> = registered.filter(|addr| !leased.contains(addr)).collect();
+        for addr in gone {
+            ddns.command(quorate_ddns::Command::Ended { addr }, now);
         }
         // After the ends: an address that changed hands frees its old name first.
-        for lease in &leases {
+        for lease in dhcp.leases() {
             ddns.command(quorate_ddns::Command::Bound(binding(lease)), now);
         }
     }
 
     /// Hands a message to the engine that it is for.
-    pub fn handle_datagram(
-        &mut self,
-        service: Service,
-        datagram: Datagram<'_>,
-        now: Now,
-    ) -> Result<(), J::Error> {
+    pub fn handle_datagram(&mut self, service: Service, datagram: Datagram<'_>, now: Now) {
         match service {
             Service::Dhcp => self
                 .dhcp
@@ -163,11 +173,15 @@ impl<J: Journal> Engines<J> {
                 .iter_mut()
                 .for_each(|e| e.handle_datagram(datagram, now)),
         }
-        self.drain(now)
+        self.drain(now);
     }
 
-    /// Lets every engine whose deadline has come act.
-    pub fn tick(&mut self, now: Now) -> Result<(), J::Error> {
+    /// Lets every engine whose deadline has come act. While the disk is down they wait for it:
+    /// most of what is due is to be written.
+    pub fn tick(&mut self, now: Now) {
+        if self.disk.is_down_at(now.instant) {
+            return;
+        }
         self.dhcp
             .iter_mut()
             .for_each(|engine| engine.handle_timeout(now));
@@ -177,38 +191,7 @@ impl<J: Journal> Engines<J> {
         self.ddns
             .iter_mut()
             .for_each(|engine| engine.handle_timeout(now));
-        self.drain(now)
-    }
-
-    /// Syncs what was written and releases the outputs that waited for it.
-    pub fn commit(&mut self, now: Now) -> Result<(), J::Error> {
-        while !self.unsynced.is_empty() {
-            self.log.sync()?;
-            // Taken out first: an engine that hears of its write may want the next one, which
-            // belongs to the next sync.
-            for (service, ticket) in std::mem::take(&mut self.unsynced) {
-                match service {
-                    Service::Dhcp => self
-                        .dhcp
-                        .iter_mut()
-                        .for_each(|e| e.handle_written(ticket, now)),
-                    Service::Dns => self
-                        .dns
-                        .iter_mut()
-                        .for_each(|e| e.handle_written(ticket, now)),
-                    Service::Ddns => self
-                        .ddns
-                        .iter_mut()
-                        .for_each(|e| e.handle_written(ticket, now)),
-                }
-            }
-            self.drain(now)?;
-        }
-        if self.log.len_bytes() > COMPACTION_BYTES_MIN.max(self.compacted_bytes * COMPACTION_GROWTH)
-        {
-            self.compact()?;
-        }
-        Ok(())
+        self.drain(now);
     }
 
     /// True while something that was promised is not durable: [`commit`](Self::commit) has
@@ -239,7 +222,8 @@ impl<J: Journal> Engines<J> {
         let dhcp = self.dhcp.as_ref().and_then(Engine::poll_timeout);
         let dns = self.dns.as_ref().and_then(Engine::poll_timeout);
         let ddns = self.ddns.as_ref().and_then(Engine::poll_timeout);
-        Deadline::earliest(dhcp, Deadline::earliest(dns, ddns))
+        let earliest = Deadline::earliest(dhcp, Deadline::earliest(dns, ddns));
+        self.compaction.or_look(self.disk.or_retry(earliest))
     }
 
     /// The active leases.
@@ -270,15 +254,15 @@ impl<J: Journal> Engines<J> {
     ///   between the two, [`reconcile`](Self::reconcile) takes the intention from the lease.
     /// - One output at a time, from the first engine that has any: an output of DHCP may give DDNS
     ///   more to do, so no engine is done before all are.
-    fn drain(&mut self, now: Now) -> Result<(), J::Error> {
+    fn drain(&mut self, now: Now) {
         loop {
             if let Some(output) = self.dhcp.as_mut().and_then(Engine::poll) {
-                self.handle_dhcp_output(output, now)?;
+                self.handle_dhcp_output(output, now);
             } else if let Some(output) = self.ddns.as_mut().and_then(Engine::poll) {
                 match output {
                     Output::Transmit(transmit) => self.transmits.push((Service::Ddns, transmit)),
                     Output::Write { ticket, write } => {
-                        self.append(Service::Ddns, ticket, &Record::Outbox(write))?;
+                        self.append(Service::Ddns, ticket, &Record::Outbox(write));
                     }
                     Output::Effect(effect) => match effect {},
                     Output::Event(event) => self.events.extend(translate::ddns(event)),
@@ -287,18 +271,18 @@ impl<J: Journal> Engines<J> {
                 match output {
                     Output::Transmit(transmit) => self.transmits.push((Service::Dns, transmit)),
                     Output::Write { ticket, write } => {
-                        self.append(Service::Dns, ticket, &Record::Zone(write))?;
+                        self.append(Service::Dns, ticket, &Record::Zone(write));
                     }
                     Output::Effect(effect) => match effect {},
                     Output::Event(event) => self.events.extend(translate::dns(event)),
                 }
             } else {
-                return Ok(());
+                return;
             }
         }
     }
 
-    fn handle_dhcp_output(&mut self, output: OutputOf<Server>, now: Now) -> Result<(), J::Error> {
+    fn handle_dhcp_output(&mut self, output: OutputOf<Server>, now: Now) {
         match output {
             Output::Transmit(transmit) => self.transmits.push((Service::Dhcp, transmit)),
             Output::Write { ticket, write } => {
@@ -307,12 +291,12 @@ impl<J: Journal> Engines<J> {
                 if let Some(ddns) = &mut self.ddns {
                     ddns.command(intention(&write), now);
                 }
-                self.append(Service::Dhcp, ticket, &Record::Lease(write))?;
+                self.append(Service::Dhcp, ticket, &Record::Lease(write));
             }
             Output::Effect(effect) => match effect {},
             Output::Event(event) => {
                 if let quorate_dhcp::server::Event::Leased { lease, .. } = &event {
-                    self.directory.insert(self.facts(lease));
+                    self.directory.insert(facts(&self.subnets, lease));
                 }
                 let event = translate::dhcp(event);
                 if let Some(Event::LeaseEnded { mac, .. }) = &event {
@@ -321,74 +305,48 @@ impl<J: Journal> Engines<J> {
                 self.events.extend(event);
             }
         }
-        Ok(())
     }
 
-    fn append(
-        &mut self,
-        service: Service,
-        ticket: Ticket,
-        record: &Record,
-    ) -> Result<(), J::Error> {
-        self.log.append(&encode(record))?;
-        self.unsynced.push((service, ticket));
-        Ok(())
-    }
-
-    /// Replaces the log by what is true now.
-    fn compact(&mut self) -> Result<(), J::Error> {
-        let leases = self
-            .dhcp
-            .iter()
-            .flat_map(Server::records)
-            .map(Record::Lease);
-        let zones = self
-            .dns
-            .iter()
-            .flat_map(Authority::checkpoint)
-            .map(Record::Zone);
-        let outbox = self
-            .ddns
-            .iter()
-            .flat_map(Registrar::checkpoint)
-            .map(Record::Outbox);
-        let records: Vec<_> = leases
-            .chain(zones)
-            .chain(outbox)
-            .map(|r| encode(&r))
-            .collect();
-        self.log.rewrite(&records)?;
-        self.compacted_bytes = self.log.len_bytes();
-        Ok(())
-    }
-
-    fn facts(&self, lease: &Lease) -> Facts {
-        // They do not overlap: the DHCP server would have refused them.
-        let begun = self
-            .subnets
-            .partition_point(|subnet| subnet.net.network() <= lease.addr);
-        let subnet = self.subnets[..begun]
-            .last()
-            .filter(|subnet| subnet.net.contains(lease.addr));
-        Facts {
-            mac: lease.mac,
-            addr: lease.addr,
-            prefix_len: subnet.map_or(32, |subnet| subnet.net.prefix_len()),
-            hostname: lease.hostname.clone(),
-            domain: lease.domain.clone().unwrap_or_default(),
-            gateway: subnet.and_then(|subnet| subnet.gateway),
-            dns: subnet.map(|subnet| subnet.dns.clone()).unwrap_or_default(),
-            // A machine that is installed anew keeps its MAC address, and its seed with it.
-            instance_id: format!("quorate-{}", String::from(lease.mac).replace(':', "")),
-            class: lease.class.clone(),
-        }
+    fn append(&mut self, service: Service, ticket: Ticket, record: &Record) {
+        self.log.append(&encode(record));
+        let addr = match record {
+            Record::Lease(record) => Some(record.lease.addr),
+            Record::Zone(_) | Record::Outbox(_) => None,
+        };
+        self.unsynced.push(Unsynced {
+            service,
+            ticket,
+            addr,
+        });
     }
 }
 
-/// A log smaller than this is not worth rewriting.
-const COMPACTION_BYTES_MIN: u64 = 16 << 20;
-/// Rewritten when it has grown to this many times what was worth keeping.
-const COMPACTION_GROWTH: u64 = 4;
+fn facts(subnets: &[SubnetFacts], lease: &Lease) -> Facts {
+    // They do not overlap: the DHCP server would have refused them.
+    let begun = subnets.partition_point(|subnet| subnet.net.network() <= lease.addr);
+    let subnet = subnets[..begun]
+        .last()
+        .filter(|subnet| subnet.net.contains(lease.addr));
+    Facts {
+        mac: lease.mac,
+        addr: lease.addr,
+        prefix_len: subnet.map_or(32, |subnet| subnet.net.prefix_len()),
+        hostname: lease.hostname.clone(),
+        domain: lease.domain.clone().unwrap_or_default(),
+        gateway: subnet.and_then(|subnet| subnet.gateway),
+        dns: subnet.map(|subnet| subnet.dns.clone()).unwrap_or_default(),
+        // A machine that is installed anew keeps its MAC address, and its seed with it.
+        instance_id: format!("quorate-{}", String::from(lease.mac).replace(':', "")),
+        class: lease.class.clone(),
+    }
+}
+
+/// No version of a zone is written in less.
+const VERSION_BYTES_MIN: u64 = 64;
+/// Versions are skipped by the thousand, so that people see it.
+const SERIALS_SKIPPED_MIN: u32 = 1000;
+/// Far below half of the circle (RFC 1982 §3.2).
+const SERIALS_SKIPPED_MAX: u32 = 1 << 24;
 
 #[cfg(test)]
 mod tests;

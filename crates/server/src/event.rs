@@ -45,6 +45,18 @@ pub enum Event {
     },
     /// The wall clock was set by so many seconds: every lease is written again.
     ClockSet { secs: i64 },
+    /// The log could not be written. Queries are answered from memory, what was to be promised is
+    /// not, and the log is tried again after a while.
+    LogFailed { why: String },
+    /// The log is written again. So many batches of writes were refused meanwhile.
+    LogRecovered { refused: u64 },
+    /// The log has lost its end since it was written. Zones skip so many serials, since
+    /// secondaries may know versions that are lost.
+    LogCut { bytes: u64, serials: u32 },
+    /// The log could not be rewritten; it goes on as it is, and that is tried again.
+    CompactionFailed { why: String },
+    /// The log was rewritten.
+    Compacted { bytes_before: u64, bytes: u64 },
     /// The DHCP server refused a request.
     Nak {
         addr: Ipv4Addr,

@@ -5,7 +5,8 @@
 //!
 //! - [`config`]: the sections of `quorate.toml`; [`setup`]: validated, with what they need of
 //!   each other
-//! - [`engines`]: the engines, and the [`Journal`] that makes their promises durable
+//! - [`engines`]: the engines; [`journal`]: the [`Journal`] that makes their promises durable, and
+//!   which records it keeps
 //! - [`seeds`]: what an HTTP request for a seed is answered
 //! - `boot`: what each kind of firmware loads
 //! - [`event`]: what happened
@@ -18,6 +19,7 @@ mod boot;
 pub mod config;
 pub mod engines;
 pub mod event;
+pub mod journal;
 mod record;
 pub mod seeds;
 pub mod setup;
@@ -25,7 +27,8 @@ mod translate;
 
 pub use boot::BootError;
 pub use config::Config;
-pub use engines::{Engines, Journal, Service};
+pub use engines::{Engines, Service};
 pub use event::{Event, Line};
+pub use journal::{Journal, compact};
 pub use seeds::{Directory, SeedAnswer, Seeds};
 pub use setup::{Keys, Setup, SetupError};

@@ -17,6 +17,74 @@ pub(crate) fn encode(record: &Record) -> Vec<u8> {
     serde_json::to_vec(record).expect("records have string keys and no failing parts")
 }
 
+impl Record {
+    pub(crate) fn into_lease(self) -> Option<LeaseRecord> {
+        match self {
+            Self::Lease(record) => Some(record),
+            Self::Zone(_) | Self::Outbox(_) => None,
+        }
+    }
+
+    pub(crate) fn into_journal(self) -> Option<quorate_dns::Journal> {
+        match self {
+            Self::Zone(journal) => Some(journal),
+            Self::Lease(_) | Self::Outbox(_) => None,
+        }
+    }
+
+    pub(crate) fn into_change(self) -> Option<OutboxRecord> {
+        match self {
+            Self::Outbox(change) => Some(change),
+            Self::Lease(_) | Self::Zone(_) => None,
+        }
+    }
+}
+
+/// The records of each engine, in order, still as they were written.
+#[derive(Default)]
+pub(crate) struct Sorted<'a> {
+    pub(crate) leases: Vec<&'a [u8]>,
+    pub(crate) zones: Vec<&'a [u8]>,
+    pub(crate) outbox: Vec<&'a [u8]>,
+}
+
+impl<'a> Sorted<'a> {
+    /// # Errors
+    /// When a record is of no kind that there is.
+    pub(crate) fn new<R: AsRef<[u8]>>(records: &'a [R]) -> Result<Self, serde_json::Error> {
+        let mut sorted = Self::default();
+        for record in records {
+            let record = record.as_ref();
+            let records = match record {
+                [b'{', b'"', b'l', ..] => &mut sorted.leases,
+                [b'{', b'"', b'z', ..] => &mut sorted.zones,
+                [b'{', b'"', b'o', ..] => &mut sorted.outbox,
+                // By hand, then; or the error that says what it is not.
+                other => match serde_json::from_slice(other)? {
+                    Record::Lease(_) => &mut sorted.leases,
+                    Record::Zone(_) => &mut sorted.zones,
+                    Record::Outbox(_) => &mut sorted.outbox,
+                },
+            };
+            records.push(record);
+        }
+        Ok(sorted)
+    }
+}
+
+/// Reads records one by one, until one is `broken`.
+pub(crate) fn read<'a, T>(
+    records: &'a [&[u8]],
+    broken: &'a mut Option<serde_json::Error>,
+    of_kind: impl Fn(Record) -> Option<T> + 'a,
+) -> impl Iterator<Item = T> + 'a {
+    let records = records.iter().map_while(move |record| {
+        let record = serde_json::from_slice(record).map_err(|error| *broken = Some(error));
+        record.ok()
+    });
+    records.filter_map(of_kind)
+}
+
 /// What a lease record means for the DNS.
 pub(crate) fn intention(record: &LeaseRecord) -> quorate_ddns::Command {
     match record.state {

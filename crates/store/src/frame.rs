@@ -1,30 +1,50 @@
 //! Records to bytes and back.
 //!
 //! ```text
-//! file    = magic "qrtlog" | version u16 | record…
-//! record  = head u32 | crc32(head ‖ payload) u32 | payload        (little-endian)
-//! head    = bit 31: first record of a batch | bits 0–30: payload length
+//! file    = magic "qrtlog" | version u16 | frame…
+//! frame   = head u32 | crc32(head ‖ payload) u32 | payload        (little-endian)
+//! head    = bit 31: first frame of a batch | bit 30: the record goes on in the next frame
+//!         | bits 0–29: payload length
 //! ```
+//!
+//! A record of any size is a chain of frames. It counts when its last frame is there.
 //!
 //! A batch is what one `sync` makes durable. The next batch is written only when that returned,
 //! so bytes of a later batch prove that every earlier one was whole on disk. That is how a
 //! damaged record is classified: with a later batch behind it, acknowledged data was lost and
 //! opening fails; with none, it is the torn end of a batch that was never acknowledged.
 
-/// The most bytes that one record may have.
-pub const RECORD_BYTES_MAX: usize = 1 << 20;
+use std::borrow::Cow;
+
+/// The most bytes of a record that one frame has when it is written.
+pub const PART_BYTES_MAX: usize = 256 << 10;
 
 /// The start of every log file: its name, and the version of this format.
-pub const FILE_HEADER: [u8; 8] = *b"qrtlog\x01\x00";
+pub const FILE_HEADER: [u8; 8] = *b"qrtlog\x02\x00";
+/// The version before, in which every record was one frame. It is read as well.
+pub const FILE_HEADER_1: [u8; 8] = *b"qrtlog\x01\x00";
 
-const RECORD_HEADER_BYTES: usize = 8;
+/// The most that a frame may have when it is read: what the first version wrote.
+const FRAME_BYTES_MAX: usize = 1 << 20;
+const FRAME_HEADER_BYTES: usize = 8;
 const BATCH_START: u32 = 1 << 31;
+const CONTINUES: u32 = 1 << 30;
 
-/// Appends one record. `payload` has at most [`RECORD_BYTES_MAX`] bytes.
+/// Appends one record.
 pub fn encode(payload: &[u8], starts_batch: bool, out: &mut Vec<u8>) {
-    assert!(payload.len() <= RECORD_BYTES_MAX, "the caller checked");
-    let flag = if starts_batch { BATCH_START } else { 0 };
-    let head = (payload.len() as u32 | flag).to_le_bytes();
+    let mut flag = if starts_batch { BATCH_START } else { 0 };
+    let mut rest = payload;
+    while let Some((part, behind)) = rest.split_at_checked(PART_BYTES_MAX)
+        && !behind.is_empty()
+    {
+        encode_frame(part, flag | CONTINUES, out);
+        (flag, rest) = (0, behind);
+    }
+    encode_frame(rest, flag, out);
+}
+
+fn encode_frame(payload: &[u8], flags: u32, out: &mut Vec<u8>) {
+    let head = (payload.len() as u32 | flags).to_le_bytes();
     out.extend_from_slice(&head);
     out.extend_from_slice(&checksum(head, payload).to_le_bytes());
     out.extend_from_slice(payload);
@@ -32,8 +52,8 @@ pub fn encode(payload: &[u8], starts_batch: bool, out: &mut Vec<u8>) {
 
 /// What the body of a file (all after its header) holds.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Body {
-    pub records: Vec<Vec<u8>>,
+pub struct Body<'a> {
+    pub records: Vec<Cow<'a, [u8]>>,
     /// How many bytes those records occupy.
     pub whole_bytes: usize,
 }
@@ -45,49 +65,87 @@ pub struct Corrupt {
 }
 
 /// Reads all records up to the end, or up to a torn tail.
-pub fn decode(body: &[u8]) -> Result<Body, Corrupt> {
+///
+/// # Errors
+/// When there is a batch behind the damage.
+pub fn decode(body: &[u8]) -> Result<Body<'_>, Corrupt> {
     let mut records = Vec::new();
-    let mut offset = 0;
-    while let Some(record) = record_at(body, offset) {
-        records.push(record.payload.to_vec());
-        offset = record.end;
-    }
-    // The damaged record's own length cannot be trusted, so each later byte may begin a batch.
-    // The flag is looked at first: it spares the checksums of most offsets.
-    let later_batch =
-        (offset + 1..body.len()).any(|at| starts_batch(body, at) && record_at(body, at).is_some());
-    if later_batch {
-        return Err(Corrupt { offset });
+    let whole_bytes = decode_run(body, 0, &mut records);
+    if next_batch(body, whole_bytes + 1).is_some() {
+        return Err(Corrupt {
+            offset: whole_bytes,
+        });
     }
     Ok(Body {
         records,
-        whole_bytes: offset,
+        whole_bytes,
     })
 }
 
-struct Record<'a> {
+/// Reads whole records from `offset` on, and answers where they end.
+pub(crate) fn decode_run<'a>(
+    body: &'a [u8],
+    mut offset: usize,
+    records: &mut Vec<Cow<'a, [u8]>>,
+) -> usize {
+    let mut whole = offset;
+    let mut chain: Option<Vec<u8>> = None;
+    while let Some(frame) = frame_at(body, offset) {
+        // A chain is in one batch.
+        if chain.is_some() && frame.starts_batch {
+            break;
+        }
+        offset = frame.end;
+        if frame.continues {
+            chain.get_or_insert_default().extend(frame.payload);
+            continue;
+        }
+        records.push(match chain.take() {
+            None => Cow::Borrowed(frame.payload),
+            Some(mut record) => {
+                record.extend(frame.payload);
+                Cow::Owned(record)
+            }
+        });
+        whole = offset;
+    }
+    whole
+}
+
+/// Where the next batch begins, at `from` or behind it. A damaged record's own length cannot be
+/// trusted, so each byte may begin one.
+pub(crate) fn next_batch(body: &[u8], from: usize) -> Option<usize> {
+    // The flag is looked at first: it spares the checksums of most offsets.
+    (from..body.len()).find(|at| starts_batch(body, *at) && frame_at(body, *at).is_some())
+}
+
+struct Frame<'a> {
     payload: &'a [u8],
+    starts_batch: bool,
+    continues: bool,
     end: usize,
 }
 
-/// Whether a record at this offset would be the first of its batch.
+/// Whether a frame at this offset would be the first of its batch.
 fn starts_batch(body: &[u8], offset: usize) -> bool {
     let head = body.get(offset..).and_then(|rest| rest.first_chunk::<4>());
     head.is_some_and(|head| u32::from_le_bytes(*head) & BATCH_START != 0)
 }
 
-fn record_at(body: &[u8], offset: usize) -> Option<Record<'_>> {
-    let header = body.get(offset..offset + RECORD_HEADER_BYTES)?;
+fn frame_at(body: &[u8], offset: usize) -> Option<Frame<'_>> {
+    let header = body.get(offset..offset + FRAME_HEADER_BYTES)?;
     let (head, crc) = header.split_first_chunk::<4>()?;
     let word = u32::from_le_bytes(*head);
-    let len = (word & !BATCH_START) as usize;
-    if len > RECORD_BYTES_MAX {
+    let len = (word & !(BATCH_START | CONTINUES)) as usize;
+    if len > FRAME_BYTES_MAX {
         return None;
     }
-    let start = offset + RECORD_HEADER_BYTES;
+    let start = offset + FRAME_HEADER_BYTES;
     let payload = body.get(start..start + len)?;
-    (checksum(*head, payload).to_le_bytes() == crc).then_some(Record {
+    (checksum(*head, payload).to_le_bytes() == crc).then_some(Frame {
         payload,
+        starts_batch: word & BATCH_START != 0,
+        continues: word & CONTINUES != 0,
         end: start + len,
     })
 }
@@ -101,111 +159,4 @@ fn checksum(head: [u8; 4], payload: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Batches to bytes, with the offset at which each batch begins, and the end.
-    fn encode_batches(batches: &[Vec<Vec<u8>>]) -> (Vec<u8>, Vec<usize>) {
-        let mut body = Vec::new();
-        let mut starts = Vec::new();
-        for batch in batches {
-            starts.push(body.len());
-            for (index, payload) in batch.iter().enumerate() {
-                encode(payload, index == 0, &mut body);
-            }
-        }
-        starts.push(body.len());
-        (body, starts)
-    }
-
-    fn batches() -> impl Strategy<Value = Vec<Vec<Vec<u8>>>> {
-        vec(vec(vec(any::<u8>(), 0..40), 1..4), 1..5)
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_encoded_is_decoded(batches in batches()) {
-            let (body, _) = encode_batches(&batches);
-            let decoded = decode(&body).unwrap();
-            prop_assert_eq!(decoded.whole_bytes, body.len());
-            prop_assert_eq!(decoded.records, batches.concat());
-        }
-
-        #[test]
-        fn any_bytes_are_read_without_panic(body in vec(any::<u8>(), 0..400)) {
-            let read = decode(&body);
-            prop_assert!(read.is_err() || read.unwrap().whole_bytes <= body.len());
-        }
-    }
-
-    /// A crash leaves any prefix of the last batch; the rest of it may even be zeros.
-    #[test]
-    fn a_body_cut_anywhere_gives_the_records_before_the_cut() {
-        let payloads: Vec<Vec<u8>> = (0..6u8).map(|n| vec![n; usize::from(n) * 3]).collect();
-        let batches: Vec<_> = payloads.chunks(2).map(<[_]>::to_vec).collect();
-        let (body, _) = encode_batches(&batches);
-        for cut in 0..=body.len() {
-            let mut expected = Vec::new();
-            let mut end = 0;
-            for payload in &payloads {
-                end += RECORD_HEADER_BYTES + payload.len();
-                if end <= cut {
-                    expected.push(payload.clone());
-                }
-            }
-            let read = decode(&body[..cut]).unwrap();
-            assert_eq!(read.records, expected, "cut at {cut}");
-
-            let mut zeroed = body[..cut].to_vec();
-            zeroed.resize(body.len() + 64, 0);
-            let read = decode(&zeroed).unwrap();
-            assert!(read.records.len() >= expected.len(), "zeros from {cut}");
-            assert!(payloads.starts_with(&read.records), "zeros from {cut}");
-        }
-    }
-
-    #[test]
-    fn a_flipped_bit_is_corruption_before_the_last_batch_and_a_torn_tail_in_it() {
-        let batches = vec![
-            vec![b"one".to_vec(), b"two".to_vec()],
-            vec![b"three".to_vec()],
-            vec![b"four".to_vec(), b"five".to_vec()],
-        ];
-        let (body, starts) = encode_batches(&batches);
-        for bit in 0..body.len() * 8 {
-            let mut damaged = body.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            let read = decode(&damaged);
-            if bit / 8 < starts[2] {
-                let Err(Corrupt { offset }) = read else {
-                    panic!("bit {bit} went unnoticed: {read:?}");
-                };
-                assert!(offset <= bit / 8, "bit {bit} blamed on {offset}");
-            } else {
-                let read = read.unwrap();
-                assert!(read.whole_bytes < body.len(), "bit {bit} went unnoticed");
-                assert!(
-                    read.records.len() >= 3,
-                    "bit {bit} took whole batches along"
-                );
-            }
-        }
-    }
-
-    /// Within one batch the disk may write later sectors first.
-    #[test]
-    fn the_last_batch_may_lose_its_first_record_only() {
-        let batches = vec![
-            vec![b"kept".to_vec()],
-            vec![b"lost".to_vec(), b"later".to_vec()],
-        ];
-        let (mut body, starts) = encode_batches(&batches);
-        body[starts[1]..starts[1] + 12].fill(0);
-        let read = decode(&body).unwrap();
-        assert_eq!(read.records, [b"kept".to_vec()]);
-        assert_eq!(read.whole_bytes, starts[1]);
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use quorate_store::Log;
+use quorate_store::{Log, StoreError};
 
 const DIR_VARIABLE: &str = "QUORATE_STORE_KILL_DIR";
 const ROUNDS: usize = 20;
@@ -24,7 +24,7 @@ fn acknowledged_records_survive_kill_9() {
         acknowledged = acknowledged.max(run_and_kill(dir.path(), 3 + round * 7));
         assert!(acknowledged > before, "round {round}: nothing was written");
         let (_log, records) = Log::open(dir.path()).unwrap();
-        let numbers: Vec<u64> = records.iter().map(|record| number(record)).collect();
+        let numbers: Vec<u64> = records.iter().map(|record| number(&record)).collect();
         let last = *numbers.last().unwrap();
         assert!(
             last >= acknowledged,
@@ -69,17 +69,25 @@ fn run_and_kill(dir: &Path, lines: usize) -> u64 {
 
 fn write_until_killed(dir: &Path) -> ! {
     let (mut log, records) = Log::open(dir).unwrap();
-    let mut next = records.last().map_or(1, |record| number(record) + 1);
+    let last = records.iter().last();
+    let mut next = last.map_or(1, |record| number(&record) + 1);
+    drop(records);
     let mut stdout = std::io::stdout();
     loop {
         for _ in 0..3 {
-            log.append(&record(next)).unwrap();
+            log.append(&record(next));
             next += 1;
         }
         log.sync().unwrap();
         writeln!(stdout, "acknowledged {}", next - 1).unwrap();
         if next % REWRITE_EVERY < 3 {
-            log.rewrite([record(next - 2), record(next - 1)]).unwrap();
+            let last = [record(next - 2), record(next - 1)];
+            let new = log.rewriter().unwrap().run(|_, emit| {
+                let mut last = last.iter();
+                last.try_for_each(|record| emit(record))
+            });
+            let new: Result<_, StoreError> = new;
+            log.adopt(new.unwrap()).unwrap();
         }
     }
 }

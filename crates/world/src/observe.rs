@@ -70,6 +70,23 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
             let text = format!("the servers' wall clock was set by {secs:+} s");
             (None, What::Note { text })
         }
+        Event::LogFailed { why } => {
+            let text = format!("the servers' log cannot be written: {why}");
+            (None, What::Note { text })
+        }
+        Event::LogRecovered { .. } => {
+            let text = "the servers' log is written again".to_owned();
+            (None, What::Note { text })
+        }
+        Event::LogCut { bytes, .. } => {
+            let text = format!("the servers' log has lost {bytes} octets");
+            (None, What::Note { text })
+        }
+        Event::CompactionFailed { why } => {
+            let text = format!("the servers' log cannot be rewritten: {why}");
+            (None, What::Note { text })
+        }
+        Event::Compacted { .. } => return None,
         // The machines report their leases and seeds themselves.
         Event::Offered { .. }
         | Event::Leased { .. }

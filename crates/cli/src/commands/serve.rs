@@ -75,6 +75,23 @@ fn human(event: &Event) -> String {
         Event::ClockSet { secs } => {
             format!("the wall clock was set by {secs:+} s, every lease is written again")
         }
+        Event::LogFailed { why } => {
+            format!("the log cannot be written, nothing is promised until it can: {why}")
+        }
+        Event::LogRecovered { refused } => {
+            format!("the log is written again; {refused} batches were refused meanwhile")
+        }
+        Event::LogCut { bytes, serials } => format!(
+            "the log has lost {bytes} bytes at its end: what they said is gone; every zone skips \
+             {serials} serials"
+        ),
+        Event::CompactionFailed { why } => {
+            format!("the log was not rewritten, and will be later: {why}")
+        }
+        Event::Compacted {
+            bytes_before,
+            bytes,
+        } => format!("the log was rewritten: {bytes_before} bytes are {bytes} now"),
         Event::NameConflict { hostname, addr } => {
             format!("{hostname} belongs to another client, {addr} stays without a name")
         }

@@ -8,7 +8,7 @@ use quorate_core::{
 };
 use quorate_dns::{DHCID, RecordType};
 
-use super::world::{World, key, member, raw_config};
+use super::world::{World, fold, key, member, raw_config};
 use crate::{Binding, Command, Config, Event, OutboxRecord, Registrar};
 
 pub(super) fn at(number: u8) -> Ipv4Addr {
@@ -304,7 +304,7 @@ fn many_leases_share_a_window() {
 }
 
 #[test]
-fn a_checkpoint_says_what_the_records_said() {
+fn a_fold_of_the_records_says_what_all_of_them_said() {
     let mut world = World::plain();
     for number in 1..=4 {
         world.bind(member(number));
@@ -320,10 +320,11 @@ fn a_checkpoint_says_what_the_records_said() {
         let config = Config::new(&raw_config(), None).unwrap();
         Registrar::restore(config, Seed::new(2), records)
     };
-    let (from_all, from_checkpoint) = (restored(all), restored(checkpoint.clone()));
+    let (from_all, from_fold) = (restored(all.clone()), restored(fold(&all)));
+    assert_eq!(fold(&all).len(), checkpoint.len());
     assert_eq!(from_all.checkpoint(), checkpoint);
-    assert_eq!(from_checkpoint.checkpoint(), checkpoint);
-    assert!(from_checkpoint.is_idle());
+    assert_eq!(from_fold.checkpoint(), checkpoint);
+    assert!(from_fold.is_idle());
 }
 
 #[test]

@@ -13,7 +13,8 @@ use quorate_dns::tsig::Key;
 use quorate_dns::{Authority, Journal, Name, RData, Record, RecordType, text};
 
 use crate::{
-    Binding, Command, Config, Event, OutboxRecord, RawConfig, RawService, RawSet, Registrar,
+    Binding, Command, Config, Event, OutboxFold, OutboxRecord, RawConfig, RawService, RawSet,
+    Registrar,
 };
 
 pub(super) const SERVER: &str = "127.0.0.53:53";
@@ -269,7 +270,7 @@ impl World {
 
     /// Replaces what is on disk by less that says the same.
     pub(super) fn compact(&mut self) {
-        self.registrar_disk.synced = self.registrar.checkpoint();
+        self.registrar_disk.synced = fold(&self.registrar_disk.synced);
     }
 
     /// The published data of this type at this name.
@@ -485,4 +486,16 @@ fn datagram<'a>(
         channel,
         payload,
     }
+}
+
+/// What a log keeps of these records.
+pub(super) fn fold(records: &[OutboxRecord]) -> Vec<OutboxRecord> {
+    let mut fold = OutboxFold::default();
+    for (place, record) in records.iter().enumerate() {
+        fold.push(record, place as u64);
+    }
+    let places = fold.into_places().into_iter();
+    places
+        .map(|place| records[place as usize].clone())
+        .collect()
 }

@@ -296,6 +296,11 @@ impl LeaseDatabase {
         self.bindings.values()
     }
 
+    /// Those from this address on.
+    pub(super) fn iter_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Binding> {
+        self.bindings.range(first..).map(|(_, binding)| binding)
+    }
+
     /// The same with leases whose dates may change; nothing else of them may.
     pub(super) fn promises_mut(&mut self) -> impl Iterator<Item = (Phase, &mut Lease)> {
         let bindings = self.bindings.values_mut();

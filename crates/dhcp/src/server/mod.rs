@@ -108,6 +108,19 @@ impl Server {
             .map(|binding| &binding.lease)
     }
 
+    /// The active lease of this address.
+    pub fn active_lease(&self, addr: Ipv4Addr) -> Option<&Lease> {
+        let binding = self.database.at(addr)?;
+        matches!(binding.phase, Phase::Bound { .. }).then_some(&binding.lease)
+    }
+
+    /// The active leases from this address on, in order.
+    pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Lease> {
+        let bound = |binding: &&Binding| matches!(binding.phase, Phase::Bound { .. });
+        let from = self.database.iter_from(first).filter(bound);
+        from.map(|binding| &binding.lease)
+    }
+
     /// RFC 2131 §4.3.1.
     fn on_discover(&mut self, query: &Query<'_>, now: Now) {
         let offered = self.offer(query, now);

@@ -6,9 +6,9 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 
 use super::{Authority, Event, PENDING_MAX};
-use crate::Journal;
 use crate::client::{encode_query, read_reply};
 use crate::fixture::{Bench, NOW, config, key, name, raw_config, script};
+use crate::{Journal, JournalFold};
 
 fn rcode(reply: &[u8]) -> ResponseCode {
     Message::from_vec(reply).unwrap().metadata.response_code
@@ -174,20 +174,102 @@ fn a_restarted_authority_is_the_same_to_the_octet() {
 }
 
 #[test]
-fn a_checkpoint_stands_for_all_journals_before_it_and_none_after() {
+fn a_fold_stands_for_all_journals_before_it_and_none_after() {
     let mut bench = busy();
-    bench.udp(&add("late"));
-    let late = bench.writes.len() - 1;
-    let mut journals = bench.authority.checkpoint();
-    assert_eq!(journals.len(), 1, "only the zone that changed");
+    let before = bench.writes.len();
+    bench.update(&["add late A 10.0.0.1"]);
     let restore = |journals: &[Journal]| {
         let config = config(&["n1 A 10.0.0.1", "gone TXT x"]);
         Bench::of(Authority::restore(config, read_back(journals)))
     };
+    // Also when it is folded again, with what came after it.
+    let once = fold(&bench.writes[..before]);
+    assert_eq!(once.len(), 1, "only the zone that changed");
+    let records: usize = once
+        .iter()
+        .map(|one| one.removed.len() + one.added.len())
+        .sum();
+    let of_all = &bench.writes[..before];
+    let of_all = of_all.iter().map(|one| one.removed.len() + one.added.len());
+    assert!(records < of_all.sum());
+    let mut journals = once;
+    journals.push(bench.writes[before].clone());
     assert_eq!(restore(&journals).lines(), bench.lines());
-    journals.push(bench.writes[late].clone());
+    assert_eq!(restore(&fold(&journals)).lines(), bench.lines());
+}
+
+/// What a zone has by its configuration stays removed, however often the log is rewritten.
+#[test]
+fn a_fold_keeps_what_was_removed_of_the_configuration() {
+    let mut bench = Bench::new(&["n1 A 10.0.0.1"]);
+    let mut journals = Vec::new();
+    for line in ["delete n1", "add n1 A 10.0.0.1", "delete n1"] {
+        bench.update(&[line]);
+        journals.push(bench.writes.last().unwrap().clone());
+        journals = fold(&journals);
+        let config = config(&["n1 A 10.0.0.1"]);
+        let again = Bench::of(Authority::restore(config, read_back(&journals)));
+        assert_eq!(again.lines(), bench.lines());
+    }
+    assert!(bench.lookup("n1", RecordType::A).is_empty());
+}
+
+fn fold(journals: &[Journal]) -> Vec<Journal> {
+    let mut fold = JournalFold::default();
+    journals
+        .iter()
+        .cloned()
+        .for_each(|journal| fold.push(journal));
+    fold.into_journals().collect()
+}
+
+#[test]
+fn a_failed_write_is_servfail_and_leaves_no_trace() {
+    let mut bench = busy();
+    let (lines, serial) = (
+        bench.lines(),
+        bench.authority.zones().last().unwrap().serial(),
+    );
+    let written = bench.writes.len();
+    bench.udp(&add("lost"));
+    // Answered from head: it depends on the first.
+    bench.udp(&add("lost"));
+    let rcodes = bench.fail();
+    assert_eq!(rcodes, [ResponseCode::ServFail; 2]);
+    assert_eq!(bench.lines(), lines);
+    bench.udp(&add("lost"));
     bench.sync();
-    assert_eq!(restore(&journals).lines(), bench.lines());
+    let after = bench.authority.zones().last().unwrap().serial();
+    assert_eq!(
+        after,
+        serial.next(),
+        "no version was told that there is not"
+    );
+    assert_eq!(bench.writes.len(), written + 1);
+    let again = bench.writes.last().unwrap();
+    assert_eq!((again.serial_from, again.serial_to), (serial, after));
+}
+
+#[test]
+fn skipped_serials_are_served_at_once_and_survive_a_failed_write() {
+    let mut bench = busy();
+    let serials = |bench: &Bench| {
+        bench
+            .authority
+            .zones()
+            .map(|zone| zone.serial().0)
+            .collect::<Vec<_>>()
+    };
+    let before = serials(&bench);
+    bench.authority.skip_serials(1000);
+    assert_eq!(bench.fail(), []);
+    let after: Vec<u32> = before.iter().map(|serial| serial + 1000).collect();
+    assert_eq!(serials(&bench), after);
+    bench.udp(&add("next"));
+    bench.sync();
+    let config = config(&["n1 A 10.0.0.1", "gone TXT x"]);
+    let again = Bench::of(Authority::restore(config, read_back(&bench.writes)));
+    assert_eq!(serials(&again).last(), serials(&bench).last());
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod message;
 mod start;
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -174,7 +173,7 @@ impl Servers {
         if let State::Up(daemon) = &mut self.state
             && !daemon.syncing
         {
-            let Ok(()) = daemon.engines.tick(now);
+            daemon.engines.tick(now);
             self.end_batch(now);
         }
     }
@@ -190,7 +189,7 @@ impl Servers {
             return;
         }
         daemon.syncing = false;
-        let Ok(()) = daemon.engines.commit(now);
+        daemon.engines.commit(now);
         self.release();
         let State::Up(daemon) = &mut self.state else {
             return;
@@ -302,7 +301,7 @@ impl Servers {
             let sync = ServerOutput::Sync(self.starts, time);
             self.outputs.push_back(sync);
         } else {
-            let Ok(()) = daemon.engines.commit(now);
+            daemon.engines.commit(now);
         }
         self.release();
     }
@@ -330,9 +329,7 @@ impl Daemon {
             channel: message.channel,
             payload: &message.payload,
         };
-        let taken: Result<(), Infallible> =
-            self.engines.handle_datagram(message.service, datagram, now);
-        let Ok(()) = taken;
+        self.engines.handle_datagram(message.service, datagram, now);
     }
 }
 
