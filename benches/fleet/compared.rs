@@ -1,4 +1,4 @@
-//! The ways to find peers, in turns, as `quorate compare` shows them.
+//! The discovery methods, in turns, as `quorate compare` shows them.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -18,8 +18,8 @@ pub(crate) fn three_members(rounds: usize, paper: &mut Paper) -> Result<bool, Be
     let Some(report) = compare(&file, "static,etcd,dns", rounds, paper)? else {
         return Ok(true);
     };
-    let passed = ways(&report, paper)?;
-    let times = |way: &str| healthy(&report, way);
+    let passed = methods(&report, paper)?;
+    let times = |method: &str| healthy(&report, method);
     let pairs = times("dns").into_iter().zip(times("static"));
     let differences: Vec<f64> = pairs
         .filter_map(|(dns, fixed)| Some(dns? - fixed?))
@@ -61,9 +61,9 @@ fn twenty_clusters_with(
     let Some(report) = compare(&file, "static,dns", rounds, paper)? else {
         return Ok(true);
     };
-    let passed = ways(&report, paper)?;
-    let middle = |way: &str| {
-        let mut times: Vec<f64> = healthy(&report, way).into_iter().flatten().collect();
+    let passed = methods(&report, paper)?;
+    let middle = |method: &str| {
+        let mut times: Vec<f64> = healthy(&report, method).into_iter().flatten().collect();
         times.sort_by(f64::total_cmp);
         median(&times)
     };
@@ -81,14 +81,14 @@ fn twenty_clusters_with(
 /// What the verb prints; `None` where it cannot run.
 fn compare(
     file: &Path,
-    ways: &str,
+    methods: &str,
     rounds: usize,
     paper: &mut Paper,
 ) -> Result<Option<Value>, BenchError> {
     let child = cli()?
         .arg("compare")
         .arg(file)
-        .args(["--discovery", ways, "--runs", &rounds.to_string()])
+        .args(["--discovery", methods, "--runs", &rounds.to_string()])
         .args(["--world", "host", "--format", "json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -105,18 +105,18 @@ fn compare(
     }
 }
 
-/// A line for each way; true when all runs passed.
-fn ways(report: &Value, paper: &mut Paper) -> Result<bool, BenchError> {
+/// A line for each method; true when all runs passed.
+fn methods(report: &Value, paper: &mut Paper) -> Result<bool, BenchError> {
     let mut passed = true;
-    for way in report["ways"].as_array().into_iter().flatten() {
-        let name = way["discovery"].as_str().unwrap_or_default();
+    for method in report["methods"].as_array().into_iter().flatten() {
+        let name = method["discovery"].as_str().unwrap_or_default();
         let times = healthy(report, name).into_iter().flatten().collect();
         if let Some((line, _)) = row(&format!("{name}, healthy"), times, None) {
             paper.line(&line)?;
         }
-        if let Some(failure) = way["first_failure"].as_str() {
+        if let Some(failure) = method["first_failure"].as_str() {
             passed = false;
-            let (of, runs) = (&way["passed"], &way["runs"]);
+            let (of, runs) = (&method["passed"], &method["runs"]);
             paper.line(&format!("  {name}: {of} of {runs} passed: {failure}"))?;
         }
     }
@@ -125,9 +125,11 @@ fn ways(report: &Value, paper: &mut Paper) -> Result<bool, BenchError> {
 
 /// From the last power-on to health, in seconds; `None` for a run that did not pass.
 fn healthy(report: &Value, discovery: &str) -> Vec<Option<f64>> {
-    let ways = report["ways"].as_array().into_iter().flatten();
-    let way = ways.into_iter().find(|way| way["discovery"] == discovery);
-    let times = way.and_then(|way| way["healthy_secs"].as_array());
+    let methods = report["methods"].as_array().into_iter().flatten();
+    let method = methods
+        .into_iter()
+        .find(|method| method["discovery"] == discovery);
+    let times = method.and_then(|method| method["healthy_secs"].as_array());
     let times = times.into_iter().flatten();
     times.map(Value::as_f64).collect()
 }

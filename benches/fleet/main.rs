@@ -1,5 +1,5 @@
 //! Hundreds of machines: every number that is promised of racks, stampedes, containers, and of the
-//! ways to find peers, measured in one go.
+//! discovery methods, measured in one go.
 //!
 //! Each run is a process of this program itself under another verb, as anybody would start it.
 //! What comes of it is printed, and written to a file line by line, so that a measurement that is

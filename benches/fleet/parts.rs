@@ -12,7 +12,7 @@ pub(crate) struct Part {
 pub(crate) enum What {
     /// One scenario, again and again.
     Runs(Series),
-    /// The ways to find peers, with three members.
+    /// The discovery methods, with three members.
     Compare,
     /// The same with twenty clusters at once.
     CompareClusters,

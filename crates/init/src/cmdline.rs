@@ -7,7 +7,7 @@
 //! | `quorate.interface=NAME` | boot from this card; the first one otherwise |
 //! | `quorate.data=required` | wait for the data disk, and never run without one |
 //! | `quorate.install=URL` | install this disk image on the first disk, and start again; emit no events meanwhile |
-//! | `quorate.tell=PATH` | where the agent writes its events: a serial or virtio port |
+//! | `quorate.events=PATH` | where the agent writes its events: a serial or virtio port |
 //! | `quorate.unit-log=PATH` | where units' output goes, etcd's among them |
 //! | `quorate.random=N` | the number that transaction identifiers and jitter come from |
 //! | `quorate.first-retry-ms=N` | how soon a DISCOVER is repeated |
@@ -25,7 +25,7 @@ pub struct CommandLine {
     pub data: Data,
     /// The URL of a disk image.
     pub install: Option<String>,
-    pub tell: Option<String>,
+    pub events: Option<String>,
     pub unit_log: Option<String>,
     pub random: Option<u64>,
     pub first_retry_ms: Option<u64>,
@@ -79,7 +79,7 @@ impl CommandLine {
         let understood = match key {
             "interface" => set(&mut self.interface, text()),
             "install" => set(&mut self.install, text()),
-            "tell" => set(&mut self.tell, text()),
+            "events" => set(&mut self.events, text()),
             "unit-log" => set(&mut self.unit_log, text()),
             "random" => set(&mut self.random, value.parse().ok()),
             "first-retry-ms" => set(&mut self.first_retry_ms, value.parse().ok()),
@@ -104,7 +104,7 @@ impl CommandLine {
         let optional = [
             ("--seed", later(&self.seed)),
             ("--install", self.install.clone()),
-            ("--tell", later(&self.tell)),
+            ("--events", later(&self.events)),
             ("--unit-log", later(&self.unit_log)),
             ("--random", number(self.random)),
             ("--first-retry-ms", number(self.first_retry_ms)),
@@ -164,7 +164,7 @@ mod tests {
         let line = CommandLine::parse(
             "BOOT_IMAGE=vmlinuz console=ttyS0 ds=nocloud-net;s=http://10.0.0.2/seed/x/ \
              BOOTIF=01-52-54-00-AA-00-01 quorate.interface=eth1 quorate.data=required \
-             quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2 quorate.random=7 \
+             quorate.events=/dev/ttyS1 quorate.unit-log=/dev/ttyS2 quorate.random=7 \
              quorate.first-retry-ms=500 quorate.install=http://10.0.0.2/boot/disk.img.zst\n",
         );
         assert_eq!(
@@ -175,7 +175,7 @@ mod tests {
                 boot_mac: Some("52:54:00:aa:00:01".into()),
                 data: Data::Required,
                 install: Some("http://10.0.0.2/boot/disk.img.zst".into()),
-                tell: Some("/dev/ttyS1".into()),
+                events: Some("/dev/ttyS1".into()),
                 unit_log: Some("/dev/ttyS2".into()),
                 random: Some(7),
                 first_retry_ms: Some(500),
@@ -202,7 +202,7 @@ mod tests {
                 "--interface",
                 "eth1",
                 "--seed=http://10.0.0.2/seed/x/",
-                "--tell=/dev/ttyS1",
+                "--events=/dev/ttyS1",
                 "--unit-log=/dev/ttyS2",
                 "--random=7",
                 "--first-retry-ms=500",
@@ -223,7 +223,7 @@ mod tests {
             "quorate.tel=/dev/ttyS1",
             "quorate.random=many",
             "quorate.data=maybe",
-            "quorate.tell=",
+            "quorate.events=",
             "quorate.interface",
         ];
         let line = CommandLine::parse(&words.join(" "));

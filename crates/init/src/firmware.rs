@@ -10,7 +10,7 @@ pub(crate) fn serial() -> String {
 }
 
 /// All OEM strings, as words of a command line. (systemd takes its own from there, by their
-/// prefix; QEMU: `-smbios type=11,value=quorate.tell=/dev/ttyS1`.)
+/// prefix; QEMU: `-smbios type=11,value=quorate.events=/dev/ttyS1`.)
 pub(crate) fn oem_words() -> String {
     words(Path::new("/sys/firmware/dmi/entries"))
 }
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn strings_stand_behind_the_structure() {
-        let structure = b"\x0b\x05\x00\x0e\x02quorate.tell=/dev/ttyS1\0vendor text\0\0rest";
-        let expected = ["quorate.tell=/dev/ttyS1", "vendor text"];
+        let structure = b"\x0b\x05\x00\x0e\x02quorate.events=/dev/ttyS1\0vendor text\0\0rest";
+        let expected = ["quorate.events=/dev/ttyS1", "vendor text"];
         assert_eq!(strings(structure), expected);
         for broken in [&b""[..], b"\x0b", b"\x0b\xff\x00", b"\x0b\x03\x00"] {
             assert_eq!(strings(broken), Vec::<String>::new(), "{broken:?}");

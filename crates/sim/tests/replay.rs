@@ -12,7 +12,7 @@ use quorate_scenario::{Decision, Outcome, Story, What};
 use quorate_sim::{Log, Options, Swarm, record, replay, run};
 
 const TEXT: &str = r#"
-title = "trouble"
+title = "faults"
 [etcd]
 members = 5
 gate = false
@@ -31,7 +31,7 @@ spread = "3s"
 "#;
 
 fn story() -> Story {
-    Story::parse("trouble", TEXT).unwrap()
+    Story::parse("faults", TEXT).unwrap()
 }
 
 /// The world of this seed with its faults.
@@ -81,13 +81,13 @@ fn a_log_repeats_its_run_to_the_byte() {
     for seed in 0..15 {
         let options = options(&story, seed);
         let recording = record(&story, options.clone()).unwrap();
-        let text = Log::new(("trouble", TEXT), &story, &options, &recording).to_string();
+        let text = Log::new(("faults", TEXT), &story, &options, &recording).to_string();
         let log = Log::parse(&text).unwrap();
         let again = replay(&log.story().unwrap(), log.options(), &log.decisions).unwrap();
         assert_same(&recording.outcome, &again.outcome, seed);
         assert_eq!(again.unmet, []);
         assert_eq!(again.decisions, recording.decisions, "seed {seed}");
-        assert_eq!(Log::new(("trouble", TEXT), &story, &options, &again), log);
+        assert_eq!(Log::new(("faults", TEXT), &story, &options, &again), log);
     }
 }
 

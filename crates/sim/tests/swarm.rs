@@ -17,7 +17,7 @@ const SEEDS: std::ops::Range<u64> = 0..60;
 fn story(gate: bool) -> Story {
     let text = format!(
         r#"
-        title = "trouble"
+        title = "faults"
         [etcd]
         members = 5
         gate = {gate}
@@ -35,7 +35,7 @@ fn story(gate: bool) -> Story {
         spread = "6s"
         "#
     );
-    Story::parse("trouble", &text).unwrap()
+    Story::parse("faults", &text).unwrap()
 }
 
 fn options() -> Options {

@@ -288,7 +288,7 @@ fn oem_words(agent: &AgentConfig) -> Vec<String> {
 
 /// The serial ports at which this runner listens.
 fn ports() -> Vec<String> {
-    ["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"]
+    ["quorate.events=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"]
         .map(str::to_owned)
         .to_vec()
 }

@@ -123,7 +123,7 @@ fn kernel_and_initrd(disk: &Disk) -> Result<(), Failed> {
     let seeds = Seeds::serve(disk)?;
     let image = &disk.image;
     let line = format!(
-        "{} ds=nocloud-net;s={} quorate.tell=/dev/ttyS1 quorate.unit-log=/dev/ttyS2",
+        "{} ds=nocloud-net;s={} quorate.events=/dev/ttyS1 quorate.unit-log=/dev/ttyS2",
         quorate_image::COMMAND_LINE,
         seeds.url("seed/")
     );
@@ -163,7 +163,7 @@ fn an_installed_disk(disk: &Disk) -> Result<(), Failed> {
     let from_disk = Boot {
         disk: Some(&own),
         serial: Some(&seed),
-        words: &["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"],
+        words: &["quorate.events=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"],
         ..Boot::new(image.memory_mib())
     };
     let mut machine = Machine::boot(&from_disk)?;
@@ -203,7 +203,7 @@ fn a_cut_installation(disk: &Disk) -> Result<(), Failed> {
         disk: Some(&own),
         network: Network::Boots(&network),
         serial: Some(&seed),
-        words: &["quorate.tell=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"],
+        words: &["quorate.events=/dev/ttyS1", "quorate.unit-log=/dev/ttyS2"],
         ..Boot::new(disk.image.memory_mib())
     };
     let image = &disk.image;
@@ -242,7 +242,7 @@ fn by_uefi(disk: &Disk) -> Result<(), Failed> {
     let mut machine = Machine::boot(&Boot {
         disk: Some(&own),
         firmware: Some(&firmware),
-        words: &["quorate.tell=/dev/ttyS1"],
+        words: &["quorate.events=/dev/ttyS1"],
         // The firmware wants some for itself.
         ..Boot::new(disk.image.memory_mib() + 128)
     })?;
@@ -259,7 +259,7 @@ fn other_hardware(disk: &Disk) -> Result<(), Failed> {
     let mut machine = Machine::boot(&Boot {
         disk: Some(&own),
         hardware: Hardware::Server,
-        words: &["quorate.tell=/dev/ttyS1"],
+        words: &["quorate.events=/dev/ttyS1"],
         ..Boot::new(disk.image.memory_mib())
     })?;
     // The data disk was found, or it would not come so far.

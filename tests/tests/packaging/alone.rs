@@ -78,7 +78,7 @@ pub(crate) fn is_an_agent(dir: &Path) {
         .expect("the root is writable");
     let endpoint = lab.endpoint(20);
     let mut node = alone(&root);
-    node.args(["node", "--tell", "/events", "--first-retry-ms", "100"]);
+    node.args(["node", "--events", "/events", "--first-retry-ms", "100"]);
     let node = Running(endpoint.spawn(&mut node));
     eventually("a seed", || {
         let events = fs::read_to_string(root.join("events")).unwrap_or_default();

@@ -68,7 +68,7 @@ pub(crate) struct AwaitPeersArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate node --interface eth0\n  \
-    quorate node --seed http://10.20.0.2/seed/52:54:00:00:00:01/ --tell /dev/ttyS1\n\n\
+    quorate node --seed http://10.20.0.2/seed/52:54:00:00:00:01/ --events /dev/ttyS1\n\n\
     Needs root, or CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE and a writable /etc.")]
 pub(crate) struct NodeArgs {
     /// The network card to boot from
@@ -82,7 +82,7 @@ pub(crate) struct NodeArgs {
     pub(crate) install: Option<String>,
     /// Write events, one line of JSON each, to this file or device instead of standard output
     #[arg(long, value_name = "PATH")]
-    pub(crate) tell: Option<PathBuf>,
+    pub(crate) events: Option<PathBuf>,
     /// Write the output of all units to this file or device instead of /var/log/UNIT.log
     #[arg(long, value_name = "PATH")]
     pub(crate) unit_log: Option<PathBuf>,

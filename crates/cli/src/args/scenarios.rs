@@ -132,7 +132,7 @@ pub(crate) struct OrdersArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     quorate compare scenarios/three-members.toml --discovery static,etcd,dns --runs 30\n  \
-    quorate compare scenarios/three-members.toml --world sim --format json | jq .ways")]
+    quorate compare scenarios/three-members.toml --world sim --format json | jq .methods")]
 pub(crate) struct CompareArgs {
     /// The scenario file; its own `discovery` is not looked at
     pub(crate) scenario: PathBuf,

@@ -41,7 +41,7 @@ fn node(args: &NodeArgs) -> Result<u8, CliError> {
     if let Some(millis) = args.first_retry_ms {
         config.first_retry_ms = millis;
     }
-    let events: Box<dyn Write + Send> = match &args.tell {
+    let events: Box<dyn Write + Send> = match &args.events {
         Some(path) => Box::new(open(path).map_err(|source| CliError::Read {
             path: path.clone(),
             source,

@@ -13,37 +13,37 @@ use crate::output::{print, print_json};
 /// Answers 1 when the gate lets a split through.
 pub(crate) fn run(args: &OrdersArgs) -> Result<u8, CliError> {
     let sizes = 1..=usize::from(args.members);
-    let surveys: Vec<Interleavings> = sizes
+    let interleavings: Vec<Interleavings> = sizes
         .flat_map(|members| [true, false].map(|gate| Interleavings::new(members, gate)))
         .collect();
-    let shown = surveys
+    let shown = interleavings
         .last()
         .map_or_else(BTreeSet::new, |largest| splits(largest, args.show));
     match args.format {
-        Format::Human => print(table(&surveys, &shown))?,
+        Format::Human => print(table(&interleavings, &shown))?,
         Format::Json => {
-            let rows: Vec<_> = surveys.iter().map(row).collect();
-            print_json(&json!({ "surveys": rows, "splits": shown }))?;
+            let rows: Vec<_> = interleavings.iter().map(row).collect();
+            print_json(&json!({ "interleavings": rows, "splits": shown }))?;
         }
     }
-    let let_through = |survey: &Interleavings| survey.gate && survey.splits() > 0;
-    Ok(u8::from(surveys.iter().any(let_through)))
+    let let_through = |cluster: &Interleavings| cluster.gate && cluster.splits() > 0;
+    Ok(u8::from(interleavings.iter().any(let_through)))
 }
 
-fn row(survey: &Interleavings) -> serde_json::Value {
+fn row(cluster: &Interleavings) -> serde_json::Value {
     json!({
-        "members": survey.members,
-        "gate": survey.gate,
-        "publications": survey.publications.len(),
-        "orders": survey.count(),
-        "splits": survey.splits(),
+        "members": cluster.members,
+        "gate": cluster.gate,
+        "publications": cluster.publications.len(),
+        "orders": cluster.count(),
+        "splits": cluster.splits(),
     })
 }
 
 /// Some of the orders that split, in words; those that read alike are one.
-fn splits(survey: &Interleavings, most: usize) -> BTreeSet<String> {
+fn splits(cluster: &Interleavings, most: usize) -> BTreeSet<String> {
     let mut shown = BTreeSet::new();
-    for publication in &survey.publications {
+    for publication in &cluster.publications {
         for starts in publication.starts() {
             if shown.len() >= most {
                 return shown;
@@ -56,17 +56,17 @@ fn splits(survey: &Interleavings, most: usize) -> BTreeSet<String> {
     shown
 }
 
-fn table(surveys: &[Interleavings], shown: &BTreeSet<String>) -> String {
+fn table(interleavings: &[Interleavings], shown: &BTreeSet<String>) -> String {
     let mut out = String::from("members  gate  publications    orders    splits\n");
-    for survey in surveys {
+    for cluster in interleavings {
         let _ = writeln!(
             out,
             "{:>7}  {:>4}  {:>12}  {:>8}  {:>8}",
-            survey.members,
-            if survey.gate { "on" } else { "off" },
-            survey.publications.len(),
-            survey.count(),
-            survey.splits()
+            cluster.members,
+            if cluster.gate { "on" } else { "off" },
+            cluster.publications.len(),
+            cluster.count(),
+            cluster.splits()
         );
     }
     if !shown.is_empty() {

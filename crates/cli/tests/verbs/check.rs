@@ -46,3 +46,35 @@ fn every_error_of_every_file_is_shown() {
     }
     assert!(stdout(&output).contains("three-members.toml"));
 }
+
+const BROKEN: &str = "title = \"Broken\"\n[etcd]\nmembers = 2\n[[machines]]\nname = \"n\"\ncount = 3\nclass = \"etcd\"\n";
+
+#[test]
+fn a_broken_scenario_is_exit_2_with_the_span() {
+    let (_dir, path) = file("broken.toml", BROKEN);
+    for verb in ["check", "run"] {
+        let output = quorate(&[verb, &path]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let shown = stderr(&output);
+        assert!(
+            shown.contains("broken.toml:3:11"),
+            "no file, line and column in:\n{shown}"
+        );
+        assert!(
+            shown.contains("the cluster shall have 2 members, but 3 machines"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn the_json_has_the_place_of_the_problem() {
+    let (_dir, path) = file("broken.toml", BROKEN);
+    let output = quorate(&["check", "--format", "json", &path]);
+    assert_eq!(output.status.code(), Some(2));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problem = &json[0]["problems"][0];
+    assert_eq!(json[0]["ok"], false);
+    assert_eq!(problem["offset"], BROKEN.find("2\n").unwrap());
+    assert_eq!(problem["length"], 1);
+}

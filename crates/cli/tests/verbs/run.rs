@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::program::{quorate, scenario, stderr, stdout};
+use crate::program::{file, quorate, scenario, stderr, stdout};
 
 #[test]
 fn a_scenario_that_is_not_there_names_the_list() {
@@ -108,4 +108,82 @@ fn the_last_line_is_the_verdict_with_a_link() {
         let link = format!("file://{}", page.display());
         assert!(last.ends_with(&link), "{last}");
     }
+}
+
+#[test]
+fn an_etcd_that_is_none_is_refused_with_the_reason() {
+    let (_dir, path) = file("etcd", "not a program");
+    let story = scenario("three-members");
+    let output = quorate(&["run", &story, "--etcd", &path]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).contains("cannot be used as etcd"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn faults_are_refused_where_they_cannot_be_drawn() {
+    let story = scenario("three-members");
+    let output = quorate(&["run", &story, "--faults"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("unsupported here"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn the_model_of_etcd_takes_no_program() {
+    let story = scenario("three-members");
+    let output = quorate(&["run", &story, "--world", "sim", "--etcd", "/usr/bin/etcd"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("name a version"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn faults_of_a_scenario_are_not_for_the_world_host() {
+    let text = "title = \"a\"\n[etcd]\n[[machines]]\nname = \"n\"\nclass = \"etcd\"\n\
+        [[faults]]\nlose = \"DHCP OFFER\"\nmachine = \"n\"\n";
+    let (_dir, path) = file("faults.toml", text);
+    let output = quorate(&["run", &path]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).contains("unsupported here: faults"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_story_on_virtual_time_needs_nothing_and_is_judged_the_same() {
+    let run = |name: &str, more: &[&str]| {
+        let story = scenario(name);
+        let words = [&["run", story.as_str(), "--world", "sim"], more].concat();
+        quorate(&words)
+    };
+    let whole = run("three-members", &["--format", "json"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
+    let json: serde_json::Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert_eq!(json["verdict"], "pass");
+    assert_eq!(json["cluster"]["id"], "366158d82220db8a");
+    let again = run("three-members", &["--format", "json"]);
+    assert_eq!(stdout(&whole), stdout(&again), "one seed is one run");
+
+    let dir = tempfile::tempdir().unwrap();
+    let report = dir.path().display().to_string();
+    let split = run("gradual-records", &["--report", &report]);
+    assert_eq!(split.status.code(), Some(1));
+    let first = stdout(&split).lines().next().unwrap().to_owned();
+    assert!(
+        first.starts_with("FAIL cluster-id n1: the cluster split into 3:"),
+        "{first}"
+    );
+    assert!(dir.path().join("zone-history.jsonl").is_file());
 }

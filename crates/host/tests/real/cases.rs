@@ -97,8 +97,8 @@ impl Bench {
     /// Stops, and answers the capture, after a look at what must not have happened.
     pub(crate) fn stop(self, dir: &Path) -> Vec<u8> {
         let counters = self.lan.stop().unwrap();
-        let trouble = (counters.ring_full, counters.too_long, counters.capture_full);
-        assert_eq!(trouble, (0, 0, 0), "{counters:?}");
+        let dropped = (counters.ring_full, counters.too_long, counters.capture_full);
+        assert_eq!(dropped, (0, 0, 0), "{counters:?}");
         fs::read(dir.join("lan.pcapng")).unwrap()
     }
 }

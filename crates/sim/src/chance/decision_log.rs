@@ -47,7 +47,7 @@ pub struct Header {
     /// Major and minor version of the etcd that was modelled.
     pub etcd: (u32, u32),
     pub gate: bool,
-    /// Trouble beside the story; `None` when there was none, and the end was not waited for.
+    /// Faults beside the story; `None` when there were none, and the run did not wait for their end.
     pub faults: Option<Vec<Fault>>,
     /// What was drawn of the scenario before it was written down here with fixed sizes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

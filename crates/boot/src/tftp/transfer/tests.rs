@@ -151,7 +151,7 @@ fn silence_is_answered_by_the_same_again_and_then_by_giving_up() {
 }
 
 #[test]
-fn a_client_that_only_asks_for_the_size_is_no_trouble() {
+fn a_client_that_asks_only_for_the_size_may_abort() {
     let mut transfer = start("tsize 0", 100);
     outputs(&mut transfer);
     say(

@@ -88,7 +88,7 @@ pub(super) fn json(title: &str, late: Duration, methods: &[MethodRuns]) -> Value
             })
         })
         .collect();
-    json!({ "title": title, "late_secs": late.as_secs_f64(), "ways": rows })
+    json!({ "title": title, "late_secs": late.as_secs_f64(), "methods": rows })
 }
 
 /// What each method depends on.

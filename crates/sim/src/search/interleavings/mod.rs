@@ -43,7 +43,7 @@ struct Decision {
 pub type Starts = Vec<usize>;
 
 impl Interleavings {
-    /// Surveys one cluster; the work grows faster than exponentially with its members.
+    /// Counts what one cluster can do; the work grows faster than exponentially with its members.
     pub fn new(members: usize, gate: bool) -> Self {
         let mut publications = Vec::new();
         let mut open = vec![Vec::new()];
@@ -54,7 +54,7 @@ impl Interleavings {
             }
             match bench.under_way() {
                 0 => publications.push(Publication::new(members, bench)),
-                ways => open.extend((0..ways).rev().map(|next| {
+                branches => open.extend((0..branches).rev().map(|next| {
                     let mut path = path.clone();
                     path.push(next);
                     path
