@@ -1,5 +1,4 @@
-# Tiers of tests, with their times on two cores when everything is built (`just quick` first builds
-# what it needs). `just` comes from Debian (trixie and later), `cargo install just`, or
+# Tiers of tests, with their times on two cores when everything is built. `just` comes from Debian (trixie and later), `cargo install just`, or
 # `pip install rust-just`; each recipe is a command that can be typed without it.
 
 # What the crates are that need no kernel, no socket and no foreign program: ARCHITECTURE.md.
@@ -9,21 +8,21 @@ pure := `.ci/pure-crates`
 default:
     @just --list --unsorted
 
-# Pure crates and tidy: TIME_QUICK.
+# Pure crates and tidy: half a minute.
 quick:
     cargo test --quiet --lib {{ pure }}
     cargo test --quiet -p quorate-tests --test tidy
 
-# Every test of every crate but those of whole worlds: TIME_TEST.
+# Every test of every crate but those of whole worlds: some minutes.
 test:
     cargo test --workspace --exclude quorate-tests
     cargo test -p quorate-tests --lib --test tidy --test readme --test scenario_files --test pair --test nix --test packaging
 
-# Foreign clients, and scenarios in the worlds `host`, `container` and `vm`: TIME_WORLDS.
+# Foreign clients, and scenarios in the worlds `host`, `container` and `vm`: a quarter of an hour and more.
 worlds:
     cargo test -p quorate-tests
 
-# All that a merge needs; a test that does not run for want of something fails: TIME_EVERYTHING.
+# All that a merge needs; a test that does not run for want of something fails: the sum, and a release build.
 everything:
     .ci/run
 
