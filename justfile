@@ -1,5 +1,6 @@
-# Tiers of tests, with their times on two cores when everything is built. `just` comes from Debian (trixie and later), `cargo install just`, or
-# `pip install rust-just`; each recipe is a command that can be typed without it.
+# Tiers of tests, with their times on two cores when everything is built. `just` comes from Debian
+# (trixie and later), `cargo install just`, or `pip install rust-just`; each recipe is a command that
+# can be typed without it.
 
 # What the crates are that need no kernel, no socket and no foreign program: ARCHITECTURE.md.
 pure := `.ci/pure-crates`
