@@ -27,7 +27,10 @@ fn start(dir: &Path) -> Child {
     fs::write(&scenario, FOREVER).unwrap();
     let temp = dir.join("tmp");
     fs::create_dir_all(&temp).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_quorate"))
+    // A job in the background of a shell, which this test may be, ignores SIGINT, and so would what it
+    // starts until it handles signals.
+    Command::new("env")
+        .args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_quorate")])
         .arg("run")
         .arg(&scenario)
         .arg("--report")
@@ -45,7 +48,16 @@ fn interrupt(mut child: Child, dir: &Path) {
     let pid = child.id().to_string();
     let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
     assert!(kill.success());
-    let status = child.wait().unwrap();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "it took {took:?}");
     let said = fs::read_to_string(dir.join("stderr")).unwrap();
