@@ -165,23 +165,23 @@ impl Zone {
         std::iter::once(soa).chain(others)
     }
 
-    /// What leads from `self` to `next`.
-    pub fn diff(&self, next: &Self) -> Diff {
-        let mut diff = Diff::default();
-        let empty = Node::new();
-        for (key, old) in &self.names {
-            match next.names.get(key) {
-                Some(new) if Arc::ptr_eq(old, new) => {}
-                Some(new) => diff_node(&old.name, &old.node, &new.node, &mut diff),
-                None => diff_node(&old.name, &old.node, &empty, &mut diff),
+    /// The records of names behind `after`, or of all; whole names, until there are `count`
+    /// records. Nothing is left when it is empty.
+    pub fn records_page(&self, after: Option<&Name>, count: usize) -> Vec<Record> {
+        let from = after.map(Key::of);
+        let from = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut records = Vec::new();
+        for owner in self.names.range::<Key, _>((from, Bound::Unbounded)).map(|(_, owner)| owner) {
+            if records.len() >= count {
+                break;
+            }
+            let is_soa = |(kind, _): &(&RecordType, _)| **kind == RecordType::SOA;
+            let (soa, others): (Vec<_>, Vec<_>) = owner.node.iter().partition(is_soa);
+            for (_, set) in soa.into_iter().chain(others) {
+                records.extend(set.records(&owner.name));
             }
         }
-        for (key, new) in &next.names {
-            if !self.names.contains_key(key) {
-                diff_node(&new.name, &empty, &new.node, &mut diff);
-            }
-        }
-        diff
+        records
     }
 
     /// Goes to the next version. Answers the names that it changes, as they are now.

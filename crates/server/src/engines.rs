@@ -231,6 +231,16 @@ impl<J: Journal> Engines<J> {
         self.dhcp.iter().flat_map(Server::leases)
     }
 
+    /// The active leases from this address on, by address.
+    pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Lease> {
+        self.dhcp.iter().flat_map(move |dhcp| dhcp.leases_from(first))
+    }
+
+    /// Every published zone.
+    pub fn published(&self) -> impl Iterator<Item = &quorate_dns::Zone> {
+        self.dns.iter().flat_map(Authority::zones)
+    }
+
     /// Every published zone: name, serial, and records in presentation format.
     pub fn zones(&self) -> BTreeMap<String, (u32, Vec<String>)> {
         let zones = self.dns.iter().flat_map(Authority::zones);

@@ -38,6 +38,11 @@ pub trait Journal {
     /// is not known.
     fn live_bytes(&self) -> u64;
 
+    /// A log smaller than this is not worth rewriting.
+    fn compaction_bytes_min(&self) -> u64 {
+        COMPACTION_BYTES_MIN
+    }
+
     /// How much of its end the log has lost since it was written.
     fn lost_bytes(&self) -> u64;
 
@@ -136,6 +141,8 @@ impl Fold {
         (places, self.zones)
     }
 }
+
+const COMPACTION_BYTES_MIN: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests;

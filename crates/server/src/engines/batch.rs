@@ -203,7 +203,7 @@ impl<J: Journal> Engines<J> {
             Compaction::Idle | Compaction::Resting { .. } => {
                 let bytes_before = self.log.len_bytes();
                 let worth = self.log.live_bytes().saturating_mul(COMPACTION_GROWTH);
-                if self.disk != DiskState::Up || bytes_before <= worth.max(COMPACTION_BYTES_MIN) {
+                if self.disk != DiskState::Up || bytes_before <= worth.max(self.log.compaction_bytes_min()) {
                     return;
                 }
                 match self.log.start_compaction() {
@@ -254,8 +254,6 @@ impl<J: Journal> Engines<J> {
     }
 }
 
-/// A log smaller than this is not worth rewriting.
-const COMPACTION_BYTES_MIN: u64 = 16 << 20;
 /// Rewritten when it has grown to this many times what was worth keeping.
 const COMPACTION_GROWTH: u64 = 3;
 const COMPACTION_LOOK: Duration = Duration::from_millis(50);

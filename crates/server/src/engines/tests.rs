@@ -1,9 +1,11 @@
-//! What a restart makes of what a crash left.
+//! What a restart makes of what a crash left, and what a disk that fails leaves.
+
+mod faults;
 
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use quorate_core::{Instant, Wall};
+use quorate_core::{Destination, Instant, Wall};
 use quorate_ddns::OutboxRecord;
 use serde_json::json;
 
@@ -22,6 +24,8 @@ struct Memory {
     /// Calls that reach the disk so far, and which of them fails.
     calls: usize,
     failing: Option<usize>,
+    /// Every call fails.
+    is_full: bool,
     has_failed: bool,
     compaction: Option<Vec<Vec<u8>>>,
     /// How many records the compaction has seen.
@@ -31,7 +35,7 @@ struct Memory {
 impl Memory {
     fn call(&mut self, what: &'static str) -> Result<(), String> {
         self.calls += 1;
-        if self.failing == Some(self.calls) {
+        if self.is_full || self.failing == Some(self.calls) {
             return Err(format!("{what}: no space left on device"));
         }
         Ok(())
@@ -63,6 +67,10 @@ impl Journal for Memory {
         self.call("truncate")?;
         self.has_failed = false;
         Ok(())
+    }
+
+    fn compaction_bytes_min(&self) -> u64 {
+        4 << 10
     }
 
     fn len_bytes(&self) -> u64 {
