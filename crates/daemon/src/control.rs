@@ -82,7 +82,11 @@ async fn write_leases(asks: &Asks, to: &mpsc::Sender<String>) -> Result<(), Over
         let leases = page(asks, |answer| Ask::Leases(first, answer)).await?;
         let Some(last) = leases.last() else { break };
         let next = last.addr.to_bits().checked_add(1);
-        write(to, array.items(leases.iter().map(|lease| json!(lease).to_string()))).await?;
+        write(
+            to,
+            array.items(leases.iter().map(|lease| json!(lease).to_string())),
+        )
+        .await?;
         let Some(next) = next else { break };
         first = Ipv4Addr::from_bits(next);
     }
@@ -103,7 +107,9 @@ async fn write_zones(asks: &Asks, to: &mpsc::Sender<String>) -> Result<(), Over>
             let some = page(asks, ask).await?;
             let Some(last) = some.last() else { break };
             after = Some(last.name.clone());
-            let texts = some.iter().map(|record| json!(text::record(record)).to_string());
+            let texts = some
+                .iter()
+                .map(|record| json!(text::record(record)).to_string());
             write(to, records.items(texts)).await?;
         }
         write(to, format!("{}}}", records.end())).await?;

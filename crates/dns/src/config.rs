@@ -271,7 +271,9 @@ mod tests {
     fn a_zone_of_many_records_loads_in_time() {
         const RECORDS: u32 = 20_000;
         let host = |n: u32| std::net::Ipv4Addr::from_bits(0x0a00_0000 + n);
-        let records = (0..RECORDS).map(|n| format!("h{n} A {}", host(n))).collect();
+        let records = (0..RECORDS)
+            .map(|n| format!("h{n} A {}", host(n)))
+            .collect();
         let config = config(|raw| raw.zones[0].records = records).unwrap();
         assert_eq!(config.zones[0].name_count(), RECORDS as usize + 1);
     }

@@ -171,7 +171,11 @@ impl Zone {
         let from = after.map(Key::of);
         let from = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut records = Vec::new();
-        for owner in self.names.range::<Key, _>((from, Bound::Unbounded)).map(|(_, owner)| owner) {
+        for owner in self
+            .names
+            .range::<Key, _>((from, Bound::Unbounded))
+            .map(|(_, owner)| owner)
+        {
             if records.len() >= count {
                 break;
             }

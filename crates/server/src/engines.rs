@@ -233,7 +233,9 @@ impl<J: Journal> Engines<J> {
 
     /// The active leases from this address on, by address.
     pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Lease> {
-        self.dhcp.iter().flat_map(move |dhcp| dhcp.leases_from(first))
+        self.dhcp
+            .iter()
+            .flat_map(move |dhcp| dhcp.leases_from(first))
     }
 
     /// Every published zone.

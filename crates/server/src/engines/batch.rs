@@ -203,7 +203,9 @@ impl<J: Journal> Engines<J> {
             Compaction::Idle | Compaction::Resting { .. } => {
                 let bytes_before = self.log.len_bytes();
                 let worth = self.log.live_bytes().saturating_mul(COMPACTION_GROWTH);
-                if self.disk != DiskState::Up || bytes_before <= worth.max(self.log.compaction_bytes_min()) {
+                if self.disk != DiskState::Up
+                    || bytes_before <= worth.max(self.log.compaction_bytes_min())
+                {
                     return;
                 }
                 match self.log.start_compaction() {

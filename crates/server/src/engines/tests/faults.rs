@@ -49,13 +49,24 @@ fn queries_go_on_while_nothing_can_be_written() {
         assert_eq!(world.update(n), ResponseCode::ServFail);
     }
     let tries = world.engines.journal_mut().calls - before;
-    assert!(tries < 10, "{tries} tries: the disk is left alone for a while");
+    assert!(
+        tries < 10,
+        "{tries} tries: the disk is left alone for a while"
+    );
     world.engines.journal_mut().is_full = false;
     world.recover();
     world.check("the disk is back");
-    let events: Vec<_> = world.events.iter().map(|event| {
-        serde_json::to_value(event).unwrap()["event"].as_str().unwrap_or_default().to_owned()
-    }).filter(|event| event.starts_with("log-")).collect();
+    let events: Vec<_> = world
+        .events
+        .iter()
+        .map(|event| {
+            serde_json::to_value(event).unwrap()["event"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .filter(|event| event.starts_with("log-"))
+        .collect();
     assert_eq!(events, ["log-failed", "log-recovered"]);
 }
 
@@ -129,7 +140,10 @@ impl World {
         for _ in 0..60 {
             self.pass(Duration::from_secs(1));
         }
-        assert!(self.lease(200).is_some_and(|addr| self.leased.insert(mac(200), addr).is_none()));
+        assert!(
+            self.lease(200)
+                .is_some_and(|addr| self.leased.insert(mac(200), addr).is_none())
+        );
         assert_eq!(self.update(200), ResponseCode::NoError);
         self.added.insert("u200".to_owned());
         for _ in 0..60 {
@@ -154,7 +168,11 @@ impl World {
             assert!(self.is_published(&name), "{when}: {name}");
         }
         let serial = self.serial();
-        assert!(serial >= self.serial_seen, "{when}: {serial} after {}", self.serial_seen);
+        assert!(
+            serial >= self.serial_seen,
+            "{when}: {serial} after {}",
+            self.serial_seen
+        );
     }
 
     /// The power goes, and comes back.
@@ -180,7 +198,9 @@ impl World {
         assert_eq!(kind, MessageType::Offer);
         let mut request = self.message(MessageType::Request, n);
         request.options.set_addrs(code::REQUESTED_ADDR, &[offer]);
-        request.options.set_addrs(code::SERVER_ID, &[[10, 77, 0, 2].into()]);
+        request
+            .options
+            .set_addrs(code::SERVER_ID, &[[10, 77, 0, 2].into()]);
         let (kind, addr) = self.dhcp(&request)?;
         assert_eq!(kind, MessageType::Ack);
         Some(addr)
@@ -231,7 +251,13 @@ impl World {
         replies.into_iter().map(|(_, payload)| payload).collect()
     }
 
-    fn deliver(&mut self, service: Service, source: std::net::SocketAddr, channel: Channel, payload: &[u8]) {
+    fn deliver(
+        &mut self,
+        service: Service,
+        source: std::net::SocketAddr,
+        channel: Channel,
+        payload: &[u8],
+    ) {
         let datagram = Datagram {
             source,
             destination: "10.77.0.2:53".parse().unwrap(),
@@ -290,7 +316,11 @@ impl World {
     }
 
     fn serial(&self) -> u32 {
-        self.engines.published().map(|zone| zone.serial().0).max().unwrap_or_default()
+        self.engines
+            .published()
+            .map(|zone| zone.serial().0)
+            .max()
+            .unwrap_or_default()
     }
 }
 
