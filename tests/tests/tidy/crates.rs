@@ -60,7 +60,7 @@ fn a_crate_beyond_the_graph_is_refused() {
     assert_eq!(found("dns", &["quorate-core", "serde"]), [""; 0]);
     assert_eq!(found("all", &["quorate-core", "quorate-dns"]), [""; 0]);
     assert_eq!(found("core", &["quorate-dns"]), ["core may not know dns"]);
-    let unknown = "ARCHITECTURE.md does not say whom new may know";
+    let unknown = "ARCHITECTURE.md does not say which crates new may use";
     assert_eq!(found("new", &[]), [unknown]);
 }
 
@@ -69,7 +69,7 @@ fn beyond_the_graph(graph: &Graph, dependencies: &Graph) -> Vec<String> {
     let mut complaints = Vec::new();
     for (name, dependencies) in dependencies {
         let Some(allowed) = graph.get(name) else {
-            let unknown = format!("ARCHITECTURE.md does not say whom {name} may know");
+            let unknown = format!("ARCHITECTURE.md does not say which crates {name} may use");
             complaints.push(unknown);
             continue;
         };
