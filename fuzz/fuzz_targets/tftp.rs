@@ -1,6 +1,8 @@
 //! A request of any octets starts a transfer or none; what follows keeps the laws.
 #![no_main]
 
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
 use quorate_boot::tftp::{Request, Transfer};
 use quorate_core::laws::{self, WALL_EPOCH};
@@ -16,6 +18,6 @@ fuzz_target!(|input: (Vec<u8>, u16, Vec<Step<Vec<u8>>>)| {
     };
     let content = vec![b'\n'; octets.into()];
     let now = Now::new(Instant::ZERO, WALL_EPOCH);
-    let make = || Transfer::new(client, &request, content.clone().into(), now);
+    let make = || Transfer::new(client, &request, Arc::new(content.clone()), now);
     laws::obey(make, &inputs(steps, client, server, |packet| packet));
 });

@@ -21,7 +21,7 @@
 pub mod transfer;
 pub mod wire;
 
-pub use transfer::{Event, Transfer};
+pub use transfer::{Content, Event, Transfer};
 pub use wire::{ErrorCode, Malformed, Mode, Request};
 
 /// Where requests are sent to (RFC 1350 §4).

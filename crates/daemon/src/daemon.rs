@@ -15,6 +15,7 @@ use crate::control::Ask;
 use crate::dhcp_socket::DhcpSocket;
 use crate::disk::Disk;
 use crate::dns_listener::{DnsListener, DnsRequest};
+use crate::reporter::Reports;
 use crate::stream::exchange;
 use crate::throttle::Throttle;
 
@@ -39,7 +40,7 @@ pub(crate) struct Daemon {
     pub(crate) dns: Option<(Server<DnsListener>, mpsc::Receiver<DnsRequest>)>,
     pub(crate) ddns: Option<Registrar>,
     pub(crate) answers: Answers,
-    pub(crate) events: mpsc::UnboundedReceiver<Event>,
+    pub(crate) reports: Reports,
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) streams: Replies,
     pub(crate) throttle: Throttle,
@@ -93,7 +94,7 @@ impl Daemon {
             () = ddns => Wake::Work,
             Some(request) = dns => Wake::Dns(request),
             Some((id, payload)) = self.streams.receiver.recv() => Wake::Stream(id, payload),
-            Some(event) = self.events.recv() => Wake::Event(event),
+            Some(event) = self.reports.receive() => Wake::Event(event),
             Some(ask) = self.asks.recv() => Wake::Ask(ask),
             () = clock_set => Wake::Work,
             () = timer => Wake::Work,

@@ -1,4 +1,4 @@
-//! The DNS server's sockets: hickory's `Server` carries the messages, our engine answers them.
+//! The DNS server's UDP sockets: hickory's `Server` carries the messages, our engine answers them.
 //!
 //! hickory-server accepts no encoded answer, only sections; so the engine's bytes are decoded
 //! here and encoded again by the same encoder. What it cannot parse it answers itself (FORMERR),
@@ -6,21 +6,25 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use hickory_server::Server;
 use hickory_server::net::NetError;
 use hickory_server::net::runtime::Time;
-use hickory_server::net::xfer::Protocol as Transport;
 use hickory_server::proto::op::{Header, HeaderCounts, Message, MessageType, Metadata};
 use hickory_server::proto::serialize::binary::{BinDecodable as _, BinDecoder, DecodeError};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
-use quorate_core::{Channel, StreamId};
+use quorate_core::Channel;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::dns_tcp::DnsStreams;
+use crate::limits::ConnectionLimits;
+use crate::reporter::Reporter;
+use crate::shares::Shares;
 
 /// One message for the engine, and where its answer goes. Dropping `reply` answers nothing.
 #[derive(Debug)]
@@ -34,17 +38,22 @@ pub(crate) struct DnsRequest {
 /// Binds UDP and TCP on every address and starts serving; requests come out of the channel.
 pub(crate) async fn listen(
     addresses: &[SocketAddr],
+    reporter: Reporter,
+    limits: ConnectionLimits,
 ) -> io::Result<(Server<DnsListener>, mpsc::Receiver<DnsRequest>)> {
     let (requests, receiver) = mpsc::channel(REQUESTS_WAITING_MAX);
-    let mut server = Server::new(DnsListener {
-        requests,
-        next: AtomicU64::new(1),
-    });
+    let streams = DnsStreams {
+        requests: requests.clone(),
+        next: Arc::new(AtomicU64::new(1)),
+        connections: Shares::new(limits),
+        reporter,
+    };
+    let mut server = Server::new(DnsListener { requests });
     for address in addresses {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
         server.register_socket(bind(*address).map_err(named)?);
         let listener = TcpListener::bind(address).await.map_err(named)?;
-        server.register_listener(listener, TCP_IDLE_MAX, TCP_ANSWERS_BUFFERED);
+        tokio::spawn(streams.clone().serve(listener));
     }
     Ok((server, receiver))
 }
@@ -67,7 +76,6 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 #[derive(Debug)]
 pub(crate) struct DnsListener {
     requests: mpsc::Sender<DnsRequest>,
-    next: AtomicU64,
 }
 
 #[async_trait::async_trait]
@@ -86,16 +94,10 @@ impl RequestHandler for DnsListener {
             counts: HeaderCounts::default(),
         });
         let (reply, answer) = oneshot::channel();
-        let channel = if request.protocol() == Transport::Udp {
-            Channel::Udp
-        } else {
-            Channel::Stream(StreamId(self.next.fetch_add(1, Ordering::Relaxed)))
-        };
-        let payload = request.as_slice().to_vec();
         let asked = DnsRequest {
             source: request.src(),
-            channel,
-            payload,
+            channel: Channel::Udp,
+            payload: request.as_slice().to_vec(),
             reply,
         };
         if self.requests.send(asked).await.is_err() {
@@ -148,5 +150,3 @@ async fn send<R: ResponseHandler>(
 /// Requests that wait for the main loop; beyond it hickory's tasks wait, and sockets fill.
 const REQUESTS_WAITING_MAX: usize = 4_096;
 const RECV_BUFFER_OCTETS: usize = 4 << 20;
-const TCP_IDLE_MAX: Duration = Duration::from_secs(10);
-const TCP_ANSWERS_BUFFERED: usize = 32;

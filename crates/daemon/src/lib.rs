@@ -8,13 +8,17 @@
 //! - `config`: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
 //! - `start`: opens everything; `run`: the main loop; `daemon`: its steps; `disk`: the log;
 //!   `answers`: DNS requests that wait for theirs
-//! - `dhcp_socket`, `dns_listener`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
+//! - `dhcp_socket`, `dns_listener`, `dns_tcp`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
+//! - `limits`, `shares`, `accept`: what strangers may hold at once; `boot_files`: what they may read
+//! - `reporter`: events of sockets that are tasks of their own
 //! - `throttle`, `line_queue`, `event_lines`: what is written of events, and that a reader that stops
 //!   stops nothing
 //! - `advert_socket`: why a machine that boots does not wait for an IPv6 router
 
+mod accept;
 mod advert_socket;
 mod answers;
+mod boot_files;
 mod check;
 mod clock;
 mod config;
@@ -23,12 +27,16 @@ mod daemon;
 mod dhcp_socket;
 mod disk;
 mod dns_listener;
+mod dns_tcp;
 mod error;
 mod event_lines;
 mod keys;
+mod limits;
 mod line_queue;
+mod reporter;
 mod run;
 mod seed_listener;
+mod shares;
 mod start;
 mod stream;
 mod tftp_socket;

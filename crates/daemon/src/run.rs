@@ -36,7 +36,11 @@ pub async fn run(
         let wake = daemon.wait(&mut stop).await;
         match wake {
             Wake::Stop => return Ok(()),
-            Wake::Event(event) => daemon.emit_all(&mut emit, vec![event]),
+            Wake::Event(event) => {
+                let mut events = vec![event];
+                events.extend(daemon.reports.drain());
+                daemon.emit_all(&mut emit, events);
+            }
             Wake::Ask(ask) => control::answer(ask, &daemon.engines),
             Wake::Dns(request) => daemon.dns(request),
             Wake::Stream(id, payload) => daemon.ddns_stream(id, &payload),

@@ -4,12 +4,13 @@ use std::io;
 
 use hickory_server::Server;
 use quorate_core::Seed;
-use quorate_server::{Config as Services, Directory, Engines, Event, Seeds, Setup};
+use quorate_server::{Config as Services, Directory, Engines, Seeds, Setup};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 
 use crate::advert_socket::AdvertSocket;
 use crate::answers::Answers;
+use crate::boot_files::BootFiles;
 use crate::check::check;
 use crate::clock;
 use crate::config::Config;
@@ -20,7 +21,10 @@ use crate::disk::Disk;
 use crate::dns_listener::{self, DnsListener, DnsRequest};
 use crate::error::ServeError;
 use crate::keys;
+use crate::limits::{self, ConnectionLimits};
+use crate::reporter::{self, Reporter};
 use crate::seed_listener::{self, SeedServer};
+use crate::shares::Shares;
 use crate::tftp_socket::TftpServer;
 use crate::throttle::Throttle;
 
@@ -38,10 +42,11 @@ impl Daemon {
         let engines = Engines::restore(setup, log, draw, directory.clone(), now)?;
         drop(records);
 
-        let dns = open_dns(&config).await?;
+        let (reporter, reports) = reporter::channel();
+        let limits = ConnectionLimits::new(limits::raise_descriptors());
+        let dns = open_dns(&config, reporter.clone(), limits).await?;
         let ddns = open_ddns(&config).await?;
-        let (events, received) = mpsc::unbounded_channel();
-        serve_seeds(&config, directory, events).await?;
+        serve_seeds(&config, directory, reporter, limits).await?;
         serve_adverts(&config)?;
         // DHCP last: its clients go on to the others.
         let dhcp = open_dhcp(&config)?;
@@ -53,7 +58,7 @@ impl Daemon {
             dns,
             ddns,
             answers: Answers::new(now.instant),
-            events: received,
+            reports,
             asks,
             streams: Replies::new(),
             throttle: Throttle::default(),
@@ -65,11 +70,15 @@ impl Daemon {
 
 type Dns = (Server<DnsListener>, mpsc::Receiver<DnsRequest>);
 
-async fn open_dns(config: &Services) -> Result<Option<Dns>, ServeError> {
+async fn open_dns(
+    config: &Services,
+    reporter: Reporter,
+    limits: ConnectionLimits,
+) -> Result<Option<Dns>, ServeError> {
     let Some(dns) = config.dns() else {
         return Ok(None);
     };
-    let opened = dns_listener::listen(&dns.listen).await;
+    let opened = dns_listener::listen(&dns.listen, reporter, limits).await;
     Ok(Some(opened.map_err(socket("[dns]"))?))
 }
 
@@ -91,7 +100,8 @@ async fn open_ddns(config: &Services) -> Result<Option<Registrar>, ServeError> {
 async fn serve_seeds(
     config: &Services,
     directory: Directory,
-    events: mpsc::UnboundedSender<Event>,
+    reporter: Reporter,
+    limits: ConnectionLimits,
 ) -> Result<(), ServeError> {
     let Some(seed) = config.seed() else {
         return Ok(());
@@ -99,18 +109,19 @@ async fn serve_seeds(
     let what = format!("[seed] {}", seed.listen);
     let listener = TcpListener::bind(seed.listen).await.map_err(socket(what))?;
     let boot = config.boot();
-    let files = boot.map_or_else(Vec::new, |boot| boot.files.clone());
+    let files = BootFiles::new(boot.map_or_else(Vec::new, |boot| boot.files.clone()));
     let seeds = Seeds::new(config, directory);
     if let Some(listen) = boot.and_then(|boot| boot.tftp) {
         let what = format!("[boot] tftp {listen}");
         let bound = UdpSocket::bind(listen).await.map_err(socket(what))?;
-        let server = TftpServer::new(files.clone(), seeds.clone(), events.clone());
+        let server = TftpServer::new(files.clone(), seeds.clone(), reporter.clone(), limits);
         tokio::spawn(server.serve(bound));
     }
     let server = SeedServer {
         seeds,
-        events,
+        reporter,
         files,
+        connections: Shares::new(limits),
     };
     tokio::spawn(seed_listener::serve(listener, server));
     Ok(())

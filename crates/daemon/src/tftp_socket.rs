@@ -1,38 +1,79 @@
 //! Boot loaders over TFTP: one task and one port for each transfer.
+//!
+//! A request is a datagram whose source anybody can forge, so a transfer takes little until its
+//! client has acknowledged something: a port, an open file, one window. See [`crate::shares`].
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use quorate_boot::ipxe::is_file;
 use quorate_boot::tftp::wire::error;
-use quorate_boot::tftp::{ErrorCode, Request, Transfer};
+use quorate_boot::tftp::{Content, ErrorCode, Mode, Request, Transfer};
 use quorate_core::{Channel, Datagram, Destination, Engine, Output};
-use quorate_server::{Event, Seeds};
+use quorate_server::Seeds;
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
+use crate::boot_files::BootFiles;
 use crate::clock;
+use crate::limits::ConnectionLimits;
+use crate::reporter::Reporter;
+use crate::shares::{Revocation, Share, Shares};
 
 /// Sends files out of some directories.
 #[derive(Debug)]
 pub(crate) struct TftpServer {
-    dirs: Vec<PathBuf>,
+    files: BootFiles,
     seeds: Seeds,
-    events: UnboundedSender<Event>,
-    transfers: Arc<Semaphore>,
+    reporter: Reporter,
+    transfers: Shares,
+}
+
+/// A file that is read while it is sent.
+#[derive(Debug)]
+struct Disk {
+    file: File,
+    octets: u64,
+}
+
+impl Content for Disk {
+    fn len(&self) -> u64 {
+        self.octets
+    }
+
+    fn read(&self, offset: u64, block: &mut [u8]) -> bool {
+        self.file.read_exact_at(block, offset).is_ok()
+    }
+}
+
+/// Why no transfer begins.
+#[derive(Debug, thiserror::Error)]
+enum NoFile {
+    #[error("there is no boot file {0:?}")]
+    Absent(String),
+    #[error("{0:?} is larger than TFTP is for: HTTP serves it")]
+    TooLarge(String),
 }
 
 impl TftpServer {
-    pub(crate) fn new(dirs: Vec<PathBuf>, seeds: Seeds, events: UnboundedSender<Event>) -> Self {
+    pub(crate) fn new(
+        files: BootFiles,
+        seeds: Seeds,
+        reporter: Reporter,
+        limits: ConnectionLimits,
+    ) -> Self {
+        let limits = ConnectionLimits {
+            all: limits.all.min(TRANSFERS_MAX),
+            per_source: limits.per_source.min(TRANSFERS_PER_SOURCE_MAX),
+        };
         Self {
-            dirs,
+            files,
             seeds,
-            events,
-            transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
+            reporter,
+            transfers: Shares::new(limits),
         }
     }
 
@@ -46,30 +87,48 @@ impl TftpServer {
                 // An ICMP error about an earlier answer, for example.
                 Err(error) => {
                     tracing::warn!(%error, "TFTP");
+                    sleep(RETRY_AFTER).await;
                     continue;
                 }
             };
-            let answer = match Request::parse(&buffer[..len]) {
-                Err(malformed) => malformed.answer(),
-                Ok(request) => match Arc::clone(&server.transfers).try_acquire_owned() {
-                    Ok(permit) => {
-                        let server = Arc::clone(&server);
-                        let local = socket.local_addr();
-                        tokio::spawn(async move {
-                            if let Err(error) = server.send(local, client, request, permit).await {
-                                tracing::warn!(%error, %client, "TFTP transfer");
-                            }
-                        });
-                        None
+            match Request::parse(&buffer[..len]) {
+                Err(malformed) => {
+                    server.refused(client, malformed.to_string());
+                    if let Some(answer) = malformed.answer() {
+                        let _ = socket.try_send_to(&answer, client);
+                    }
+                }
+                Ok(request) => match server.transfers.admit(client.ip()) {
+                    Ok(place) => {
+                        Arc::clone(&server).start(socket.local_addr(), client, request, place);
                     }
                     // Firmware asks again.
-                    Err(_) => None,
+                    Err(full) => server.refused(client, full.to_string()),
                 },
-            };
-            if let Some(answer) = answer {
-                let _ = socket.send_to(&answer, client).await;
             }
         }
+    }
+
+    fn start(
+        self: Arc<Self>,
+        local: io::Result<SocketAddr>,
+        client: SocketAddr,
+        request: Request,
+        (share, revocation): (Share, Revocation),
+    ) {
+        tokio::spawn(async move {
+            let failed = tokio::select! {
+                ended = self.send(local, client, &request, &share) => {
+                    ended.err().map(|error| error.to_string())
+                }
+                () = revocation.wait() => {
+                    Some("it acknowledged nothing, and others wait".to_owned())
+                }
+            };
+            if let Some(why) = failed {
+                self.refused(client, why);
+            }
+        });
     }
 
     /// One transfer, from a port of its own (RFC 1350 §4).
@@ -77,27 +136,24 @@ impl TftpServer {
         &self,
         local: io::Result<SocketAddr>,
         client: SocketAddr,
-        request: Request,
-        _permit: OwnedSemaphorePermit,
+        request: &Request,
+        share: &Share,
     ) -> io::Result<()> {
         let socket = UdpSocket::bind(SocketAddr::new(local?.ip(), 0)).await?;
         // Some firmware writes an absolute path, or one as Windows has it.
         let file = request.file.replace('\\', "/");
         let file = file.trim_start_matches('/');
-        let content = if is_file(file) {
-            find(&self.dirs, file).await
-        } else {
-            None
+        let content = match self.content(file, request.mode) {
+            Ok(content) => content,
+            Err(absent) => {
+                let words = absent.to_string();
+                let answer = error(ErrorCode::FileNotFound, &words);
+                socket.send_to(&answer, client).await?;
+                self.refused(client, words);
+                return Ok(());
+            }
         };
-        let Some(content) = content else {
-            let words = format!("there is no boot file {file:?}");
-            socket
-                .send_to(&error(ErrorCode::FileNotFound, &words), client)
-                .await?;
-            tracing::warn!(%client, "{words}");
-            return Ok(());
-        };
-        let mut transfer = Transfer::new(client, &request, content.into(), clock::now());
+        let mut transfer = Transfer::new(client, request, content, clock::now());
         let mut buffer = [0; PACKET_OCTETS_MAX];
         loop {
             while let Some(output) = transfer.poll() {
@@ -111,6 +167,9 @@ impl TftpServer {
                     Output::Write { write, .. } => match write {},
                     Output::Effect(effect) => match effect {},
                 }
+            }
+            if transfer.is_answered() {
+                share.prove();
             }
             let Some(deadline) = transfer.poll_timeout() else {
                 return Ok(());
@@ -133,42 +192,63 @@ impl TftpServer {
         }
     }
 
+    fn content(&self, file: &str, mode: Mode) -> Result<Arc<dyn Content>, NoFile> {
+        let absent = || NoFile::Absent(file.chars().take(NAME_CHARS_MAX).collect());
+        if !is_file(file) {
+            return Err(absent());
+        }
+        let found = self.files.open(file).map_err(|_| absent())?;
+        let octets = found.metadata.len();
+        let octets_max = match mode {
+            Mode::Octet => FILE_OCTETS_MAX,
+            Mode::Netascii => TEXT_OCTETS_MAX,
+        };
+        if octets > octets_max {
+            return Err(NoFile::TooLarge(file.to_owned()));
+        }
+        Ok(Arc::new(Disk {
+            file: found.file,
+            octets,
+        }))
+    }
+
     fn report(&self, client: SocketAddr, file: &str, event: &quorate_boot::tftp::Event) {
         use quorate_boot::tftp::Event as Transfer;
         match event {
-            Transfer::Sent { .. } => {
-                // The receiver is gone only when the daemon is stopping.
-                let _ = self.events.send(self.seeds.boot_served(client.ip(), file));
-            }
-            Transfer::Refused { .. } | Transfer::Unanswered { .. } => {
-                tracing::info!(%client, file, ?event, "TFTP transfer ended");
+            Transfer::Sent { .. } => self
+                .reporter
+                .report(self.seeds.boot_served(client.ip(), file)),
+            // A client that only asked for the size (RFC 2349).
+            Transfer::Refused { code: 8, .. } => {}
+            Transfer::Refused { code, message } => self.refused(
+                client,
+                format!("the client ended the transfer of {file:?} with error {code}: {message:?}"),
+            ),
+            Transfer::Unanswered { tries } => self.refused(
+                client,
+                format!("no acknowledgement of {file:?} after {tries} tries"),
+            ),
+            Transfer::Unreadable => {
+                self.refused(client, format!("{file:?} cannot be read any more"));
             }
             Transfer::Stranger(_) | Transfer::Dropped => {}
         }
     }
-}
 
-/// The content of the first file of that name.
-async fn find(dirs: &[PathBuf], file: &str) -> Option<Vec<u8>> {
-    for dir in dirs {
-        if let Some(content) = read(&dir.join(file)).await {
-            return Some(content);
-        }
+    fn refused(&self, client: SocketAddr, why: String) {
+        self.reporter.refused("tftp", client.ip(), why);
     }
-    None
 }
 
-async fn read(path: &Path) -> Option<Vec<u8>> {
-    let metadata = tokio::fs::metadata(path).await.ok()?;
-    if !metadata.is_file() || metadata.len() > FILE_OCTETS_MAX {
-        return None;
-    }
-    tokio::fs::read(path).await.ok()
-}
-
-/// At once; each holds its file in memory.
+/// At once, of all clients and of one.
 const TRANSFERS_MAX: usize = 128;
+/// Boot loaders that read further files keep some of them open.
+const TRANSFERS_PER_SOURCE_MAX: usize = 4;
 /// Boot loaders are small; what is not goes over HTTP.
 const FILE_OCTETS_MAX: u64 = 64 << 20;
+/// What is sent as text is in memory meanwhile.
+const TEXT_OCTETS_MAX: u64 = 64 << 10;
 /// Requests and acknowledgements are shorter; what is longer is refused for that.
 const PACKET_OCTETS_MAX: usize = 1_024;
+const NAME_CHARS_MAX: usize = 80;
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(10);

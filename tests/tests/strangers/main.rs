@@ -4,12 +4,14 @@
 //! served as if they were not there.
 
 mod client;
+mod http;
 mod output;
+mod tftp;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use quorate_tests::network::{Lab, SERVER};
+use quorate_tests::network::{Daemon, Lab, SERVER};
 use quorate_tests::sandboxed::{self, Case};
 use serde_json::{Value, json};
 
@@ -28,6 +30,26 @@ const CASES: &[Case] = &[
         name: "a_flood_that_is_refused_is_a_line_a_second",
         needs: &[],
         run: output::refused_flood,
+    },
+    Case {
+        name: "transfers_that_nobody_acknowledges_take_no_memory",
+        needs: &[],
+        run: tftp::flood,
+    },
+    Case {
+        name: "connections_that_ask_for_nothing_give_way",
+        needs: &[],
+        run: http::idle,
+    },
+    Case {
+        name: "a_head_that_never_ends_is_cut_after_ten_seconds",
+        needs: &[],
+        run: http::slow_head,
+    },
+    Case {
+        name: "nothing_outside_of_the_boot_files_is_served",
+        needs: &[],
+        run: http::elsewhere,
     },
 ];
 
@@ -61,6 +83,15 @@ fn config(lab: &Lab) -> Value {
             "script": { "kernel": "vmlinuz" },
         },
     })
+}
+
+/// What the daemon has of the machine's memory.
+fn memory_mib(daemon: &Daemon) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
+    let status = status.expect("it runs");
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = resident.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+    kib.expect("the kernel says how much") / 1_024
 }
 
 /// Where a case puts its boot files.

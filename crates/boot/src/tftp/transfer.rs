@@ -1,6 +1,7 @@
 //! The transfer of one file to one client.
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +17,38 @@ use super::wire::{self, ErrorCode, Mode, Reply, Request};
 #[derive(Debug)]
 pub struct Transfer {
     client: SocketAddr,
-    content: Arc<[u8]>,
-    block_octets: usize,
+    content: Arc<dyn Content>,
+    block_octets: u64,
     window_blocks: u64,
     timeout: Duration,
     state: State,
+    is_answered: bool,
     out: Queue<Infallible, Event, Infallible>,
+}
+
+/// What is sent. It is read a block at a time, so that a transfer takes no more room than a block.
+pub trait Content: Debug + Send + Sync {
+    /// In octets.
+    fn len(&self) -> u64;
+
+    /// Fills `block` with what is at `offset`; false when it cannot be read any more.
+    fn read(&self, offset: u64, block: &mut [u8]) -> bool;
+}
+
+impl Content for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn read(&self, offset: u64, block: &mut [u8]) -> bool {
+        let start = usize::try_from(offset).ok();
+        let rest = start.and_then(|start| self.get(start..));
+        let found = rest.and_then(|rest| rest.get(..block.len()));
+        found.is_some_and(|found| {
+            block.copy_from_slice(found);
+            true
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -44,6 +71,8 @@ enum State {
 struct Waiting {
     until: Instant,
     tries: u32,
+    /// The transfer is over then.
+    gives_up: Instant,
 }
 
 /// What became of a transfer.
@@ -55,6 +84,8 @@ pub enum Event {
     Refused { code: u16, message: String },
     /// The client has said nothing for too long.
     Unanswered { tries: u32 },
+    /// The file could not be read any more; the client got an error.
+    Unreadable,
     /// Another host sent to the port of this transfer, and got an error.
     Stranger(SocketAddr),
     /// The client sent what makes no sense here.
@@ -62,11 +93,12 @@ pub enum Event {
 }
 
 impl Transfer {
-    /// Begins to send `content` to the client at `client`.
-    pub fn new(client: SocketAddr, request: &Request, content: Arc<[u8]>, now: Now) -> Self {
+    /// Begins to send `content` to the client at `client`. As text it is kept in memory, twice as
+    /// large at most: whoever has large files sends them as they are.
+    pub fn new(client: SocketAddr, request: &Request, content: Arc<dyn Content>, now: Now) -> Self {
         let content = match request.mode {
             Mode::Octet => content,
-            Mode::Netascii => netascii(&content).into(),
+            Mode::Netascii => Arc::new(netascii(&whole(&*content))),
         };
         let options = request.options;
         let block_octets = options
@@ -92,7 +124,7 @@ impl Transfer {
             "timeout",
             timeout_secs.into(),
         );
-        agree(options.size, "tsize", content.len() as u64);
+        agree(options.size, "tsize", content.len());
         agree(
             options.window_blocks.is_some(),
             "windowsize",
@@ -105,9 +137,10 @@ impl Transfer {
             window_blocks: window_blocks.into(),
             timeout: Duration::from_secs(timeout_secs.into()),
             state: State::Ended,
+            is_answered: false,
             out: Queue::default(),
         };
-        let waiting = transfer.waiting(1, now);
+        let waiting = transfer.waiting(now);
         transfer.state = if agreed.is_empty() {
             State::sending(0, waiting)
         } else {
@@ -123,6 +156,11 @@ impl Transfer {
         matches!(self.state, State::Ended)
     }
 
+    /// True when the client has acknowledged anything: it exists, and waits.
+    pub const fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
     /// Sends what the state has outstanding.
     fn send(&mut self) {
         match &self.state {
@@ -130,7 +168,12 @@ impl Transfer {
             State::Sending { acked, .. } => {
                 let first = acked + 1;
                 for number in first..=self.window_end(*acked) {
-                    self.transmit(self.client, wire::data(number, self.block(number)));
+                    let Some(block) = self.block(number) else {
+                        let words = "the file cannot be read any more";
+                        self.transmit(self.client, wire::error(ErrorCode::NotDefined, words));
+                        return self.end(Event::Unreadable);
+                    };
+                    self.transmit(self.client, wire::data(number, &block));
                 }
             }
             State::Ended => {}
@@ -144,19 +187,21 @@ impl Transfer {
 
     /// The last block is the first that is not full; it may be empty (RFC 1350 §6).
     fn blocks(&self) -> u64 {
-        (self.content.len() / self.block_octets) as u64 + 1
+        self.content.len() / self.block_octets + 1
     }
 
-    fn block(&self, number: u64) -> &[u8] {
-        let start = (number as usize - 1) * self.block_octets;
+    fn block(&self, number: u64) -> Option<Vec<u8>> {
+        let start = (number - 1) * self.block_octets;
         let end = (start + self.block_octets).min(self.content.len());
-        &self.content[start..end]
+        let mut block = vec![0; (end - start) as usize];
+        self.content.read(start, &mut block).then_some(block)
     }
 
     fn handle_ack(&mut self, number: u16, now: Now) {
-        let waiting = self.waiting(1, now);
+        let waiting = self.waiting(now);
         match &mut self.state {
             State::Offering { .. } if number == 0 => {
+                self.is_answered = true;
                 self.state = State::sending(0, waiting);
                 self.send();
             }
@@ -175,9 +220,10 @@ impl Transfer {
     }
 
     fn advance(&mut self, acked: u64, waiting: Waiting) {
+        self.is_answered = true;
         if acked == self.blocks() {
             self.end(Event::Sent {
-                octets: self.content.len(),
+                octets: self.content.len() as usize,
             });
         } else {
             self.state = State::sending(acked, waiting);
@@ -202,11 +248,19 @@ impl Transfer {
         });
     }
 
-    fn waiting(&self, tries: u32, now: Now) -> Waiting {
+    /// For the answer to what is sent for the first time.
+    fn waiting(&self, now: Now) -> Waiting {
         Waiting {
             until: now.instant + self.timeout,
-            tries,
+            tries: 1,
+            gives_up: now.instant + SILENCE_MAX,
         }
+    }
+}
+
+impl Waiting {
+    fn deadline(&self) -> Instant {
+        self.until.min(self.gives_up)
     }
 }
 
@@ -261,17 +315,15 @@ impl Engine for Transfer {
         let Some(waiting) = self.state.waiting() else {
             return;
         };
-        if now.instant < waiting.until {
+        if now.instant < waiting.deadline() {
             return;
         }
         let tries = waiting.tries;
-        if tries == TRIES_MAX {
+        if tries == TRIES_MAX || now.instant >= waiting.gives_up {
             return self.end(Event::Unanswered { tries });
         }
-        let next = self.waiting(tries + 1, now);
-        if let Some(waiting) = self.state.waiting() {
-            *waiting = next;
-        }
+        waiting.tries += 1;
+        waiting.until = now.instant + self.timeout;
         self.send();
     }
 
@@ -281,11 +333,22 @@ impl Engine for Transfer {
 
     fn poll_timeout(&self) -> Option<Deadline> {
         match &self.state {
-            State::Offering { waiting, .. } => Some(Deadline::new(waiting.until, "TFTP options")),
-            State::Sending { waiting, .. } => Some(Deadline::new(waiting.until, "TFTP block")),
+            State::Offering { waiting, .. } => {
+                Some(Deadline::new(waiting.deadline(), "TFTP options"))
+            }
+            State::Sending { waiting, .. } => Some(Deadline::new(waiting.deadline(), "TFTP block")),
             State::Ended => None,
         }
     }
+}
+
+fn whole(content: &dyn Content) -> Vec<u8> {
+    let mut all = vec![0; content.len() as usize];
+    // What cannot be read is an empty text.
+    if !content.read(0, &mut all) {
+        all.clear();
+    }
+    all
 }
 
 /// LF → CR LF, CR → CR NUL (RFC 764).
@@ -309,6 +372,8 @@ const BLOCK_OCTETS_MAX: u16 = 1_468;
 const WINDOW_BLOCKS_MAX: u16 = 64;
 const TIMEOUT_SECS: u8 = 1;
 const TRIES_MAX: u32 = 6;
+/// Who acknowledges nothing for so long has gone, or was never there.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,9 @@ pub enum Mode {
 pub struct Options {
     /// `blksize`: octets in a block, 8 to 65464 (RFC 2348).
     pub block_octets: Option<u16>,
-    /// `timeout`: seconds before something is sent again, 1 to 255 (RFC 2349).
+    /// `timeout`: seconds before something is sent again, 1 to 255 (RFC 2349). More than
+    /// [`TIMEOUT_SECS_MAX`] are out of range here: nobody waits so long on a LAN, and what waits takes
+    /// room.
     pub timeout_secs: Option<u8>,
     /// `tsize`: the client wants to know how long the file is (RFC 2349).
     pub size: bool,
@@ -116,7 +118,8 @@ impl Options {
                 self.block_octets = self.block_octets.or(valid);
             }
             "timeout" => {
-                let valid = u8::try_from(number).ok().filter(|secs| *secs > 0);
+                let valid = u8::try_from(number).ok();
+                let valid = valid.filter(|secs| (1..=TIMEOUT_SECS_MAX).contains(secs));
                 self.timeout_secs = self.timeout_secs.or(valid);
             }
             "windowsize" => {
@@ -210,5 +213,7 @@ const OACK: u16 = 6;
 const REQUEST_OCTETS_MAX: usize = 512;
 /// RFC 2348.
 const BLOCK_OCTETS_VALID: std::ops::RangeInclusive<u16> = 8..=65_464;
+/// The longest time before something is sent again that is accepted.
+pub const TIMEOUT_SECS_MAX: u8 = 10;
 /// As much of a client's words as anybody reads.
 const ERROR_OCTETS_MAX: usize = 128;

@@ -16,8 +16,8 @@ fn at(millis: u64) -> Now {
     Now::new(Instant::ZERO + Duration::from_millis(millis), WALL_EPOCH)
 }
 
-fn content(octets: usize) -> Arc<[u8]> {
-    (0..octets).map(|index| (index % 251) as u8).collect()
+fn content(octets: usize) -> Arc<Vec<u8>> {
+    Arc::new((0..octets).map(|index| (index % 251) as u8).collect())
 }
 
 fn request(options: &str) -> Request {
@@ -202,12 +202,67 @@ fn block_numbers_begin_again_where_sixteen_bits_end() {
 fn text_ends_its_lines_as_netascii_does() {
     let packet = b"\0\x01motd\0NetASCII\0";
     let request = Request::parse(packet).unwrap();
-    let text: Arc<[u8]> = b"a\nb\rc"[..].into();
+    let text = Arc::new(b"a\nb\rc".to_vec());
     let mut transfer = Transfer::new(CLIENT, &request, text, at(0));
     let Some(Output::Transmit(sent)) = transfer.poll() else {
         panic!("a block is sent")
     };
     assert_eq!(&sent.payload[4..], b"a\r\nb\r\0c");
+}
+
+#[test]
+fn a_client_that_never_acknowledges_is_given_up_after_ten_seconds() {
+    for (options, sent_max) in [
+        ("", 6),
+        ("timeout 4", 3),
+        ("timeout 10", 1),
+        ("timeout 255 tsize 0", 6),
+    ] {
+        let mut transfer = start(options, 5_000);
+        let mut now = at(0);
+        let mut sent = 0;
+        while let Some(deadline) = transfer.poll_timeout() {
+            now = Now::new(deadline.at, WALL_EPOCH);
+            sent += outputs(&mut transfer).len();
+            transfer.handle_timeout(now);
+        }
+        assert!(now.instant <= at(10_000).instant, "{options}: {now:?}");
+        assert!(!transfer.is_answered());
+        assert!(sent <= sent_max, "{options}: {sent}");
+    }
+}
+
+#[test]
+fn each_acknowledgement_gives_ten_seconds_more() {
+    let mut transfer = start("timeout 10", 5_000);
+    ack(&mut transfer, 0, at(9_000));
+    assert!(transfer.is_answered());
+    transfer.handle_timeout(at(18_000));
+    assert!(!transfer.has_ended());
+    transfer.handle_timeout(at(19_000));
+    assert!(transfer.has_ended());
+}
+
+/// A file that somebody shortens.
+#[derive(Debug)]
+struct Shortened;
+
+impl Content for Shortened {
+    fn len(&self) -> u64 {
+        1_000
+    }
+
+    fn read(&self, offset: u64, block: &mut [u8]) -> bool {
+        offset + block.len() as u64 <= 512
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_ends_the_transfer_with_an_error() {
+    let mut transfer = Transfer::new(CLIENT, &request(""), Arc::new(Shortened), at(0));
+    outputs(&mut transfer);
+    ack(&mut transfer, 1, at(1));
+    assert_eq!(outputs(&mut transfer), ["ERROR 0", "Unreadable"]);
 }
 
 /// A reader that acknowledges the last block in order when a window is full, when the file ends,
