@@ -24,7 +24,7 @@ pub async fn run(
     daemon.emit_all(
         &mut emit,
         vec![Event::Ready {
-            leases: daemon.engines.leases().count(),
+            leases: daemon.engines.leases_len(),
         }],
     );
     tokio::pin!(stop);

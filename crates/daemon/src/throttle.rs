@@ -77,7 +77,9 @@ impl Throttle {
 fn reason(event: &Event) -> Option<(Reason, u64)> {
     let (service, why, lines_max) = match event {
         Event::Refused { service, why, .. } => (service.as_str(), without_values(why), 1),
-        Event::Nak { why, .. } => ("dhcp", without_values(why), 1),
+        Event::Nak { why, .. }
+        | Event::DhcpDropped { why, .. }
+        | Event::DhcpOmitted { why, .. } => ("dhcp", without_values(why), 1),
         Event::Offered { .. } => ("dhcp", "offered".to_owned(), SERVED_MAX),
         Event::SeedServed { .. } => ("http", "seed served".to_owned(), SERVED_MAX),
         Event::BootServed { .. } => ("boot", "file served".to_owned(), SERVED_MAX),

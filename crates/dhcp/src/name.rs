@@ -20,6 +20,14 @@ pub fn addr_name(addr: Ipv4Addr) -> String {
     format!("{ADDR_NAME_PREFIX}{}", dashed(addr))
 }
 
+/// The address that [`addr_name`] makes this name from.
+pub fn addr_of_name(name: &str) -> Option<Ipv4Addr> {
+    let dashed = name.strip_prefix(ADDR_NAME_PREFIX)?;
+    let addr: Ipv4Addr = dashed.replace('-', ".").parse().ok()?;
+    // Not `ip-010-…`, should a parser accept that.
+    (addr_name(addr) == name).then_some(addr)
+}
+
 /// `text` in lower case when it is one LDH label (RFC 1123 §2.1): letters, digits and inner
 /// hyphens. What is not is never repaired, because the result would be the name of another host.
 pub fn label(text: &str) -> Option<String> {

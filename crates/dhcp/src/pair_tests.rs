@@ -142,7 +142,13 @@ impl Link {
                 Output::Event(server::Event::Offered { .. }) => {}
                 Output::Event(event) => self.note("server", &server_event(&event)),
                 Output::Write { ticket, write } => {
-                    self.note("disk", &format!("{:?} {}", write.state, write.lease.addr));
+                    let line = match write {
+                        server::ServerRecord::Lease(record) => {
+                            format!("{:?} {}", record.state, record.lease.addr)
+                        }
+                        server::ServerRecord::ClockSet { secs } => format!("clock {secs}"),
+                    };
+                    self.note("disk", &line);
                     self.syncs.push((self.instant + DISK_DELAY, ticket));
                 }
             }
@@ -191,6 +197,9 @@ fn server_event(event: &server::Event) -> String {
         | server::Event::Informed { .. }
         | server::Event::Nak { .. }
         | server::Event::ClockSet { .. }
+        | server::Event::ClockDoubted { .. }
+        | server::Event::OptionsOmitted { .. }
+        | server::Event::NameRefused { .. }
         | server::Event::Dropped { .. } => format!("{event:?}"),
     }
 }

@@ -20,6 +20,7 @@ use quorate_core::{
     Datagram, Deadline, DelayHook, Engine, Now, Output, OutputOf, Seed, Ticket, Transmit,
 };
 use quorate_ddns::Registrar;
+use quorate_dhcp::server::ServerRecord;
 use quorate_dhcp::{Lease, Server};
 use quorate_dns::Authority;
 
@@ -140,7 +141,7 @@ impl<J: Journal> Engines<J> {
     /// have lost an intention, never a lease.
     fn reconcile(&mut self, now: Now) {
         for lease in self.dhcp.iter().flat_map(Server::leases) {
-            self.directory.insert(facts(&self.subnets, lease));
+            self.directory.insert(facts(&self.subnets, &lease));
         }
         let Some(ddns) = &mut self.ddns else { return };
         // Without a DHCP server here it is not known which leases are gone.
@@ -153,7 +154,7 @@ impl<J: Journal> Engines<J> {
         }
         // After the ends: an address that changed hands frees its old name first.
         for lease in dhcp.leases() {
-            ddns.command(quorate_ddns::Command::Bound(binding(lease)), now);
+            ddns.command(quorate_ddns::Command::Bound(binding(&lease)), now);
         }
     }
 
@@ -227,12 +228,12 @@ impl<J: Journal> Engines<J> {
     }
 
     /// The active leases.
-    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
+    pub fn leases(&self) -> impl Iterator<Item = Lease> {
         self.dhcp.iter().flat_map(Server::leases)
     }
 
     /// The active leases from this address on, by address.
-    pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Lease> {
+    pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = Lease> {
         self.dhcp
             .iter()
             .flat_map(move |dhcp| dhcp.leases_from(first))
@@ -241,6 +242,11 @@ impl<J: Journal> Engines<J> {
     /// Every published zone.
     pub fn published(&self) -> impl Iterator<Item = &quorate_dns::Zone> {
         self.dns.iter().flat_map(Authority::zones)
+    }
+
+    /// How many there are.
+    pub fn leases_len(&self) -> usize {
+        self.dhcp.as_ref().map_or(0, Server::leases_len)
     }
 
     /// Every published zone: name, serial, and records in presentation format.
@@ -300,10 +306,10 @@ impl<J: Journal> Engines<J> {
             Output::Write { ticket, write } => {
                 // Now, not at `Event::Leased`, which comes after the sync: the registrar's
                 // intention must be in the batch of the lease.
-                if let Some(ddns) = &mut self.ddns {
-                    ddns.command(intention(&write), now);
+                if let (Some(ddns), ServerRecord::Lease(lease)) = (&mut self.ddns, &write) {
+                    ddns.command(intention(lease), now);
                 }
-                self.append(Service::Dhcp, ticket, &Record::Lease(write));
+                self.append(Service::Dhcp, ticket, &Record::from(write));
             }
             Output::Effect(effect) => match effect {},
             Output::Event(event) => {
@@ -323,7 +329,7 @@ impl<J: Journal> Engines<J> {
         self.log.append(&encode(record));
         let addr = match record {
             Record::Lease(record) => Some(record.lease.addr),
-            Record::Zone(_) | Record::Outbox(_) => None,
+            Record::Clock(_) | Record::Zone(_) | Record::Outbox(_) => None,
         };
         self.unsynced.push(Unsynced {
             service,

@@ -43,8 +43,11 @@ pub enum Event {
         mac: MacAddr,
         why: String,
     },
-    /// The wall clock was set by so many seconds: every lease is written again.
+    /// The wall clock was set by so many seconds. Leases hold as long as before.
     ClockSet { secs: i64 },
+    /// By the wall clock so many leases ended while the server was away. They are held for one more
+    /// lease time, in case that the clock is wrong.
+    ClockDoubted { leases: usize },
     /// The log could not be written. Queries are answered from memory, what was to be promised is
     /// not, and the log is tried again after a while.
     LogFailed { why: String },
@@ -61,6 +64,30 @@ pub enum Event {
     Nak {
         addr: Ipv4Addr,
         mac: MacAddr,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relay: Option<Ipv4Addr>,
+        why: String,
+    },
+    /// The DHCP server did not answer. `message` is the type, `relay` the agent that passed it on;
+    /// what is not there could not be read.
+    DhcpDropped {
+        source: IpAddr,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mac: Option<MacAddr>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relay: Option<Ipv4Addr>,
+        why: String,
+    },
+    /// The DHCP server answered with less than the client asked for.
+    DhcpOmitted {
+        mac: MacAddr,
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relay: Option<Ipv4Addr>,
+        /// The options, or the name, as quoted text.
+        what: String,
         why: String,
     },
     /// A service dropped or refused a message.
@@ -122,4 +149,33 @@ pub enum Event {
         mac: Option<MacAddr>,
         file: String,
     },
+}
+
+impl Event {
+    /// For [`DhcpDropped`](Self::DhcpDropped) and [`DhcpOmitted`](Self::DhcpOmitted): whose message
+    /// it was, for people.
+    pub fn dhcp_sender(&self) -> Option<String> {
+        let (sender, message, relay) = match self {
+            Self::DhcpDropped {
+                source,
+                mac,
+                message,
+                relay,
+                ..
+            } => {
+                let sender = mac.map_or_else(|| source.to_string(), |mac| mac.to_string());
+                (sender, message.as_deref(), relay)
+            }
+            Self::DhcpOmitted {
+                mac,
+                message,
+                relay,
+                ..
+            } => (mac.to_string(), Some(message.as_str()), relay),
+            _ => return None,
+        };
+        let message = message.unwrap_or("message");
+        let by = relay.map_or_else(String::new, |relay| format!(" by {relay}"));
+        Some(format!("{message} of {sender}{by}"))
+    }
 }

@@ -1,6 +1,7 @@
 //! The lines of the log, and what a lease means for the DNS.
 
 use quorate_ddns::{Binding, OutboxRecord};
+use quorate_dhcp::server::ServerRecord;
 use quorate_dhcp::{ClientKey, Lease, LeaseRecord, LeaseState};
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +10,24 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Record {
     Lease(LeaseRecord),
+    Clock(ClockSet),
     Zone(quorate_dns::Journal),
     Outbox(OutboxRecord),
+}
+
+/// The wall clock was set: dates in earlier lease records are to be read with so much more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClockSet {
+    set_secs: i64,
+}
+
+impl From<ServerRecord> for Record {
+    fn from(record: ServerRecord) -> Self {
+        match record {
+            ServerRecord::Lease(record) => Self::Lease(record),
+            ServerRecord::ClockSet { secs } => Self::Clock(ClockSet { set_secs: secs }),
+        }
+    }
 }
 
 pub(crate) fn encode(record: &Record) -> Vec<u8> {
@@ -18,9 +35,10 @@ pub(crate) fn encode(record: &Record) -> Vec<u8> {
 }
 
 impl Record {
-    pub(crate) fn into_lease(self) -> Option<LeaseRecord> {
+    pub(crate) fn into_lease(self) -> Option<ServerRecord> {
         match self {
-            Self::Lease(record) => Some(record),
+            Self::Lease(record) => Some(ServerRecord::Lease(record)),
+            Self::Clock(set) => Some(ServerRecord::ClockSet { secs: set.set_secs }),
             Self::Zone(_) | Self::Outbox(_) => None,
         }
     }
@@ -28,19 +46,20 @@ impl Record {
     pub(crate) fn into_journal(self) -> Option<quorate_dns::Journal> {
         match self {
             Self::Zone(journal) => Some(journal),
-            Self::Lease(_) | Self::Outbox(_) => None,
+            Self::Lease(_) | Self::Clock(_) | Self::Outbox(_) => None,
         }
     }
 
     pub(crate) fn into_change(self) -> Option<OutboxRecord> {
         match self {
             Self::Outbox(change) => Some(change),
-            Self::Lease(_) | Self::Zone(_) => None,
+            Self::Lease(_) | Self::Clock(_) | Self::Zone(_) => None,
         }
     }
 }
 
-/// The records of each engine, in order, still as they were written.
+/// The records of each engine, in order, still as they were written. Steps of the clock stand
+/// between leases: they change the dates of those before them.
 #[derive(Default)]
 pub(crate) struct Sorted<'a> {
     pub(crate) leases: Vec<&'a [u8]>,
@@ -56,12 +75,12 @@ impl<'a> Sorted<'a> {
         for record in records {
             let record = record.as_ref();
             let records = match record {
-                [b'{', b'"', b'l', ..] => &mut sorted.leases,
+                [b'{', b'"', b'l' | b'c', ..] => &mut sorted.leases,
                 [b'{', b'"', b'z', ..] => &mut sorted.zones,
                 [b'{', b'"', b'o', ..] => &mut sorted.outbox,
                 // By hand, then; or the error that says what it is not.
                 other => match serde_json::from_slice(other)? {
-                    Record::Lease(_) => &mut sorted.leases,
+                    Record::Lease(_) | Record::Clock(_) => &mut sorted.leases,
                     Record::Zone(_) => &mut sorted.zones,
                     Record::Outbox(_) => &mut sorted.outbox,
                 },

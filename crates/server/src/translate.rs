@@ -1,6 +1,6 @@
 //! From the events of engines to those that daemons write: strings instead of protocol types.
 
-use quorate_dhcp::server::LeaseKind;
+use quorate_dhcp::server::{LeaseKind, Sender};
 use quorate_dns::text;
 
 use crate::event::Event;
@@ -42,20 +42,58 @@ pub(crate) fn dhcp(event: quorate_dhcp::server::Event) -> Option<Event> {
         Dhcp::Expired { lease } => ended(lease, "expired"),
         Dhcp::Declined { lease, .. } => ended(lease, "declined"),
         Dhcp::Revoked { lease } => ended(lease, "revoked"),
-        Dhcp::Nak { mac, addr, reason } => Event::Nak {
+        Dhcp::Nak {
+            sender,
             addr,
-            mac,
+            reason,
+        } => Event::Nak {
+            addr,
+            mac: sender.mac.unwrap_or_default(),
+            relay: sender.giaddr,
             why: reason.to_string(),
         },
         Dhcp::ClockSet { secs } => Event::ClockSet { secs },
-        Dhcp::Dropped { source, reason } => Event::Refused {
-            service: "dhcp".to_owned(),
-            source: Some(source.ip()),
+        Dhcp::ClockDoubted { leases } => Event::ClockDoubted { leases },
+        Dhcp::Dropped { sender, reason } => Event::DhcpDropped {
+            source: sender.source.ip(),
+            mac: sender.mac,
+            message: sender.message.map(|kind| kind.to_string()),
+            relay: sender.giaddr,
             why: reason.to_string(),
         },
+        Dhcp::OptionsOmitted { sender, options } => {
+            let codes: Vec<String> = options.iter().map(u8::to_string).collect();
+            let what = format!("options {}", codes.join(", "));
+            omitted(
+                sender,
+                what,
+                "the message that the client accepts has no room",
+            )
+        }
+        Dhcp::NameRefused {
+            sender, refusal, ..
+        } => {
+            // Any octets: quoted, and no longer than a line.
+            let wanted: String = refusal.wanted().chars().take(NAME_CHARS_MAX).collect();
+            omitted(sender, format!("the name {wanted:?}"), &refusal.to_string())
+        }
         Dhcp::Informed { .. } => return None,
     })
 }
+
+fn omitted(sender: Sender, what: String, why: &str) -> Event {
+    Event::DhcpOmitted {
+        mac: sender.mac.unwrap_or_default(),
+        message: sender
+            .message
+            .map_or_else(String::new, |kind| kind.to_string()),
+        relay: sender.giaddr,
+        what,
+        why: why.to_owned(),
+    }
+}
+
+const NAME_CHARS_MAX: usize = 63;
 
 pub(crate) fn dns(event: quorate_dns::Event) -> Option<Event> {
     use quorate_dns::Event as Dns;

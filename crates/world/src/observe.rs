@@ -45,7 +45,20 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         ),
         Event::GateOpened { members, .. } => (None, What::GateOpened { members }),
         Event::ServicePublished { members, .. } => (None, What::SrvPublished { members }),
-        Event::Nak { addr, mac, why } => (None, refused("dhcp", format!("{addr} to {mac}: {why}"))),
+        Event::Nak { addr, mac, why, .. } => {
+            (None, refused("dhcp", format!("{addr} to {mac}: {why}")))
+        }
+        Event::DhcpDropped { ref why, .. } => {
+            let sender = event.dhcp_sender().unwrap_or_default();
+            (None, refused("dhcp", format!("{sender}: {why}")))
+        }
+        Event::DhcpOmitted {
+            ref what, ref why, ..
+        } => {
+            let sender = event.dhcp_sender().unwrap_or_default();
+            let text = format!("dhcp: {sender}: without {what}: {why}");
+            (None, What::Note { text })
+        }
         Event::Refused {
             service,
             source,
@@ -68,6 +81,12 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         }
         Event::ClockSet { secs } => {
             let text = format!("the servers' wall clock was set by {secs:+} s");
+            (None, What::Note { text })
+        }
+        Event::ClockDoubted { leases } => {
+            let text = format!(
+                "by the servers' clock {leases} leases ended while they were away; they are held"
+            );
             (None, What::Note { text })
         }
         Event::LogFailed { why } => {

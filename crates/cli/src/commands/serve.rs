@@ -29,6 +29,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<u8, CliError> {
     Ok(0)
 }
 
+fn dhcp_sender(event: &Event) -> String {
+    event.dhcp_sender().unwrap_or_default()
+}
+
 /// Says whether these servers would start, as far as the file decides it.
 fn check(config: &Config) -> Result<u8, CliError> {
     for path in quorate_daemon::check(config)? {
@@ -55,7 +59,11 @@ fn human(event: &Event) -> String {
             format!("leased {addr} to {mac} ({hostname}, {kind})")
         }
         Event::LeaseEnded { addr, mac, why } => format!("lease of {addr} to {mac} {why}"),
-        Event::Nak { addr, mac, why } => format!("refused {addr} to {mac}: {why}"),
+        Event::Nak { addr, mac, why, .. } => format!("refused {addr} to {mac}: {why}"),
+        Event::DhcpDropped { why, .. } => format!("{}: {why}", dhcp_sender(event)),
+        Event::DhcpOmitted { what, why, .. } => {
+            format!("{}: without {what}: {why}", dhcp_sender(event))
+        }
         Event::Refused {
             service,
             source,
@@ -73,8 +81,11 @@ fn human(event: &Event) -> String {
         Event::NamePublished { hostname, addr } => format!("{hostname} leads to {addr}"),
         Event::ReversePublished { hostname, addr } => format!("{addr} leads to {hostname}"),
         Event::ClockSet { secs } => {
-            format!("the wall clock was set by {secs:+} s, every lease is written again")
+            format!("the wall clock was set by {secs:+} s; leases hold as long as before")
         }
+        Event::ClockDoubted { leases } => format!(
+            "by the wall clock {leases} leases ended while the server was away; they are held for one more lease time"
+        ),
         Event::LogFailed { why } => {
             format!("the log cannot be written, nothing is promised until it can: {why}")
         }

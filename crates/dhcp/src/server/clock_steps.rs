@@ -5,52 +5,58 @@
 //! in 1970, a clock that runs on local time is hours away, and then NTP sets it. A lease that seems
 //! to have ended because of that would be given to another client while its own still uses it.
 
-use std::time::Duration;
-
 use quorate_core::{Instant, Now, Wall};
 
 use super::Server;
-use super::database::Phase;
 use super::event::Event;
 use super::lease::{LeaseRecord, LeaseState};
 
 impl Server {
-    /// When the wall clock was set, writes every promise again with its end on the new one.
+    /// When the wall clock was set, writes down by how much: the dates in earlier records are to be
+    /// read so.
     pub(super) fn handle_clock_step(&mut self, now: Now) {
         let offset = offset_secs(now);
-        let before = *self.offset_secs.get_or_insert(offset);
+        let Some(before) = self.offset_secs else {
+            return self.set_offset(offset);
+        };
         if offset.abs_diff(before) < STEP_SECS_MIN {
             return;
         }
-        self.offset_secs = Some(offset);
-        self.queue.event(Event::ClockSet {
-            secs: offset - before,
-        });
-        for (phase, lease) in self.database.promises_mut() {
-            let (state, until) = match phase {
-                Phase::Bound { until } => (LeaseState::Bound, until),
-                Phase::Declined { until } => (LeaseState::Declined, until),
-                Phase::Offered { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. } => continue,
-            };
-            let left = until.since(now.instant) + Duration::from_millis(999);
-            lease.end = now.wall.plus_secs(left.as_secs());
-            let lease = lease.clone();
-            self.queue.write(LeaseRecord { state, lease });
-        }
+        self.set_offset(offset);
+        let secs = offset - before;
+        self.queue.event(Event::ClockSet { secs });
+        self.write_step(secs);
+    }
+
+    pub(super) fn set_offset(&mut self, secs: i64) {
+        self.offset_secs = Some(secs);
+        self.database.set_offset(secs);
     }
 
     /// How long a recorded promise still holds: as long as one of today, if one of the two dates
-    /// is none.
-    pub(super) fn secs_left(&self, record: &LeaseRecord, subnet: usize, now: Now) -> u64 {
-        if is_date(now.wall) && is_date(record.lease.end) {
-            return now.wall.secs_until(record.lease.end);
-        }
-        u64::from(if record.state == LeaseState::Declined {
-            self.config.limits.decline_secs
+    /// is none. That is so, too, for a lease whose end is past: either the server was away for so long,
+    /// or the clock is ahead, and then the client still uses the address.
+    pub(super) fn time_left(&self, record: &LeaseRecord, subnet: usize, now: Now) -> TimeLeft {
+        let is_declined = record.state == LeaseState::Declined;
+        let are_dates = is_date(now.wall) && is_date(record.lease.end);
+        let left = now.wall.secs_until(record.lease.end);
+        let is_doubted = are_dates && left == 0 && !is_declined;
+        let secs = if are_dates && !is_doubted {
+            left
+        } else if is_declined {
+            u64::from(self.config.limits.decline_secs)
         } else {
-            self.config.subnets[subnet].lease_secs
-        })
+            u64::from(self.config.subnets[subnet].lease_secs)
+        };
+        TimeLeft { secs, is_doubted }
     }
+}
+
+/// How long a recorded promise holds after a restart.
+pub(super) struct TimeLeft {
+    pub(super) secs: u64,
+    /// Its end is past, if the clock is right.
+    pub(super) is_doubted: bool,
 }
 
 /// What the wall clock shows more than the monotonic one.

@@ -7,205 +7,149 @@
 //! ```text
 //!             DISCOVER            REQUEST
 //!   free ───────────────► Offered ───────► Bound ──────────► Lapsed ──► free / stolen (LRU)
-//!                           │  ▲             │ expiry,         │
-//!                           │  └─────────────┼─────────────────┘ same client again
-//!                           └── DECLINE ──► Declined ─► free
+//!                           │  ▲             │ │ expiry,       │
+//!                gives way, │  └─────────────┼─┼───────────────┘ same client again
+//!                runs out   ▼                │ └─ DECLINE ─► Declined ─► free
+//!                          free, Lapsed ◄────┘ RELEASE
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 
 use quorate_core::Instant;
 
+use super::binding::{Binding, Packer, Phase, Stored};
 use super::free_set::FreeSet;
 use super::lease::{ClientKey, Lease};
+use super::offers::Offers;
+use super::pool::SubnetPool;
 use super::validate::Subnet;
-
-/// Where an address stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Promised for seconds, in memory only. `lapsed` is its place among the lapsed when the
-    /// same client was remembered here.
-    Offered {
-        until: Instant,
-        lapsed: Option<u64>,
-    },
-    Bound {
-        until: Instant,
-    },
-    /// Without a client, but kept for its last one while others are free; lowest `order` goes
-    /// first.
-    Lapsed {
-        order: u64,
-    },
-    /// [`Lapsed`](Self::Lapsed), and its last client has no claim.
-    Revoked {
-        order: u64,
-    },
-    /// An unknown host uses it.
-    Declined {
-        until: Instant,
-    },
-}
-
-impl Phase {
-    /// True while a client holds the address and its name.
-    pub(super) fn is_active(self) -> bool {
-        matches!(self, Self::Offered { .. } | Self::Bound { .. })
-    }
-
-    fn until(self) -> Option<Instant> {
-        match self {
-            Self::Offered { until, .. } | Self::Bound { until } | Self::Declined { until } => {
-                Some(until)
-            }
-            Self::Lapsed { .. } | Self::Revoked { .. } => None,
-        }
-    }
-
-    fn order(self) -> Option<u64> {
-        match self {
-            Self::Lapsed { order } | Self::Revoked { order } => Some(order),
-            Self::Offered { .. } | Self::Bound { .. } | Self::Declined { .. } => None,
-        }
-    }
-
-    /// True when the client is found by its key.
-    fn has_client(self) -> bool {
-        self.is_active() || matches!(self, Self::Lapsed { .. })
-    }
-}
-
-/// One entry of the database.
-#[derive(Clone, Debug)]
-pub(super) struct Binding {
-    pub(super) subnet: usize,
-    pub(super) lease: Lease,
-    pub(super) phase: Phase,
-}
+use crate::name;
 
 /// The bindings of all addresses, with their indexes.
 #[derive(Clone, Debug)]
 pub(super) struct LeaseDatabase {
-    bindings: BTreeMap<Ipv4Addr, Binding>,
-    clients: BTreeMap<(usize, ClientKey), Ipv4Addr>,
-    names: BTreeMap<String, Ipv4Addr>,
+    /// Boxed: a map's nodes are half empty.
+    bindings: BTreeMap<Ipv4Addr, Box<Stored>>,
+    packer: Packer,
+    /// Hash of subnet and client → address; the binding says which client it is.
+    clients: BTreeSet<(u64, Ipv4Addr)>,
+    /// Likewise of the names that do not follow from the address.
+    names: BTreeSet<(u64, Ipv4Addr)>,
     timers: BTreeSet<(Instant, Ipv4Addr)>,
-    declined: BTreeSet<(Instant, Ipv4Addr)>,
     /// Class → ordinals that are not in use.
     ordinals: BTreeMap<String, FreeSet>,
     pools: Vec<SubnetPool>,
-    offers: usize,
+    offers: Offers,
+    declined: BTreeSet<(Instant, Ipv4Addr)>,
+    bound: usize,
     order_next: u64,
     /// Calls so far, so that a test can see that their number is linear.
     #[cfg(test)]
     operations: std::cell::Cell<u64>,
 }
 
-/// One subnet's addresses to give out.
-#[derive(Clone, Debug)]
-struct SubnetPool {
-    dynamic: FreeSet,
-    /// `dynamic` without those that have a binding.
-    free: FreeSet,
-    /// Dynamic ones with a binding that may be given to another client.
-    lapsed: BTreeSet<(u64, Ipv4Addr)>,
-}
-
 impl LeaseDatabase {
     pub(super) fn new(subnets: &[Subnet]) -> Self {
-        let pool = |subnet: &Subnet| SubnetPool {
-            dynamic: subnet.dynamic.clone(),
-            free: subnet.dynamic.clone(),
-            lapsed: BTreeSet::new(),
-        };
         Self {
             bindings: BTreeMap::new(),
-            clients: BTreeMap::new(),
-            names: BTreeMap::new(),
+            packer: Packer::default(),
+            clients: BTreeSet::new(),
+            names: BTreeSet::new(),
             timers: BTreeSet::new(),
-            declined: BTreeSet::new(),
             ordinals: BTreeMap::new(),
-            pools: subnets.iter().map(pool).collect(),
-            offers: 0,
+            pools: subnets.iter().map(SubnetPool::new).collect(),
+            offers: Offers::default(),
+            declined: BTreeSet::new(),
+            bound: 0,
             order_next: 0,
             #[cfg(test)]
             operations: std::cell::Cell::new(0),
         }
     }
 
+    /// From now on dates are what the monotonic clock shows, and this many seconds more. No date
+    /// is touched: a step of the wall clock costs the same however many leases there are.
+    pub(super) fn set_offset(&mut self, secs: i64) {
+        self.packer.offset_secs = secs;
+    }
+
     /// Enters `binding` at its address, which must have none.
     pub(super) fn insert(&mut self, binding: Binding) {
         self.count();
-        let (addr, phase) = (binding.lease.addr, binding.phase);
-        let pool = &mut self.pools[binding.subnet];
-        pool.free.remove(addr.to_bits());
-        if let Some(order) = phase
-            .order()
-            .filter(|_| pool.dynamic.contains(addr.to_bits()))
-        {
-            pool.lapsed.insert((order, addr));
-        }
+        let addr = binding.lease.addr;
+        let stored = self.packer.pack(binding);
+        self.enter_indexes(addr, &stored);
+        let before = self.bindings.insert(addr, Box::new(stored));
+        assert!(before.is_none(), "{addr} has a binding already");
+    }
+
+    fn enter_indexes(&mut self, addr: Ipv4Addr, stored: &Stored) {
+        let (subnet, phase) = (stored.subnet(), stored.phase);
+        self.pools[subnet].enter(addr, stored);
         if phase.has_client() {
-            let client = (binding.subnet, binding.lease.client.clone());
-            self.clients.insert(client, addr);
+            // The last one of a client counts.
+            let hash = client_hash(subnet, &stored.client);
+            if let Some(other) = self.addr_of_client(subnet, &stored.client) {
+                self.clients.remove(&(hash, other));
+            }
+            self.clients.insert((hash, addr));
         }
-        if phase.is_active() {
-            let name = binding.lease.hostname.clone();
-            self.names.entry(name).or_insert(addr);
+        if let Some(name) = stored.given_name().filter(|_| phase.is_active())
+            && self.named(name).is_none()
+        {
+            self.names.insert((text_hash(name), addr));
         }
         if let Some(until) = phase.until() {
             self.timers.insert((until, addr));
         }
         match phase {
-            Phase::Offered { .. } => self.offers += 1,
+            Phase::Offered { order, .. } if !stored.is_known => {
+                self.offers.insert(subnet, stored.source(), order, addr);
+            }
             Phase::Declined { until } => {
                 self.declined.insert((until, addr));
             }
-            Phase::Bound { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. } => {}
+            Phase::Bound { .. } => self.bound += 1,
+            _ => {}
         }
-        if let (Some(class), Some(index)) = (&binding.lease.class, binding.lease.index) {
-            self.ordinals_of(class).remove(index);
+        if let Some((class, index)) = self.ordinal_of(stored) {
+            self.ordinals_of(&class).remove(index);
         }
-        let before = self.bindings.insert(addr, binding);
-        assert!(before.is_none(), "{addr} has a binding already");
     }
 
     /// Removes the binding of `addr`, and with it its client, name, ordinal and timer.
     pub(super) fn remove(&mut self, addr: Ipv4Addr) -> Option<Binding> {
         self.count();
-        let binding = self.bindings.remove(&addr)?;
-        let phase = binding.phase;
-        let pool = &mut self.pools[binding.subnet];
-        if pool.dynamic.contains(addr.to_bits()) {
-            pool.free.insert(addr.to_bits());
-        }
-        if let Some(order) = phase.order() {
-            pool.lapsed.remove(&(order, addr));
-        }
+        let stored = self.bindings.remove(&addr)?;
+        let (subnet, phase) = (stored.subnet(), stored.phase);
+        self.pools[subnet].leave(addr, &stored);
         if phase.has_client() {
-            let client = (binding.subnet, binding.lease.client.clone());
-            if self.clients.get(&client) == Some(&addr) {
-                self.clients.remove(&client);
-            }
+            let hash = client_hash(subnet, &stored.client);
+            self.clients.remove(&(hash, addr));
         }
-        if phase.is_active() && self.names.get(&binding.lease.hostname) == Some(&addr) {
-            self.names.remove(&binding.lease.hostname);
+        if let Some(name) = stored.given_name() {
+            self.names.remove(&(text_hash(name), addr));
         }
         if let Some(until) = phase.until() {
             self.timers.remove(&(until, addr));
         }
         match phase {
-            Phase::Offered { .. } => self.offers -= 1,
+            Phase::Offered { order, .. } => {
+                self.offers.remove(subnet, stored.source(), order, addr);
+            }
             Phase::Declined { until } => {
                 self.declined.remove(&(until, addr));
             }
-            Phase::Bound { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. } => {}
+            Phase::Bound { .. } => self.bound -= 1,
+            _ => {}
         }
-        if let (Some(class), Some(index)) = (&binding.lease.class, binding.lease.index) {
-            self.ordinals_of(class).insert(index);
+        if let Some((class, index)) = self.ordinal_of(&stored) {
+            self.ordinals_of(&class).insert(index);
         }
-        Some(binding)
+        Some(self.packer.unpack(addr, &stored))
     }
 
     /// Enters `lease` as lapsed, at place `order` of those that other clients may get, else last.
@@ -227,44 +171,62 @@ impl LeaseDatabase {
             subnet,
             lease,
             phase,
+            is_known: false,
+            is_doubted: false,
         });
     }
 
-    pub(super) fn at(&self, addr: Ipv4Addr) -> Option<&Binding> {
+    /// A place behind all others.
+    pub(super) fn next_order(&mut self) -> u64 {
+        let order = self.order_next;
+        self.order_next += 1;
+        order
+    }
+
+    pub(super) fn at(&self, addr: Ipv4Addr) -> Option<&Stored> {
         self.count();
-        self.bindings.get(&addr)
+        self.bindings.get(&addr).map(|stored| &**stored)
+    }
+
+    pub(super) fn lease_at(&self, addr: Ipv4Addr) -> Option<Lease> {
+        Some(self.packer.lease(addr, self.at(addr)?))
     }
 
     /// Where a client is, or was.
-    pub(super) fn of_client(&self, subnet: usize, client: &ClientKey) -> Option<&Binding> {
+    pub(super) fn of_client(&self, subnet: usize, client: &ClientKey) -> Option<(Ipv4Addr, Phase)> {
         self.count();
-        let addr = self.clients.get(&(subnet, client.clone()))?;
-        self.bindings.get(addr)
+        let addr = self.addr_of_client(subnet, client)?;
+        Some((addr, self.bindings.get(&addr)?.phase))
+    }
+
+    fn addr_of_client(&self, subnet: usize, client: &ClientKey) -> Option<Ipv4Addr> {
+        let is_theirs = |addr: &Ipv4Addr| {
+            let stored = self.bindings.get(addr);
+            stored.is_some_and(|stored| stored.subnet() == subnet && stored.client == *client)
+        };
+        with_hash(&self.clients, client_hash(subnet, client)).find(is_theirs)
     }
 
     /// Who holds a name.
     pub(super) fn named(&self, name: &str) -> Option<Ipv4Addr> {
         self.count();
-        self.names.get(name).copied()
+        let holds = |addr: &Ipv4Addr| {
+            let stored = self.bindings.get(addr);
+            stored.is_some_and(|s| s.phase.is_active() && s.has_hostname(*addr, name))
+        };
+        match name::addr_of_name(name) {
+            Some(addr) => Some(addr).filter(holds),
+            None => with_hash(&self.names, text_hash(name)).find(holds),
+        }
     }
 
-    /// True when the address is in a pool and has no binding.
-    pub(super) fn is_free(&self, subnet: usize, addr: Ipv4Addr) -> bool {
-        self.pools[subnet].free.contains(addr.to_bits())
-    }
-
-    /// True when the address is in a pool, not excluded, not reserved.
-    pub(super) fn is_dynamic(&self, subnet: usize, addr: Ipv4Addr) -> bool {
-        self.pools[subnet].dynamic.contains(addr.to_bits())
-    }
-
-    /// The address for a client without a claim: the lowest that is free, else the one that
-    /// lapsed longest ago.
-    pub(super) fn spare(&self, subnet: usize) -> Option<Ipv4Addr> {
+    pub(super) fn pool(&self, subnet: usize) -> &SubnetPool {
         self.count();
-        let pool = &self.pools[subnet];
-        let lapsed = || pool.lapsed.first().map(|(_, addr)| *addr);
-        pool.free.first().map(Ipv4Addr::from_bits).or_else(lapsed)
+        &self.pools[subnet]
+    }
+
+    pub(super) fn pool_mut(&mut self, subnet: usize) -> &mut SubnetPool {
+        &mut self.pools[subnet]
     }
 
     /// The lowest ordinal of `class` that is not in use.
@@ -281,8 +243,9 @@ impl LeaseDatabase {
         self.timers.first().copied()
     }
 
-    pub(super) fn offers(&self) -> usize {
-        self.offers
+    /// Offers that may give way: those of clients without a reservation.
+    pub(super) fn offers(&self) -> &Offers {
+        &self.offers
     }
 
     /// How many addresses rest, and which has rested longest.
@@ -291,20 +254,28 @@ impl LeaseDatabase {
         (self.declined.len(), oldest)
     }
 
-    /// Every binding, by address.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Binding> {
-        self.bindings.values()
+    /// Every address with its binding.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Ipv4Addr, &Stored)> {
+        self.iter_from(Ipv4Addr::UNSPECIFIED)
     }
 
     /// Those from this address on.
-    pub(super) fn iter_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Binding> {
-        self.bindings.range(first..).map(|(_, binding)| binding)
+    pub(super) fn iter_from(&self, first: Ipv4Addr) -> impl Iterator<Item = (Ipv4Addr, &Stored)> {
+        let bindings = self.bindings.range(first..);
+        bindings.map(|(addr, stored)| (*addr, &**stored))
     }
 
-    /// The same with leases whose dates may change; nothing else of them may.
-    pub(super) fn promises_mut(&mut self) -> impl Iterator<Item = (Phase, &mut Lease)> {
-        let bindings = self.bindings.values_mut();
-        bindings.map(|binding| (binding.phase, &mut binding.lease))
+    pub(super) fn bound_len(&self) -> usize {
+        self.bound
+    }
+
+    pub(super) fn lease_of(&self, addr: Ipv4Addr, stored: &Stored) -> Lease {
+        self.packer.lease(addr, stored)
+    }
+
+    fn ordinal_of(&self, stored: &Stored) -> Option<(String, u32)> {
+        let class = self.packer.text(stored.class)?;
+        Some((class.to_owned(), stored.index.map(NonZeroU32::get)?))
     }
 
     fn ordinals_of(&mut self, class: &str) -> &mut FreeSet {
@@ -325,4 +296,22 @@ impl LeaseDatabase {
     pub(super) fn operations(&self) -> u64 {
         self.operations.get()
     }
+}
+
+fn client_hash(subnet: usize, client: &ClientKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (subnet, client).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn text_hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The addresses that were entered under this hash: one, but for an accident.
+fn with_hash(index: &BTreeSet<(u64, Ipv4Addr)>, hash: u64) -> impl Iterator<Item = Ipv4Addr> {
+    let range = (hash, Ipv4Addr::UNSPECIFIED)..=(hash, Ipv4Addr::BROADCAST);
+    index.range(range).map(|(_, addr)| *addr)
 }

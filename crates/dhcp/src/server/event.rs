@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use quorate_core::MacAddr;
 
 use super::{ClientKey, Lease};
-use crate::Malformed;
+use crate::{Malformed, MessageType};
 
 /// What the owner of the server can request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,18 +54,76 @@ pub enum Event {
         mac: MacAddr,
     },
     Nak {
-        mac: MacAddr,
+        sender: Sender,
         addr: Ipv4Addr,
         reason: NakReason,
     },
-    /// The wall clock was set; every lease is written again with its end on the new clock.
+    /// The wall clock was set. Every lease holds as long as before; its date is another.
     ClockSet {
         secs: i64,
     },
+    /// At restore: by the wall clock so many leases ended while the server was away. They are held
+    /// for one more lease time, in case that the clock is wrong.
+    ClockDoubted {
+        leases: usize,
+    },
+    /// Nothing was answered.
     Dropped {
-        source: SocketAddr,
+        sender: Sender,
         reason: DropReason,
     },
+    /// The reply had no room for these options, which the client asked for.
+    OptionsOmitted {
+        sender: Sender,
+        options: Vec<u8>,
+    },
+    /// The client asked for a name, and got another one.
+    NameRefused {
+        sender: Sender,
+        refusal: NameRefusal,
+        given: String,
+    },
+}
+
+/// Whose message it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub source: SocketAddr,
+    /// `None` when the message is too short to have one; likewise the others.
+    pub mac: Option<MacAddr>,
+    pub message: Option<MessageType>,
+    /// The relay agent, if one passed it on.
+    pub giaddr: Option<Ipv4Addr>,
+}
+
+/// Why a client does not have the name that it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameRefusal {
+    /// Its first label is none of letters, digits and inner hyphens.
+    NoLabel { wanted: String },
+    /// It is set aside: for a host, for a class, or for an address.
+    SetAside { wanted: String },
+    /// Another client holds it.
+    Taken { wanted: String },
+}
+
+impl NameRefusal {
+    /// As the client wrote it: any text.
+    pub fn wanted(&self) -> &str {
+        match self {
+            Self::NoLabel { wanted } | Self::SetAside { wanted } | Self::Taken { wanted } => wanted,
+        }
+    }
+}
+
+impl fmt::Display for NameRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLabel { .. } => "the name is no label of letters, digits and inner hyphens",
+            Self::SetAside { .. } => "the name is set aside",
+            Self::Taken { .. } => "another client holds the name",
+        })
+    }
 }
 
 /// How a client came to its ACK (RFC 2131 §4.3.2).
@@ -125,12 +183,19 @@ pub enum DropReason {
     NoSuchState,
     /// INIT-REBOOT or REBINDING of a client without a record: another server may know it.
     UnknownClient,
-    /// DECLINE or RELEASE of an address that the client does not hold.
+    /// DECLINE or RELEASE of an address that the client was not leased.
     NotHeld,
+    /// RELEASE from another hardware address than the lease's.
+    OtherCard,
+    /// RELEASE that was not sent from the address that it gives back.
+    OtherSource,
     PoolExhausted,
-    TooManyOffers,
+    /// The port of the relay agent that it came by has most of the pool; the rest is for others.
+    PortShare,
     /// Too many records wait for the disk.
     DiskBehind,
+    /// The disk refused the record.
+    NotWritten,
     /// At restore: a record for an address outside of every subnet.
     RecordOutside,
 }
@@ -147,10 +212,13 @@ impl fmt::Display for DropReason {
             Self::OtherServer => "client chose another server",
             Self::NoSuchState => "fits no state of a client",
             Self::UnknownClient => "client has no record here",
-            Self::NotHeld => "client does not hold the address",
+            Self::NotHeld => "client was not leased the address",
+            Self::OtherCard => "client's hardware address is not the lease's",
+            Self::OtherSource => "message was not sent from the address that it gives back",
             Self::PoolExhausted => "no address is left",
-            Self::TooManyOffers => "too many offers are outstanding",
+            Self::PortShare => "the relay's port has most of the addresses, and few are left",
             Self::DiskBehind => "too many records wait for the disk",
+            Self::NotWritten => "the disk refused the record",
             Self::RecordOutside => "recorded address is in no subnet",
         };
         f.write_str(text)

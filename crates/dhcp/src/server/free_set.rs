@@ -25,6 +25,12 @@ impl FreeSet {
         self.intervals.first_key_value().map(|(first, _)| *first)
     }
 
+    /// How many numbers there are; as costly as there are gaps.
+    pub(super) fn len(&self) -> u64 {
+        let lens = self.intervals.iter();
+        lens.map(|(first, last)| u64::from(last - first) + 1).sum()
+    }
+
     pub(super) fn contains(&self, number: u32) -> bool {
         self.interval_of(number).is_some()
     }

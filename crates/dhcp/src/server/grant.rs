@@ -2,8 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use quorate_core::Now;
+
 use super::Server;
-use super::database::{Binding, Phase};
+use super::binding::{Phase, Stored};
 use super::event::{DropReason, LeaseKind, NakReason};
 use super::query::Query;
 use crate::wire::code;
@@ -56,12 +58,14 @@ pub(super) enum Refusal {
 
 impl Server {
     /// Decides about a REQUEST: the address it gets.
-    pub(super) fn grant(&self, query: &Query<'_>, origin: Origin) -> Result<Ipv4Addr, Refusal> {
+    pub(super) fn grant(
+        &self,
+        query: &Query<'_>,
+        origin: Origin,
+        now: Now,
+    ) -> Result<Ipv4Addr, Refusal> {
         let net = self.config.subnets[query.subnet].net;
-        let mine = self
-            .database
-            .of_client(query.subnet, &query.client)
-            .map(|b| (b.lease.addr, b.phase));
+        let mine = self.database.of_client(query.subnet, &query.client);
         match origin {
             Origin::Selecting { server, .. } if !self.is_me(query, server) => {
                 Err(Refusal::Silence(DropReason::OtherServer))
@@ -74,7 +78,9 @@ impl Server {
                     Err(Refusal::Nak(NakReason::WrongNetwork))
                 } else if elsewhere {
                     Err(Refusal::Nak(NakReason::OtherAddress))
-                } else if own && self.may_hold(query, requested) || self.is_open(query, requested) {
+                } else if own && self.may_hold(query, requested)
+                    || self.is_open(query, requested, now)
+                {
                     Ok(requested)
                 } else {
                     Err(Refusal::Nak(NakReason::NotAvailable))
@@ -139,27 +145,33 @@ impl Server {
     }
 
     /// True when this client can be given `addr`, at which it is not.
-    pub(super) fn is_open(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
+    pub(super) fn is_open(&self, query: &Query<'_>, addr: Ipv4Addr, now: Now) -> bool {
         let own = self.reserved(query) == Some(addr);
-        let vacant = match self.database.at(addr) {
-            None => true,
-            Some(binding) => match binding.phase {
-                // Firmware and system of one machine have different identifiers.
-                Phase::Offered { .. } | Phase::Bound { .. } => {
-                    own && binding.lease.mac == query.message.chaddr
-                }
-                Phase::Lapsed { .. } | Phase::Revoked { .. } => true,
-                Phase::Declined { .. } => false,
-            },
+        let pool = self.database.pool(query.subnet);
+        let stored = self.database.at(addr);
+        // Firmware and system of one machine have different identifiers.
+        let same_card = own && stored.is_some_and(|s| s.mac == query.message.chaddr);
+        let vacant = match stored.map(|stored| stored.phase) {
+            None | Some(Phase::Lapsed { .. } | Phase::Revoked { .. }) => {
+                own || self.refuse_room(query).is_none()
+            }
+            Some(Phase::Offered { .. }) => {
+                // While offers give way this client may have had one of this address, too.
+                let contested = pool
+                    .contested_until
+                    .is_some_and(|until| now.instant < until);
+                same_card || contested && stored.is_some_and(|stored| !stored.is_known)
+            }
+            Some(Phase::Bound { .. }) => same_card,
+            Some(Phase::Declined { .. }) => false,
         };
-        vacant
-            && (own || self.may_hold(query, addr) && self.database.is_dynamic(query.subnet, addr))
+        vacant && (own || self.may_hold(query, addr) && pool.is_dynamic(addr))
     }
 
-    /// True when the message is addressed to us and its client holds the address.
+    /// True when the message is addressed to us and its client was leased the address.
     pub(super) fn holds(&self, query: &Query<'_>, addr: Ipv4Addr) -> bool {
         let server = query.message.options.addr(code::SERVER_ID);
-        let held = |b: &Binding| b.phase.is_active() && b.lease.client == query.client;
+        let held = |s: &Stored| s.phase.is_bound() && s.client == query.client;
         server.is_none_or(|server| self.is_me(query, server))
             && self.database.at(addr).is_some_and(held)
     }

@@ -8,6 +8,7 @@
 use quorate_core::MacAddr;
 
 use super::database::LeaseDatabase;
+use super::event::NameRefusal;
 use super::lease::{ClientKey, Lease, NameUpdates};
 use super::matching::class_of;
 use super::validate::{Class, ServerConfig};
@@ -25,13 +26,14 @@ const NONE: NameUpdates = NameUpdates {
 const SUFFIX_MAX: u32 = 9;
 
 /// Gives `lease` its class, ordinal, name and DNS duties. Its old binding has been removed
-/// from the database; it keeps what that had, if it still may.
+/// from the database; it keeps what that had, if it still may. Why the client does not have the name
+/// that it asked for, if it may ask for one.
 pub(super) fn identify(
     lease: &mut Lease,
     config: &ServerConfig,
     database: &mut LeaseDatabase,
     message: &Message<'_>,
-) {
+) -> Option<NameRefusal> {
     let class = class_of(config, &lease.client, message);
     let stays = class.map(|class| &class.name) == lease.class.as_ref();
     lease.index = class.and_then(|class| match lease.index {
@@ -56,8 +58,14 @@ pub(super) fn identify(
         .map(|fqdn| fqdn.name)
         .filter(|name| !name.is_empty())
         .or_else(|| message.options.text(code::HOSTNAME).map(str::to_owned));
-    let base = base_name(config, class, lease, hint.as_deref());
-    lease.hostname = vacant_name(config, database, lease, base);
+    let (base, refusal) = match base_name(config, class, lease, hint.as_deref()) {
+        Ok(base) => (base, None),
+        Err(refusal) => (None, Some(refusal)),
+    };
+    lease.hostname = vacant_name(config, database, lease, base.clone());
+    let is_asked = hint.is_some() && class.is_some_and(|class| class.client_hostname);
+    let base = base.filter(|base| is_asked && *base != lease.hostname);
+    refusal.or_else(|| base.map(|wanted| NameRefusal::Taken { wanted }))
 }
 
 /// Which records the server keeps (RFC 4702 §4).
@@ -80,22 +88,27 @@ fn base_name(
     class: Option<&Class>,
     lease: &Lease,
     hint: Option<&str>,
-) -> Option<String> {
+) -> Result<Option<String>, NameRefusal> {
     let host = config.host(&lease.client, lease.mac).map(|(_, host)| host);
     if let Some(name) = host.and_then(|host| host.hostname.clone()) {
-        return Some(name);
+        return Ok(Some(name));
     }
-    let class = class?;
+    let Some(class) = class else { return Ok(None) };
     if let Some(template) = &class.hostname {
-        return Some(template.fill(Values {
+        return Ok(Some(template.fill(Values {
             mac: lease.mac,
             addr: lease.addr,
             index: lease.index.unwrap_or(0),
-        }));
+        })));
     }
+    let Some(hint) = hint.filter(|_| class.client_hostname) else {
+        return Ok(None);
+    };
+    let wanted = hint.to_owned();
     // Only the first label: the domain is the subnet's to choose.
-    let hint = hint.filter(|_| class.client_hostname)?;
-    let hint = name::label(hint.split('.').next()?)?;
+    let Some(hint) = hint.split('.').next().and_then(name::label) else {
+        return Err(NameRefusal::NoLabel { wanted });
+    };
     // A client must not squat a name that a reservation, a class or an address can have.
     let owned = |name: &str| {
         let templates = config
@@ -106,7 +119,10 @@ fn base_name(
             || name.starts_with(name::ADDR_NAME_PREFIX)
             || templates.clone().any(|template| template.could_yield(name))
     };
-    (!owned(&hint)).then_some(hint)
+    if owned(&hint) {
+        return Err(NameRefusal::SetAside { wanted });
+    }
+    Ok(Some(hint))
 }
 
 fn vacant_name(

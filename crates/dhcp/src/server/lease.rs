@@ -65,6 +65,23 @@ pub struct LeaseRecord {
     pub lease: Lease,
 }
 
+/// What the server has written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerRecord {
+    Lease(LeaseRecord),
+    /// The wall clock was set by so many seconds: every date in the records before this one is to be
+    /// read with that much more. One record, however many leases there are.
+    ClockSet {
+        secs: i64,
+    },
+}
+
+impl From<LeaseRecord> for ServerRecord {
+    fn from(record: LeaseRecord) -> Self {
+        Self::Lease(record)
+    }
+}
+
 /// What became of an address. An offer is no promise and is never recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

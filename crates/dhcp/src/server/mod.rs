@@ -14,7 +14,9 @@
 //! memory only: a REQUEST for a forgotten one is granted if the address is still open.
 //!
 //! - [`config`] as written, [`ServerConfig`] as validated
-//! - `database`: addresses, clients, names, ordinals and timers, always consistent
+//! - `database`: addresses, clients, names, ordinals and timers, always consistent; of it `binding`
+//!   is one address, `pool` one subnet, `offers` what is promised for seconds, and by whom it is asked for
+//! - `held`: what waits for the disk, and is undone when the disk refuses it
 //! - `query`: which client sent a message; `matching`: its class, and what its firmware boots
 //! - `grant`: may it have the address; `allocate`: which address it gets; `identity`: its ordinal
 //!   and name; `reply`: the answer
@@ -23,16 +25,20 @@
 pub mod config;
 
 mod allocate;
+mod binding;
 mod clock_steps;
 mod database;
 mod error;
 mod event;
 mod free_set;
 mod grant;
+mod held;
 mod identity;
 mod lease;
 mod matching;
+mod offers;
 mod options;
+mod pool;
 mod query;
 mod reply;
 mod restore;
@@ -43,23 +49,26 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use quorate_core::{
-    Bug, Datagram, Deadline, Engine, Instant, Now, OutputOf, Queue, Random, Seed, Ticket, Transmit,
+    Bug, Datagram, Deadline, Engine, Instant, Now, OutputOf, Queue, Random, Seed, Ticket,
 };
 
 pub use config::{Limits, RawBoot, RawClass, RawHost, RawOption, RawServerConfig, RawSubnet};
 pub use error::ConfigError;
-pub use event::{Command, DropReason, Event, LeaseKind, NakReason};
+pub use event::{Command, DropReason, Event, LeaseKind, NakReason, NameRefusal, Sender};
 pub use lease::{
     ClientKey, ClientKeyError, Lease, LeaseRecord, LeaseState, NameUpdates, RelayRecord,
+    ServerRecord,
 };
 pub use validate::ServerConfig;
 
-use database::{Binding, LeaseDatabase, Phase};
+use binding::Phase;
+use database::LeaseDatabase;
 use grant::{Origin, Refusal};
+use held::{Held, OwedStep};
 use matching::class_of;
 use query::Query;
 use reply::Reply;
@@ -76,14 +85,8 @@ pub struct Server {
     offset_secs: Option<i64>,
     /// What waits for the disk, by ticket.
     held: BTreeMap<Ticket, Held>,
-    queue: Queue<Infallible, Event, LeaseRecord>,
-}
-
-/// What follows the sync of one record.
-#[derive(Debug)]
-struct Held {
-    reply: Option<Transmit>,
-    event: Event,
+    owed_step: Option<OwedStep>,
+    queue: Queue<Infallible, Event, ServerRecord>,
 }
 
 impl Server {
@@ -95,44 +98,47 @@ impl Server {
             config,
             offset_secs: None,
             held: BTreeMap::new(),
+            owed_step: None,
             queue: Queue::default(),
         }
     }
 
     /// The active leases, by address. Includes those whose record is not on disk yet.
-    pub fn leases(&self) -> impl Iterator<Item = &Lease> {
-        let bound = |binding: &&Binding| matches!(binding.phase, Phase::Bound { .. });
-        self.database
-            .iter()
-            .filter(bound)
-            .map(|binding| &binding.lease)
+    pub fn leases(&self) -> impl Iterator<Item = Lease> {
+        self.leases_from(Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// How many there are.
+    pub fn leases_len(&self) -> usize {
+        self.database.bound_len()
     }
 
     /// The active lease of this address.
-    pub fn active_lease(&self, addr: Ipv4Addr) -> Option<&Lease> {
-        let binding = self.database.at(addr)?;
-        matches!(binding.phase, Phase::Bound { .. }).then_some(&binding.lease)
+    pub fn active_lease(&self, addr: Ipv4Addr) -> Option<Lease> {
+        let stored = self.database.at(addr).filter(|s| s.phase.is_bound())?;
+        Some(self.database.lease_of(addr, stored))
     }
 
     /// The active leases from this address on, in order.
-    pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = &Lease> {
-        let bound = |binding: &&Binding| matches!(binding.phase, Phase::Bound { .. });
-        let from = self.database.iter_from(first).filter(bound);
-        from.map(|binding| &binding.lease)
+    pub fn leases_from(&self, first: Ipv4Addr) -> impl Iterator<Item = Lease> {
+        let from = self.database.iter_from(first);
+        let bound = from.filter(|(_, stored)| stored.phase.is_bound());
+        bound.map(|(addr, stored)| self.database.lease_of(addr, stored))
     }
 
     /// RFC 2131 §4.3.1.
     fn on_discover(&mut self, query: &Query<'_>, now: Now) {
         let offered = self.offer(query, now);
         match offered {
-            Err(reason) => self.drop_datagram(query.source, reason),
+            Err(reason) => self.drop_message(query.sender(), reason),
             Ok(lease) => {
                 let class = class_of(&self.config, &query.client, &query.message);
                 let reply = Reply {
                     config: &self.config,
                     query,
                 };
-                let offer = reply.lease(MessageType::Offer, &lease, class, &mut self.random);
+                // What does not fit is reported with the ACK.
+                let (offer, _) = reply.lease(MessageType::Offer, &lease, class, &mut self.random);
                 self.queue.transmit(offer);
                 self.queue.event(Event::Offered {
                     addr: lease.addr,
@@ -148,22 +154,22 @@ impl Server {
     /// RFC 2131 §4.3.2.
     fn on_request(&mut self, query: &Query<'_>, now: Now) {
         let Some(origin) = Origin::of(query) else {
-            return self.drop_datagram(query.source, DropReason::NoSuchState);
+            return self.drop_message(query.sender(), DropReason::NoSuchState);
         };
         let renews = matches!(origin, Origin::Renewing | Origin::Rebinding);
         if renews && self.config.mutant.is(Bug::RenewalIgnored) {
             return;
         }
         if self.held.len() >= self.config.limits.writes_max {
-            return self.drop_datagram(query.source, DropReason::DiskBehind);
+            return self.drop_message(query.sender(), DropReason::DiskBehind);
         }
-        match self.grant(query, origin) {
+        match self.grant(query, origin, now) {
             Ok(addr) => self.bind(query, origin, addr, now),
             Err(Refusal::Silence(reason)) => {
                 if reason == DropReason::OtherServer {
                     self.withdraw_offer(query);
                 }
-                self.drop_datagram(query.source, reason);
+                self.drop_message(query.sender(), reason);
             }
             Err(Refusal::Nak(reason)) => {
                 let reply = Reply {
@@ -179,7 +185,7 @@ impl Server {
                 };
                 self.queue.transmit(nak);
                 self.queue.event(Event::Nak {
-                    mac: query.message.chaddr,
+                    sender: query.sender(),
                     addr,
                     reason,
                 });
@@ -187,21 +193,19 @@ impl Server {
         }
     }
 
-    /// RFC 2131 §4.3.3: the address rests, and the client gets another one.
+    /// RFC 2131 §4.3.3: the address rests, and the client gets another one. Only an address that
+    /// the client was leased can be in the way of another host: it has not used any other.
     fn on_decline(&mut self, query: &Query<'_>, now: Now) {
         let addr = query.message.options.addr(code::REQUESTED_ADDR);
         let Some(addr) = addr.filter(|addr| self.holds(query, *addr)) else {
-            return self.drop_datagram(query.source, DropReason::NotHeld);
+            return self.drop_message(query.sender(), DropReason::NotHeld);
         };
-        let (resting, oldest) = self.database.declined();
-        if resting >= self.config.limits.declined_max
-            && let Some(oldest) = oldest
-        {
-            self.database.remove(oldest);
-        }
-        let Some(mut binding) = self.database.remove(addr) else {
+        self.end_a_rest(query.subnet);
+        let Some(before) = self.database.remove(addr) else {
             return;
         };
+        let mut binding = before.clone();
+        binding.is_doubted = false;
         let secs = u64::from(self.config.limits.decline_secs);
         let until = instant_in(now, secs);
         binding.phase = Phase::Declined { until };
@@ -215,15 +219,35 @@ impl Server {
         };
         self.database.insert(binding);
         let mac = query.message.chaddr;
-        self.hold(record, None, Event::Declined { addr, mac, lease });
+        let event = Event::Declined { addr, mac, lease };
+        self.hold(record, None, event, Some(before));
     }
 
-    /// RFC 2131 §4.3.4.
+    /// Before one more address rests: the one that has rested longest goes back, if there are too
+    /// many of its subnet or of all.
+    fn end_a_rest(&mut self, subnet: usize) {
+        if let Some(oldest) = self.database.pool(subnet).declined_too_many() {
+            self.database.remove(oldest);
+        }
+        let (resting, oldest) = self.database.declined();
+        if let Some(oldest) = oldest.filter(|_| resting >= self.config.limits.declined_max) {
+            self.database.remove(oldest);
+        }
+    }
+
+    /// RFC 2131 §4.3.4. A RELEASE has no answer, so nothing shows whether its sender has the address
+    /// but that he sends from it (RFC 2131 §4.4.6: it is unicast by the client that has it).
     fn on_release(&mut self, query: &Query<'_>) {
         let addr = query.message.ciaddr;
-        let bound = |binding: &Binding| matches!(binding.phase, Phase::Bound { .. });
-        if !self.holds(query, addr) || !self.database.at(addr).is_some_and(bound) {
-            return self.drop_datagram(query.source, DropReason::NotHeld);
+        let stored = self.database.at(addr).filter(|_| self.holds(query, addr));
+        let reason = match stored {
+            None => Some(DropReason::NotHeld),
+            Some(stored) if stored.mac != query.message.chaddr => Some(DropReason::OtherCard),
+            Some(_) if query.source.ip() != IpAddr::V4(addr) => Some(DropReason::OtherSource),
+            Some(_) => None,
+        };
+        if let Some(reason) = reason {
+            return self.drop_message(query.sender(), reason);
         }
         self.end(addr, LeaseState::Released, |lease| Event::Released {
             lease,
@@ -234,21 +258,30 @@ impl Server {
     fn on_inform(&mut self, query: &Query<'_>) {
         let addr = query.message.ciaddr;
         if addr == Ipv4Addr::UNSPECIFIED {
-            return self.drop_datagram(query.source, DropReason::NoSuchState);
+            return self.drop_message(query.sender(), DropReason::NoSuchState);
         }
         let class = class_of(&self.config, &query.client, &query.message);
         let reply = Reply {
             config: &self.config,
             query,
         };
-        let ack = reply.inform(class);
+        let (ack, omitted) = reply.inform(class);
         self.queue.transmit(ack);
         let mac = query.message.chaddr;
         self.queue.event(Event::Informed { addr, mac });
+        self.report_omitted(query, omitted);
     }
 
-    fn drop_datagram(&mut self, source: SocketAddr, reason: DropReason) {
-        self.queue.event(Event::Dropped { source, reason });
+    /// Options that the client asked for, and that there was no room for.
+    fn report_omitted(&mut self, query: &Query<'_>, options: Vec<u8>) {
+        if !options.is_empty() {
+            let sender = query.sender();
+            self.queue.event(Event::OptionsOmitted { sender, options });
+        }
+    }
+
+    fn drop_message(&mut self, sender: Sender, reason: DropReason) {
+        self.queue.event(Event::Dropped { sender, reason });
     }
 }
 
@@ -256,13 +289,12 @@ impl Engine for Server {
     type Command = Command;
     type Effect = Infallible;
     type Event = Event;
-    type Write = LeaseRecord;
+    type Write = ServerRecord;
 
     fn command(&mut self, command: Command, now: Now) {
         self.handle_clock_step(now);
         let Command::Revoke { addr } = command;
-        let phase = self.database.at(addr).map(|binding| binding.phase);
-        if let Some(Phase::Bound { .. }) = phase {
+        if self.database.at(addr).is_some_and(|s| s.phase.is_bound()) {
             self.end(addr, LeaseState::Revoked, |lease| Event::Revoked { lease });
         }
     }
@@ -271,7 +303,7 @@ impl Engine for Server {
         self.handle_clock_step(now);
         let query = match self.query(&datagram) {
             Ok(query) => query,
-            Err(reason) => return self.drop_datagram(datagram.source, reason),
+            Err(reason) => return self.drop_message(Sender::peek(&datagram), reason),
         };
         match query.message.kind {
             MessageType::Discover => self.on_discover(&query, now),
@@ -280,32 +312,25 @@ impl Engine for Server {
             MessageType::Release => self.on_release(&query),
             MessageType::Inform => self.on_inform(&query),
             MessageType::Offer | MessageType::Ack | MessageType::Nak => {
-                self.drop_datagram(query.source, DropReason::NotARequest);
+                self.drop_message(query.sender(), DropReason::NotARequest);
             }
         }
     }
 
     fn handle_written(&mut self, ticket: Ticket, _now: Now) {
-        while let Some(entry) = self
-            .held
-            .first_entry()
-            .filter(|entry| *entry.key() <= ticket)
-        {
-            let Held { reply, event } = entry.remove();
-            if let Some(reply) = reply {
-                self.queue.transmit(reply);
-            }
-            self.queue.event(event);
-        }
+        self.release_held(ticket);
     }
 
-    fn handle_write_failed(&mut self, failed: Ticket, _now: Now) {
-        // Without an ACK the client asks again, and that writes the record anew.
-        self.held.split_off(&failed);
+    fn handle_write_failed(&mut self, failed: Ticket, now: Now) {
+        // No ACK leaves: its client asks again, as if its message had been lost.
+        self.undo_held(failed, now);
     }
 
     fn handle_timeout(&mut self, now: Now) {
         self.handle_clock_step(now);
+        if self.owed_step.is_some_and(|owed| owed.at <= now.instant) {
+            self.write_owed_step();
+        }
         while let Some((_, addr)) = self
             .database
             .next_timer()
@@ -315,12 +340,8 @@ impl Engine for Server {
                 Some(Phase::Bound { .. }) => {
                     self.end(addr, LeaseState::Expired, |lease| Event::Expired { lease });
                 }
-                Some(Phase::Offered { lapsed, .. }) => {
-                    let offered = self.database.remove(addr);
-                    if let (Some(mut binding), Some(order)) = (offered, lapsed) {
-                        binding.phase = Phase::Lapsed { order };
-                        self.database.insert(binding);
-                    }
+                Some(Phase::Offered { .. }) => {
+                    self.forget_offer(addr);
                 }
                 Some(Phase::Declined { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. })
                 | None => {
@@ -335,6 +356,14 @@ impl Engine for Server {
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
+        let owed = self.owed_step.as_ref();
+        let owed = owed.map(|owed| Deadline::new(owed.at, "a clock step is written again"));
+        Deadline::earliest(owed, self.next_lease_deadline())
+    }
+}
+
+impl Server {
+    fn next_lease_deadline(&self) -> Option<Deadline> {
         let (at, addr) = self.database.next_timer()?;
         let reason = match self.database.at(addr)?.phase {
             Phase::Bound { .. } => "lease expires",

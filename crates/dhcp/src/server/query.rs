@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use quorate_core::Datagram;
+use quorate_core::{Datagram, MacAddr};
 
 use super::Server;
-use super::event::DropReason;
+use super::event::{DropReason, Sender};
 use super::lease::ClientKey;
 use crate::relay::RelayAgent;
 use crate::wire::{Message, Op, code};
@@ -17,6 +17,8 @@ const HOPS_MAX: u8 = 16;
 pub(super) struct Query<'a> {
     pub(super) message: Message<'a>,
     pub(super) client: ClientKey,
+    /// The client has a reservation.
+    pub(super) is_known: bool,
     pub(super) subnet: usize,
     pub(super) relay: Option<RelayAgent>,
     pub(super) source: SocketAddr,
@@ -33,10 +35,41 @@ impl Query<'_> {
         !broadcast && self.message.giaddr == Ipv4Addr::UNSPECIFIED
     }
 
+    pub(super) fn sender(&self) -> Sender {
+        let giaddr = self.message.giaddr;
+        Sender {
+            source: self.source,
+            mac: Some(self.message.chaddr),
+            message: Some(self.message.kind),
+            giaddr: (giaddr != Ipv4Addr::UNSPECIFIED).then_some(giaddr),
+        }
+    }
+
     pub(super) fn server_id_override(&self) -> Option<Ipv4Addr> {
         self.relay.as_ref()?.server_id_override
     }
 }
+
+impl Sender {
+    /// As much of a message as can be read before it is known to be one: types are not.
+    pub(super) fn peek(datagram: &Datagram<'_>) -> Self {
+        let message = Message::decode(datagram.payload).ok();
+        let octets = |at: usize| datagram.payload.get(at..);
+        let giaddr = octets(GIADDR_AT).and_then(|rest| rest.first_chunk::<4>());
+        let giaddr = giaddr.map(|octets| Ipv4Addr::from(*octets));
+        let mac = octets(CHADDR_AT).and_then(|rest| rest.first_chunk::<6>());
+        Self {
+            source: datagram.source,
+            mac: mac.map(|octets| MacAddr(*octets)),
+            message: message.map(|message| message.kind),
+            giaddr: giaddr.filter(|giaddr| *giaddr != Ipv4Addr::UNSPECIFIED),
+        }
+    }
+}
+
+/// Where these fields are in the fixed header (RFC 2131 §2).
+const GIADDR_AT: usize = 24;
+const CHADDR_AT: usize = 28;
 
 impl Server {
     /// Works out which client of which subnet sent it, or why it deserves no answer.
@@ -72,6 +105,7 @@ impl Server {
         let subnet = self.config.subnet_of(link).ok_or(DropReason::NoSubnet)?;
         let client = self.client(&message);
         Ok(Query {
+            is_known: self.config.host(&client, message.chaddr).is_some(),
             message,
             client,
             subnet,

@@ -36,14 +36,14 @@ pub(super) struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// An OFFER or ACK of `lease` (RFC 2131 table 3).
+    /// An OFFER or ACK of `lease` (RFC 2131 table 3), and the options that did not fit.
     pub(super) fn lease(
         &self,
         kind: MessageType,
         lease: &Lease,
         class: Option<&Class>,
         random: &mut Random,
-    ) -> Transmit {
+    ) -> (Transmit, Vec<u8>) {
         let subnet = &self.config.subnets[self.query.subnet];
         let request = &self.query.message;
         let mut message = self.begin(kind);
@@ -70,17 +70,17 @@ impl<'a> Reply<'a> {
         if let Some(file) = terms.boot_file() {
             message.file = file.into();
         }
-        self.parameters(&mut message, &terms);
-        self.address(message, Some(lease.addr))
+        let omitted = self.parameters(&mut message, &terms);
+        (self.address(message, Some(lease.addr)), omitted)
     }
 
     /// An ACK to an INFORM: parameters, no lease (RFC 2131 §4.3.5).
-    pub(super) fn inform(&self, class: Option<&Class>) -> Transmit {
+    pub(super) fn inform(&self, class: Option<&Class>) -> (Transmit, Vec<u8>) {
         let mut message = self.begin(MessageType::Ack);
         message.ciaddr = self.query.message.ciaddr;
         let subnet = &self.config.subnets[self.query.subnet];
-        self.parameters(&mut message, &self.terms(subnet, class, None));
-        self.address(message, None)
+        let omitted = self.parameters(&mut message, &self.terms(subnet, class, None));
+        (self.address(message, None), omitted)
     }
 
     /// A NAK (RFC 2131 table 3: nothing but its reason).
@@ -115,8 +115,9 @@ impl<'a> Reply<'a> {
         message
     }
 
-    /// Adds what the client asked for and we have, most wanted first, while there is room.
-    fn parameters(&self, message: &mut Message<'_>, terms: &Terms<'_>) {
+    /// Adds what the client asked for and we have, most wanted first, while there is room. What did
+    /// not fit.
+    fn parameters(&self, message: &mut Message<'_>, terms: &Terms<'_>) -> Vec<u8> {
         let request = &self.query.message;
         let asked = request
             .options
@@ -135,17 +136,22 @@ impl<'a> Reply<'a> {
             }
         }
         let room = self.room();
+        let mut omitted = Vec::new();
         for code in wanted {
             // A list may name a code often; and what the engine decided stays decided.
-            if message.options.contains(code) {
+            if message.options.contains(code) || omitted.contains(&code) {
                 continue;
             }
-            if let Some(value) = terms.parameter(code)
-                && message.encoded_len() + option_len(&value) <= room
-            {
+            let Some(value) = terms.parameter(code) else {
+                continue;
+            };
+            if message.encoded_len() + option_len(&value) <= room {
                 message.options.set(code, value);
+            } else {
+                omitted.push(code);
             }
         }
+        omitted
     }
 
     fn terms<'t>(

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use quorate_core::{Bug, Now, Seed};
+use quorate_core::{Bug, Now, Seed, Wall};
 
-use super::database::{Binding, Phase};
-use super::event::DropReason;
-use super::lease::{LeaseRecord, LeaseState};
+use super::binding::{Binding, Phase};
+use super::event::{DropReason, Event, Sender};
+use super::lease::{LeaseRecord, LeaseState, ServerRecord};
 use super::validate::ServerConfig;
 use super::{Server, clock_steps, instant_in};
 use crate::name;
@@ -19,25 +19,24 @@ impl Server {
     pub fn restore(
         config: ServerConfig,
         seed: Seed,
-        records: impl IntoIterator<Item = LeaseRecord>,
+        records: impl IntoIterator<Item = impl Into<ServerRecord>>,
         now: Now,
     ) -> Self {
         let mut server = Self::new(config, seed);
-        server.offset_secs = Some(clock_steps::offset_secs(now));
-        // The last record of each address holds.
-        let mut last: BTreeMap<Ipv4Addr, (usize, LeaseRecord)> = BTreeMap::new();
-        for (position, record) in records.into_iter().enumerate() {
-            last.insert(record.lease.addr, (position, record));
-        }
-        let mut last: Vec<_> = last.into_values().collect();
+        server.set_offset(clock_steps::offset_secs(now));
+        let mut last = last_records(records);
         // What is promised has precedence over what is remembered, and the newer over the
         // older: a client that moved left no record that its former address forgot it.
         last.sort_by_key(|(position, record)| {
             let promised = matches!(record.state, LeaseState::Bound | LeaseState::Declined);
             (!promised, Reverse(*position))
         });
+        let mut doubted = 0;
         for (position, record) in last {
-            server.enter_record(record, position as u64, now);
+            doubted += usize::from(server.enter_record(record, position as u64, now));
+        }
+        if doubted > 0 {
+            server.queue.event(Event::ClockDoubted { leases: doubted });
         }
         server
     }
@@ -46,8 +45,8 @@ impl Server {
     /// lease database keeps. Oldest lapsed first.
     pub fn records(&self) -> Vec<LeaseRecord> {
         let mut records: Vec<(u64, LeaseRecord)> = Vec::new();
-        for binding in self.database.iter() {
-            let (order, state) = match binding.phase {
+        for (addr, stored) in self.database.iter() {
+            let (order, state) = match stored.phase {
                 Phase::Offered { lapsed: None, .. } => continue,
                 Phase::Offered {
                     lapsed: Some(order),
@@ -58,19 +57,26 @@ impl Server {
                 Phase::Bound { .. } => (u64::MAX, LeaseState::Bound),
                 Phase::Declined { .. } => (u64::MAX, LeaseState::Declined),
             };
-            let lease = binding.lease.clone();
+            let lease = self.database.lease_of(addr, stored);
             records.push((order, LeaseRecord { state, lease }));
         }
         records.sort_by_key(|(order, _)| *order);
         records.into_iter().map(|(_, record)| record).collect()
     }
 
-    fn enter_record(&mut self, record: LeaseRecord, order: u64, now: Now) {
+    /// True when it is a lease whose end is past, and that is held all the same.
+    fn enter_record(&mut self, record: LeaseRecord, order: u64, now: Now) -> bool {
         let Some(subnet) = self.config.subnet_of(record.lease.addr) else {
-            let source = SocketAddr::from((record.lease.addr, 0));
-            return self.drop_datagram(source, DropReason::RecordOutside);
+            let sender = Sender {
+                source: SocketAddr::from((record.lease.addr, 0)),
+                mac: Some(record.lease.mac),
+                message: None,
+                giaddr: None,
+            };
+            self.drop_message(sender, DropReason::RecordOutside);
+            return false;
         };
-        let secs = self.secs_left(&record, subnet, now);
+        let left = self.time_left(&record, subnet, now);
         let LeaseRecord { state, mut lease } = record;
         if let (Some(class), Some(index)) = (&lease.class, lease.index)
             && !self.database.ordinal_is_free(class, index)
@@ -79,18 +85,20 @@ impl Server {
         }
         let forgets = self.config.mutant.is(Bug::RestartForgetsLeases);
         if forgets && state == LeaseState::Bound {
-            return;
+            return false;
         }
-        let until = instant_in(now, secs);
+        let until = instant_in(now, left.secs);
         let phase = match state {
             LeaseState::Bound => Phase::Bound { until },
-            LeaseState::Declined => Phase::Declined { until },
+            // The newest come first, and as many as may rest at a time.
+            LeaseState::Declined if self.may_rest(subnet) => Phase::Declined { until },
+            LeaseState::Declined => return false,
             LeaseState::Released | LeaseState::Expired | LeaseState::Revoked => {
                 let revoked = state == LeaseState::Revoked;
                 if revoked || self.database.of_client(subnet, &lease.client).is_none() {
                     self.lapse(subnet, lease, revoked, Some(order));
                 }
-                return;
+                return false;
             }
         };
         // Only an edited file promises one name twice, or the name of another address.
@@ -99,10 +107,47 @@ impl Server {
         if phase.is_active() && (alien || self.database.named(&lease.hostname).is_some()) {
             lease.hostname = own;
         }
+        let is_doubted = left.is_doubted && phase.is_bound();
         self.database.insert(Binding {
             subnet,
+            is_known: self.config.host(&lease.client, lease.mac).is_some(),
             lease,
             phase,
+            is_doubted,
         });
+        is_doubted
     }
+
+    fn may_rest(&self, subnet: usize) -> bool {
+        let (resting, _) = self.database.declined();
+        let pool = self.database.pool(subnet);
+        resting < self.config.limits.declined_max && pool.declined_too_many().is_none()
+    }
+}
+
+/// The last record of each address, which holds, with its position and its dates on today's clock.
+fn last_records(
+    records: impl IntoIterator<Item = impl Into<ServerRecord>>,
+) -> Vec<(usize, LeaseRecord)> {
+    let mut last: BTreeMap<Ipv4Addr, (usize, i64, Box<LeaseRecord>)> = BTreeMap::new();
+    let mut steps_secs = 0;
+    for (position, record) in records.into_iter().enumerate() {
+        match record.into() {
+            ServerRecord::Lease(record) => {
+                last.insert(record.lease.addr, (position, steps_secs, Box::new(record)));
+            }
+            ServerRecord::ClockSet { secs } => steps_secs += secs,
+        }
+    }
+    let last = last.into_values().map(|(position, before, mut record)| {
+        let later = steps_secs - before;
+        record.lease.start = shifted(record.lease.start, later);
+        record.lease.end = shifted(record.lease.end, later);
+        (position, *record)
+    });
+    last.collect()
+}
+
+fn shifted(wall: Wall, secs: i64) -> Wall {
+    Wall::from_unix_secs(wall.as_unix_secs().saturating_add_signed(secs))
 }

@@ -3,6 +3,8 @@
 mod boot;
 mod clock_steps;
 mod durability;
+mod failed_writes;
+mod hostile;
 mod laws;
 mod naming;
 mod relay;
@@ -53,7 +55,7 @@ fn key(n: u8) -> ClientKey {
 struct Bench {
     server: Server,
     now: Now,
-    disk: Vec<LeaseRecord>,
+    disk: Vec<ServerRecord>,
     unsynced: Option<Ticket>,
 }
 
@@ -162,7 +164,8 @@ impl Bench {
         let outputs = self.send(&selecting(discover, offer.reply().yiaddr));
         assert_eq!(outputs.reply().kind, MessageType::Ack);
         match outputs.events.as_slice() {
-            [Event::Leased { lease, .. }] => lease.clone(),
+            [Event::Leased { lease, .. }]
+            | [Event::NameRefused { .. }, Event::Leased { lease, .. }] => lease.clone(),
             other => panic!("not one lease: {other:?}"),
         }
     }

@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub(super) server_id: Ipv4Addr,
     pub(super) subnets: Vec<Subnet>,
     pub(super) hosts: BTreeMap<ClientKey, Host>,
+    /// Hosts that get an address of a pool.
+    pub(super) roaming: u64,
     /// The client that a label is set aside for; `None`: no client may have it.
     pub(super) names: BTreeMap<String, Option<ClientKey>>,
     pub(super) classes: Vec<Class>,
@@ -127,6 +129,7 @@ impl ServerConfig {
             subnet_places: subnets.iter().map(first).zip(0..).collect(),
             subnets,
             class_places,
+            roaming: hosts.values().filter(|host| host.addr.is_none()).count() as u64,
             hosts,
             names,
             classes,

@@ -169,7 +169,7 @@ impl<J: Journal> Engines<J> {
         };
         for addr in addrs.iter().copied() {
             let command = match dhcp.active_lease(addr) {
-                Some(lease) => quorate_ddns::Command::Bound(binding(lease)),
+                Some(lease) => quorate_ddns::Command::Bound(binding(&lease)),
                 None => quorate_ddns::Command::Ended { addr },
             };
             ddns.command(command, now);

@@ -278,7 +278,7 @@ impl Servers {
     /// The active leases.
     pub(crate) fn leases(&self) -> Vec<quorate_dhcp::Lease> {
         match &self.state {
-            State::Up(daemon) => daemon.engines.leases().cloned().collect(),
+            State::Up(daemon) => daemon.engines.leases().collect(),
             State::Down(_) => Vec::new(),
         }
     }

@@ -45,7 +45,7 @@ impl Servers {
         }
         let serves = self.config.seed().is_some();
         let seeds = serves.then(|| Seeds::new(&self.config, directory));
-        let leases = engines.leases().count();
+        let leases = engines.leases_len();
         self.state = State::Up(Box::new(Daemon {
             engines,
             seeds,

@@ -94,6 +94,9 @@ fn short(outputs: &Outputs) -> String {
             Event::Informed { .. } => "informed".to_owned(),
             Event::Nak { reason, .. } => format!("nak {reason:?}"),
             Event::ClockSet { .. } => "ClockSet".to_owned(),
+            Event::ClockDoubted { .. } => "ClockDoubted".to_owned(),
+            Event::OptionsOmitted { .. } => "omitted".to_owned(),
+            Event::NameRefused { refusal, .. } => format!("{refusal:?}"),
             Event::Dropped { reason, .. } => format!("- {reason:?}"),
         })
         .collect();
@@ -129,7 +132,7 @@ REBOOTING .12   - UnknownClient   nak OtherAddress  nak OtherAddress  nak OtherA
 REBOOTING alien nak WrongNetwork  nak WrongNetwork  nak WrongNetwork  nak WrongNetwork  nak WrongNetwork  nak WrongNetwork  nak WrongNetwork  nak WrongNetwork
 RENEWING        nak NoLease       Renewed .10       Renewed .10       Renewed .10       Renewed .10       nak NoLease       nak NoLease       nak NoLease
 REBINDING       - UnknownClient   Rebound .10       Rebound .10       Rebound .10       Rebound .10       - UnknownClient   - UnknownClient   nak NotAvailable
-DECLINE         - NotHeld         declined          declined          - NotHeld         - NotHeld         - NotHeld         - NotHeld         - NotHeld
+DECLINE         - NotHeld         - NotHeld         declined          - NotHeld         - NotHeld         - NotHeld         - NotHeld         - NotHeld
 RELEASE         - NotHeld         - NotHeld         released          - NotHeld         - NotHeld         - NotHeld         - NotHeld         - NotHeld
 INFORM          informed          informed          informed          informed          informed          informed          informed          informed
 stateless       - NoSuchState     - NoSuchState     - NoSuchState     - NoSuchState     - NoSuchState     - NoSuchState     - NoSuchState     - NoSuchState
@@ -155,6 +158,9 @@ fn assert_consistent(outputs: &Outputs) {
             | Event::Declined { .. }
             | Event::Revoked { .. }
             | Event::ClockSet { .. }
+            | Event::ClockDoubted { .. }
+            | Event::OptionsOmitted { .. }
+            | Event::NameRefused { .. }
             | Event::Dropped { .. } => None,
         })
         .collect();
