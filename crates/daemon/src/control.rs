@@ -171,7 +171,7 @@ pub(crate) fn answer(ask: Ask, engines: &Engines<Disk>) {
     match ask {
         Ask::Leases(first, answer) => {
             let leases = engines.leases_from(first).take(PAGE_ITEMS);
-            let _ = answer.send(leases.cloned().collect());
+            let _ = answer.send(leases.collect());
         }
         Ask::Zones(answer) => {
             let zones = engines.published();
