@@ -84,6 +84,8 @@ in
       after = [ "network-online.target" ];
       wantedBy = [ "multi-user.target" ];
       restartTriggers = [ cfg.configFile ];
+      # A disk that is full for an hour, an address that is not there yet: it comes back by itself.
+      startLimitIntervalSec = 0;
       serviceConfig = import ./hardening.nix // {
         ExecStart = utils.escapeSystemdExecArgs [
           (lib.getExe cfg.package)

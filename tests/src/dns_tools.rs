@@ -1,6 +1,7 @@
 //! `nsupdate` and `dig`, and what they said.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::network::{Endpoint, Lab, SERVER, Said};
@@ -124,5 +125,8 @@ pub fn key_file(lab: &Lab, name: &str, algorithm: &str, secret: &str) -> PathBuf
     let text =
         format!("key \"{name}\" {{\n\talgorithm {algorithm};\n\tsecret \"{secret}\";\n}};\n");
     fs::write(&path, text).expect("the test's directory is writable");
+    // A key that everybody can read is refused.
+    let mode = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&path, mode).expect("the file is ours");
     path
 }

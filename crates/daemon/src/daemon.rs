@@ -15,6 +15,7 @@ use crate::control::Ask;
 use crate::dhcp_socket::DhcpSocket;
 use crate::disk::Disk;
 use crate::dns_listener::{DnsListener, DnsRequest};
+use crate::exclusive::Exclusive;
 use crate::reporter::Reports;
 use crate::stream::exchange;
 use crate::throttle::Throttle;
@@ -41,6 +42,8 @@ pub(crate) struct Daemon {
     pub(crate) ddns: Option<Registrar>,
     pub(crate) answers: Answers,
     pub(crate) reports: Reports,
+    /// Held while this serves.
+    pub(crate) _exclusive: Exclusive,
     pub(crate) asks: mpsc::Receiver<Ask>,
     pub(crate) streams: Replies,
     pub(crate) throttle: Throttle,
@@ -189,7 +192,10 @@ impl Daemon {
                     if let Some(socket) = &self.dhcp
                         && let Err(error) = socket.send(&transmit)
                     {
-                        tracing::warn!(%error, to = ?transmit.destination, "DHCP reply not sent");
+                        let why = format!("a reply was not sent: {error}");
+                        self.engines
+                            .events
+                            .push(not_sent(&transmit.destination, why));
                     }
                 }
                 Service::Dns => self.answers.send(transmit),
@@ -234,6 +240,19 @@ impl Daemon {
                 emit(&Line { mono_ns, event });
             }
         }
+    }
+}
+
+fn not_sent(destination: &Destination, why: String) -> Event {
+    let source = match destination {
+        Destination::Udp(to) => Some(to.ip()),
+        Destination::Link { addr, .. } => Some((*addr).into()),
+        Destination::Broadcast { .. } | Destination::Stream(_) => None,
+    };
+    Event::Refused {
+        service: "dhcp".to_owned(),
+        source,
+        why,
     }
 }
 

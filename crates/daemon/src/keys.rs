@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use quorate_dns::tsig::{Key, parse_key_file};
@@ -61,6 +61,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
         path: path.display().to_string(),
         message,
     };
+    let mode = fs::metadata(path).map_err(|error| fail(error.to_string()))?;
+    if mode.permissions().mode() & READ_BY_OTHERS != 0 {
+        let remedy = format!("chmod o= {}", path.display());
+        return Err(fail(format!(
+            "everybody can read it; a key is a secret: {remedy}"
+        )));
+    }
     let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
     parse_key_file(&text).map_err(|error| fail(error.to_string()))
 }
@@ -98,4 +105,25 @@ fn own_key(path: &Path) -> Result<Key, ServeError> {
         })
         .map_err(fail("it cannot be written"))?;
     Ok(key)
+}
+
+const READ_BY_OTHERS: u32 = 0o004;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_everybody_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let key = quorate_server::setup::own_key(vec![7; OWN_KEY_LEN]).unwrap();
+        fs::write(&path, key.to_file()).unwrap();
+        for (mode, is_taken) in [(0o600, true), (0o400, true), (0o640, true), (0o644, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&path).is_ok(), is_taken, "{mode:o}");
+        }
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("chmod o="), "{error}");
+    }
 }

@@ -10,6 +10,7 @@
 //!   `answers`: DNS requests that wait for theirs
 //! - `dhcp_socket`, `dns_listener`, `dns_tcp`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
 //! - `limits`, `shares`, `accept`: what strangers may hold at once; `boot_files`: what they may read
+//! - `exclusive`: a second server is refused; `routed_socket`: replies that wait for ARP stop no others
 //! - `reporter`: events of sockets that are tasks of their own
 //! - `throttle`, `line_queue`, `event_lines`: what is written of events, and that a reader that stops
 //!   stops nothing
@@ -30,14 +31,17 @@ mod dns_listener;
 mod dns_tcp;
 mod error;
 mod event_lines;
+mod exclusive;
 mod keys;
 mod limits;
 mod line_queue;
 mod reporter;
+mod routed_socket;
 mod run;
 mod seed_listener;
 mod shares;
 mod start;
+mod state_dir;
 mod stream;
 mod tftp_socket;
 mod throttle;

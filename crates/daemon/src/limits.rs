@@ -47,7 +47,7 @@ impl ConnectionLimits {
 }
 
 /// For the log and its compaction, the listeners, the runtime and the sockets that replies leave by.
-const KEPT_BACK: u64 = 160;
+const KEPT_BACK: u64 = 192;
 /// Connections to DNS, connections for seeds and boot files, transfers by TFTP; and a file that is
 /// being sent on each of the latter two.
 const KINDS: u64 = 5;

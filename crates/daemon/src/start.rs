@@ -20,11 +20,13 @@ use crate::dhcp_socket::DhcpSocket;
 use crate::disk::Disk;
 use crate::dns_listener::{self, DnsListener, DnsRequest};
 use crate::error::ServeError;
+use crate::exclusive::Exclusive;
 use crate::keys;
 use crate::limits::{self, ConnectionLimits};
 use crate::reporter::{self, Reporter};
 use crate::seed_listener::{self, SeedServer};
 use crate::shares::Shares;
+use crate::state_dir;
 use crate::tftp_socket::TftpServer;
 use crate::throttle::Throttle;
 
@@ -34,6 +36,7 @@ impl Daemon {
         check(&config)?;
         let config = config.services;
         let directory = Directory::default();
+        state_dir::close(&config.state_dir);
         let (disk, records) = Disk::open(&config.state_dir.join("state"))?;
         let setup = Setup::new(&config, keys::load(&config)?)?;
         let now = clock::now();
@@ -44,6 +47,7 @@ impl Daemon {
 
         let (reporter, reports) = reporter::channel();
         let limits = ConnectionLimits::new(limits::raise_descriptors());
+        let exclusive = claim(&config)?;
         let dns = open_dns(&config, reporter.clone(), limits).await?;
         let ddns = open_ddns(&config).await?;
         serve_seeds(&config, directory, reporter, limits).await?;
@@ -59,6 +63,7 @@ impl Daemon {
             ddns,
             answers: Answers::new(now.instant),
             reports,
+            _exclusive: exclusive,
             asks,
             streams: Replies::new(),
             throttle: Throttle::default(),
@@ -66,6 +71,28 @@ impl Daemon {
             buffer: vec![0; MESSAGE_OCTETS_MAX],
         })
     }
+}
+
+/// Every place that is served is served by this process only.
+fn claim(config: &Services) -> Result<Exclusive, ServeError> {
+    let mut exclusive = Exclusive::default();
+    let mut claim = |service: &str, place: &str| {
+        let claimed = exclusive.claim(service, place);
+        claimed.map_err(socket(format!("[{service}] {place}")))
+    };
+    if let Some(dhcp) = config.dhcp() {
+        claim("dhcp", &dhcp.interface)?;
+    }
+    for listen in config.dns().iter().flat_map(|dns| &dns.listen) {
+        claim("dns", &listen.to_string())?;
+    }
+    if let Some(seed) = config.seed() {
+        claim("seed", &seed.listen.to_string())?;
+    }
+    if let Some(tftp) = config.boot().and_then(|boot| boot.tftp) {
+        claim("boot", &tftp.to_string())?;
+    }
+    Ok(exclusive)
 }
 
 type Dns = (Server<DnsListener>, mpsc::Receiver<DnsRequest>);

@@ -64,6 +64,8 @@ pub enum Event {
         removed: Vec<Record>,
         /// The key that signed it.
         key: Option<Name>,
+        /// Who sent it; `None` for a change of our own.
+        source: Option<SocketAddr>,
     },
     /// An UPDATE changed nothing because a rule, a prerequisite or the policy stands against it.
     UpdateRefused {
@@ -284,7 +286,7 @@ impl Authority {
         (self.queue.write(journal), touched)
     }
 
-    fn publish(&mut self, change: Change) {
+    fn publish(&mut self, change: Change, source: Option<SocketAddr>) {
         let zone = self
             .published
             .get_mut(&change.zone)
@@ -303,6 +305,7 @@ impl Authority {
             added: change.diff.added,
             removed: change.diff.removed,
             key: change.key,
+            source,
         });
     }
 
@@ -434,7 +437,8 @@ impl Engine for Authority {
             };
             // Published first: a client that asks after NOERROR must find what it added.
             if let Some(change) = done.change {
-                self.publish(change);
+                let path = done.reply.as_ref().map(|(_, path)| path.source);
+                self.publish(change, path);
             }
             if let Some((reply, path)) = done.reply {
                 self.send(reply.into_bytes(now.wall), path);

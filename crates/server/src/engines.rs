@@ -24,10 +24,10 @@ use quorate_dhcp::server::ServerRecord;
 use quorate_dhcp::{Lease, Server};
 use quorate_dns::Authority;
 
+use crate::directory::Directory;
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::record::{Record, Sorted, binding, encode, intention, read};
-use crate::seeds::Directory;
 use crate::setup::{Setup, SubnetFacts};
 use crate::translate;
 use batch::{Compaction, DiskState};
@@ -313,12 +313,18 @@ impl<J: Journal> Engines<J> {
             }
             Output::Effect(effect) => match effect {},
             Output::Event(event) => {
-                if let quorate_dhcp::server::Event::Leased { lease, .. } = &event {
-                    self.directory.insert(facts(&self.subnets, lease));
+                if let quorate_dhcp::server::Event::Leased { lease, .. } = &event
+                    && let Some(other) = self.directory.insert(facts(&self.subnets, lease))
+                {
+                    self.events.push(Event::MacShared {
+                        mac: lease.mac,
+                        addr: lease.addr,
+                        other,
+                    });
                 }
                 let event = translate::dhcp(event);
-                if let Some(Event::LeaseEnded { mac, .. }) = &event {
-                    self.directory.remove(*mac);
+                if let Some(Event::LeaseEnded { addr, .. }) = &event {
+                    self.directory.remove(*addr);
                 }
                 self.events.extend(event);
             }

@@ -37,6 +37,14 @@ pub enum Event {
         class: Option<String>,
         kind: String,
     },
+    /// Two clients have one MAC address and a lease each: a machine's firmware and its system, or a
+    /// machine and a copy of its MAC address.
+    MacShared {
+        mac: MacAddr,
+        addr: Ipv4Addr,
+        /// The address that it holds already.
+        other: Ipv4Addr,
+    },
     /// A lease ended; `why` is released, expired, declined or revoked.
     LeaseEnded {
         addr: Ipv4Addr,
@@ -110,6 +118,12 @@ pub enum Event {
         serial: u32,
         added: Vec<String>,
         removed: Vec<String>,
+        /// The TSIG key that signed the UPDATE.
+        #[serde(default)]
+        key: Option<String>,
+        /// Who sent it.
+        #[serde(default)]
+        client: Option<IpAddr>,
     },
     /// The name leads to the address.
     NamePublished { hostname: String, addr: Ipv4Addr },

@@ -17,7 +17,8 @@
 
 mod boot;
 pub mod config;
-pub mod engines;
+pub mod directory;
+mod engines;
 pub mod event;
 pub mod journal;
 mod record;
@@ -27,8 +28,9 @@ mod translate;
 
 pub use boot::BootError;
 pub use config::Config;
+pub use directory::Directory;
 pub use engines::{Engines, Service};
 pub use event::{Event, Line};
 pub use journal::{Journal, compact};
-pub use seeds::{Directory, SeedAnswer, Seeds};
+pub use seeds::{SeedAnswer, Seeds};
 pub use setup::{Keys, Setup, SetupError};

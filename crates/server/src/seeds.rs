@@ -2,46 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use quorate_boot::{EtcdUnit, Facts};
 use quorate_core::MacAddr;
 
 use crate::boot::Scripts;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::event::Event;
-
-/// What is known of every machine that holds a lease. The engines update it; the servers of
-/// seeds and boot files read it.
-#[derive(Clone, Debug, Default)]
-pub struct Directory(Arc<RwLock<BTreeMap<MacAddr, Facts>>>);
-
-impl Directory {
-    /// The machine holds a lease.
-    pub(crate) fn insert(&self, facts: Facts) {
-        let mut machines = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        machines.insert(facts.mac, facts);
-    }
-
-    /// The machine holds no lease any more.
-    pub(crate) fn remove(&self, mac: MacAddr) {
-        let mut machines = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        machines.remove(&mac);
-    }
-
-    /// The machine that holds the address.
-    fn mac(&self, addr: IpAddr) -> Option<MacAddr> {
-        let machines = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut machines = machines.values();
-        let holder = machines.find(|facts| IpAddr::V4(facts.addr) == addr)?;
-        Some(holder.mac)
-    }
-
-    fn facts(&self, mac: MacAddr) -> Option<Facts> {
-        let machines = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        machines.get(&mac).cloned()
-    }
-}
 
 /// Answers requests for seeds and scripts, each rendered from its machine's lease.
 #[derive(Clone, Debug)]
@@ -82,7 +51,7 @@ impl Seeds {
     pub fn boot_served(&self, addr: IpAddr, file: &str) -> Event {
         Event::BootServed {
             addr,
-            mac: self.directory.mac(addr),
+            mac: self.directory.holder(addr).map(|facts| facts.mac),
             file: file.to_owned(),
         }
     }
@@ -132,14 +101,17 @@ impl Seeds {
         })
     }
 
-    fn facts(&self, mac: MacAddr, source: IpAddr) -> Result<Facts, SeedAnswer> {
-        let facts = self.directory.facts(mac);
-        let facts = facts.ok_or_else(|| refuse(404, format!("{mac} holds no lease\n")))?;
-        // A seed may carry what only its machine should know.
-        if source != IpAddr::V4(facts.addr) {
-            return Err(refuse(403, format!("this is for {}\n", facts.addr)));
+    /// Of the lease of `source`, which must be one of `mac`: a seed may carry what only its machine
+    /// should know, and the address is what it has to show.
+    fn facts(&self, mac: MacAddr, source: IpAddr) -> Result<Arc<Facts>, SeedAnswer> {
+        let holder = self.directory.holder(source);
+        if let Some(facts) = holder.filter(|facts| facts.mac == mac) {
+            return Ok(facts);
         }
-        Ok(facts)
+        Err(match self.directory.addr(mac) {
+            Some(addr) => refuse(403, format!("this is for {addr}\n")),
+            None => refuse(404, format!("{mac} holds no lease\n")),
+        })
     }
 }
 

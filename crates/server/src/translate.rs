@@ -108,12 +108,15 @@ pub(crate) fn dns(event: quorate_dns::Event) -> Option<Event> {
             serial,
             added,
             removed,
-            ..
+            key,
+            source,
         } => Event::ZoneChanged {
             zone: text::name(&zone),
             serial: serial.0,
             added: added.iter().map(text::record).collect(),
             removed: removed.iter().map(text::record).collect(),
+            key: key.as_ref().map(text::name),
+            client: source.map(|source| source.ip()),
         },
         // An unmet prerequisite is how clients of RFC 4703 ask; it is no refusal.
         Dns::UpdateRefused {

@@ -22,6 +22,7 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
             serial,
             added,
             removed,
+            ..
         } => (
             None,
             What::ZoneChanged {
@@ -112,6 +113,7 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         | Event::LeaseEnded { .. }
         | Event::SeedServed { .. }
         | Event::BootServed { .. }
+        | Event::MacShared { .. }
         | Event::Repeated { .. }
         | Event::LinesDropped { .. } => return None,
     })

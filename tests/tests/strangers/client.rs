@@ -34,15 +34,36 @@ impl Client {
     /// DISCOVER to ACK, and how long that took; `None` when a reply did not come within
     /// [`ANSWER_MAX`]. There is no second try.
     pub(crate) fn lease(&mut self, mac: MacAddr) -> Option<(Ipv4Addr, Duration)> {
+        self.lease_as(mac, |_| ())
+    }
+
+    /// The same with more in its messages.
+    pub(crate) fn lease_as(
+        &mut self,
+        mac: MacAddr,
+        add: impl Fn(&mut Message<'_>),
+    ) -> Option<(Ipv4Addr, Duration)> {
         let begun = Instant::now();
-        let (kind, offered) = self.exchange(&self.message(MessageType::Discover, mac))?;
+        let mut discover = self.message(MessageType::Discover, mac);
+        add(&mut discover);
+        let (kind, offered) = self.exchange(&discover)?;
         assert_eq!(kind, MessageType::Offer);
         let mut request = self.message(MessageType::Request, mac);
+        add(&mut request);
         request.options.set_addrs(code::REQUESTED_ADDR, &[offered]);
         request.options.set_addrs(code::SERVER_ID, &[SERVER]);
         let (kind, addr) = self.exchange(&request)?;
         assert_eq!((kind, addr), (MessageType::Ack, offered));
         Some((addr, begun.elapsed()))
+    }
+
+    /// Gives the address back, from the address.
+    pub(crate) fn release(&mut self, mac: MacAddr, addr: Ipv4Addr, add: impl Fn(&mut Message<'_>)) {
+        let mut release = self.message(MessageType::Release, mac);
+        release.ciaddr = addr;
+        release.options.set_addrs(code::SERVER_ID, &[SERVER]);
+        add(&mut release);
+        self.send(&release);
     }
 
     /// A message of the machine, as its relay agent passes it on.

@@ -3,13 +3,16 @@
 //! Each case is a flood, a hoarder or a reader that does not read; and a client beside it that is
 //! served as if they were not there.
 
+mod arp;
 mod client;
 mod http;
 mod output;
+mod second;
 mod tftp;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use quorate_tests::network::{Daemon, Lab, SERVER};
 use quorate_tests::sandboxed::{self, Case};
@@ -50,6 +53,26 @@ const CASES: &[Case] = &[
         name: "nothing_outside_of_the_boot_files_is_served",
         needs: &[],
         run: http::elsewhere,
+    },
+    Case {
+        name: "replies_that_wait_for_arp_stop_no_others",
+        needs: &[],
+        run: arp::blocked,
+    },
+    Case {
+        name: "a_second_server_is_refused",
+        needs: &[],
+        run: second::server,
+    },
+    Case {
+        name: "a_copy_of_a_mac_address_takes_no_seed",
+        needs: &[],
+        run: second::client,
+    },
+    Case {
+        name: "an_open_state_directory_is_closed",
+        needs: &[],
+        run: second::state,
     },
 ];
 
@@ -92,6 +115,13 @@ fn memory_mib(daemon: &Daemon) -> u64 {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = resident.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
     kib.expect("the kernel says how much") / 1_024
+}
+
+/// What so many of a hundred did not exceed.
+fn percentile(took: &mut [Duration], percent: usize) -> Duration {
+    took.sort_unstable();
+    let at = (took.len() * percent / 100).min(took.len().saturating_sub(1));
+    took.get(at).copied().unwrap_or_default()
 }
 
 /// Where a case puts its boot files.

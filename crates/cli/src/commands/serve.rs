@@ -69,40 +69,21 @@ fn human(event: &Event) -> String {
             source,
             why,
         } => refused(service, source.as_ref(), why),
-        Event::Repeated { .. } | Event::LinesDropped { .. } => not_shown(event),
-        Event::ZoneChanged {
-            zone,
-            serial,
-            added,
-            removed,
-        } => {
-            format!("zone {zone} {serial}: +{} -{}", added.len(), removed.len())
+        Event::MacShared { .. } | Event::Repeated { .. } | Event::LinesDropped { .. } => {
+            warning(event)
         }
+        Event::ZoneChanged { .. } => zone_changed(event),
         Event::NamePublished { hostname, addr } => format!("{hostname} leads to {addr}"),
         Event::ReversePublished { hostname, addr } => format!("{addr} leads to {hostname}"),
         Event::ClockSet { secs } => {
             format!("the wall clock was set by {secs:+} s; leases hold as long as before")
         }
-        Event::ClockDoubted { leases } => format!(
-            "by the wall clock {leases} leases ended while the server was away; they are held for one more lease time"
-        ),
-        Event::LogFailed { why } => {
-            format!("the log cannot be written, nothing is promised until it can: {why}")
-        }
-        Event::LogRecovered { refused } => {
-            format!("the log is written again; {refused} batches were refused meanwhile")
-        }
-        Event::LogCut { bytes, serials } => format!(
-            "the log has lost {bytes} bytes at its end: what they said is gone; every zone skips \
-             {serials} serials"
-        ),
-        Event::CompactionFailed { why } => {
-            format!("the log was not rewritten, and will be later: {why}")
-        }
-        Event::Compacted {
-            bytes_before,
-            bytes,
-        } => format!("the log was rewritten: {bytes_before} bytes are {bytes} now"),
+        Event::ClockDoubted { .. }
+        | Event::LogFailed { .. }
+        | Event::LogRecovered { .. }
+        | Event::LogCut { .. }
+        | Event::CompactionFailed { .. }
+        | Event::Compacted { .. } => of_the_log(event),
         Event::NameConflict { hostname, addr } => {
             format!("{hostname} belongs to another client, {addr} stays without a name")
         }
@@ -147,9 +128,12 @@ fn refused(service: &impl Display, source: Option<&impl Display>, why: &impl Dis
     }
 }
 
-/// What is counted instead of shown.
-fn not_shown(event: &Event) -> String {
+/// What an operator looks into.
+fn warning(event: &Event) -> String {
     match event {
+        Event::MacShared { mac, addr, other } => {
+            format!("{mac} has {other}, and another client with this MAC address has {addr}")
+        }
         Event::Repeated {
             service,
             why,
@@ -158,6 +142,53 @@ fn not_shown(event: &Event) -> String {
         Event::LinesDropped { count } => {
             format!("{count} lines were dropped: nobody read them in time")
         }
+        _ => String::new(),
+    }
+}
+
+fn zone_changed(event: &Event) -> String {
+    let Event::ZoneChanged {
+        zone,
+        serial,
+        added,
+        removed,
+        key,
+        client,
+    } = event
+    else {
+        return String::new();
+    };
+    let client = client.map_or_else(String::new, |client| format!(" by {client}"));
+    let key = key.as_ref();
+    let key = key.map_or_else(String::new, |key| format!(" with the key {key}"));
+    let (added, removed) = (added.len(), removed.len());
+    format!("zone {zone} {serial}: +{added} -{removed}{client}{key}")
+}
+
+/// What became of promises, and of the file that keeps them.
+fn of_the_log(event: &Event) -> String {
+    match event {
+        Event::ClockDoubted { leases } => format!(
+            "by the wall clock {leases} leases ended while the server was away; they are held for \
+             one more lease time"
+        ),
+        Event::LogFailed { why } => {
+            format!("the log cannot be written, nothing is promised until it can: {why}")
+        }
+        Event::LogRecovered { refused } => {
+            format!("the log is written again; {refused} batches were refused meanwhile")
+        }
+        Event::LogCut { bytes, serials } => format!(
+            "the log has lost {bytes} bytes at its end: what they said is gone; every zone skips \
+             {serials} serials"
+        ),
+        Event::CompactionFailed { why } => {
+            format!("the log was not rewritten, and will be later: {why}")
+        }
+        Event::Compacted {
+            bytes_before,
+            bytes,
+        } => format!("the log was rewritten: {bytes_before} bytes are {bytes} now"),
         _ => String::new(),
     }
 }
