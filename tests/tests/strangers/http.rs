@@ -23,7 +23,7 @@ pub(crate) fn idle(dir: &Path) {
     let (stranger, other) = (lab.addressed(2), lab.addressed(3));
     fs::write(boot_dir(dir).join("kernel"), "kernel").expect("the test's directory is writable");
     let daemon = lab.serve(&config(&lab));
-    let before = self::descriptors(&daemon);
+    let before = descriptors(&daemon);
     let idle: Vec<TcpStream> = (0..IDLE)
         .flat_map(|_| [80, 53].map(|port| connect(&stranger, port)))
         .collect();
@@ -38,8 +38,8 @@ pub(crate) fn idle(dir: &Path) {
     );
     let mut client = Client::new(&other, addr(3));
     assert!(client.lease(machine(1)).is_some());
-    let descriptors = descriptors(&daemon);
-    assert!(descriptors < 200, "{descriptors} descriptors");
+    let open = descriptors(&daemon);
+    assert!(open < 200, "{open} descriptors");
     let events = daemon.new_events();
     for service in ["http", "dns"] {
         let is_capped = |event: &Event| {
@@ -53,7 +53,7 @@ pub(crate) fn idle(dir: &Path) {
     }
     // Nobody may be idle for long, also where nobody else wants the place.
     std::thread::sleep(Duration::from_secs(12));
-    let left = self::descriptors(&daemon);
+    let left = descriptors(&daemon);
     assert!(
         left < before + 8,
         "{before} descriptors, then {left} with {} connections",

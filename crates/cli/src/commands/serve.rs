@@ -87,22 +87,10 @@ fn human(event: &Event) -> String {
         Event::NameConflict { hostname, addr } => {
             format!("{hostname} belongs to another client, {addr} stays without a name")
         }
-        Event::GateWaiting {
-            service,
-            have,
-            want,
-        } => {
-            format!("{service}: {have} of {want} members are there")
-        }
-        Event::GateOpened { service, members } => {
-            format!("{service}: complete: {}", members.join(" "))
-        }
-        Event::ServicePublished { service, members } => {
-            format!("{service}: published {}", members.join(" "))
-        }
-        Event::Late { service, hostname } => {
-            format!("{service}: {hostname} came after the set was frozen; add it by the member API")
-        }
+        Event::GateWaiting { .. }
+        | Event::GateOpened { .. }
+        | Event::ServicePublished { .. }
+        | Event::Late { .. } => of_a_cohort(event),
         Event::UpdateRetried { what, attempt, why } => {
             format!("UPDATE of {what}: attempt {attempt}: {why}")
         }
@@ -189,6 +177,28 @@ fn of_the_log(event: &Event) -> String {
             bytes_before,
             bytes,
         } => format!("the log was rewritten: {bytes_before} bytes are {bytes} now"),
+        _ => String::new(),
+    }
+}
+
+fn of_a_cohort(event: &Event) -> String {
+    match event {
+        Event::GateWaiting {
+            service,
+            have,
+            want,
+        } => {
+            format!("{service}: {have} of {want} members are there")
+        }
+        Event::GateOpened { service, members } => {
+            format!("{service}: complete: {}", members.join(" "))
+        }
+        Event::ServicePublished { service, members } => {
+            format!("{service}: published {}", members.join(" "))
+        }
+        Event::Late { service, hostname } => {
+            format!("{service}: {hostname} came after the set was frozen; add it by the member API")
+        }
         _ => String::new(),
     }
 }
