@@ -2,7 +2,7 @@
 //!
 //! A [`Story`] is what a scenario file says: machines, the network, the service, what happens
 //! and what is expected. A [`World`] makes it happen and reports [`Observation`]s, the same
-//! kinds in every world. [`drive`] runs the story in a world; at its end the [`oracle`]s turn
+//! kinds in every world. [`drive()`] runs the story in a world; at its end the [`oracle`]s turn
 //! observations and [`Evidence`] into a [`Verdict`] that names the first broken [`Link`] of the
 //! boot chain.
 //!
