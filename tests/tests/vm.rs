@@ -3,6 +3,7 @@
 //!
 //! This program is also the `quorate` that it tests, and the first process of its machines.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
@@ -248,10 +249,20 @@ fn install(story: &str, machines: &[&str]) -> Result<(), Failed> {
 /// True when the table has these columns, one after the other.
 fn has_columns(said: &str, columns: &str) -> bool {
     let mut lines = said.lines();
+    let legend: BTreeMap<&str, &str> = lines
+        .by_ref()
+        .take_while(|line| !line.is_empty())
+        .flat_map(|line| line.split("  "))
+        .filter_map(|entry| entry.split_once(' '))
+        .collect();
     let head = lines
         .find(|line| line.starts_with("ms "))
         .unwrap_or_default();
-    let shown: Vec<&str> = head.split_whitespace().collect();
+    // A wide table has the letters of the legend at its head.
+    let shown: Vec<&str> = head
+        .split_whitespace()
+        .map(|name| legend.get(name).copied().unwrap_or(name))
+        .collect();
     shown.join(" ").contains(columns)
 }
 
