@@ -13,7 +13,7 @@ let
   # More than one machine can hold have virtual time.
   world = if machines > 9 then "sim" else "host";
   etcdFlag = if world == "host" then "--etcd ${pkgs.lib.getExe' etcd "etcd"}" else "";
-  # Without the gate a cluster splits: the story is told to show it.
+  # Without the gate a cluster splits: the story shows it.
   expected = if story.etcd.gate or true then 0 else 1;
 in
 {

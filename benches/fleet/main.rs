@@ -1,9 +1,9 @@
 //! Hundreds of machines: every number that is promised of racks, stampedes, containers, and of the
 //! discovery methods, measured in one go.
 //!
-//! Each run is a process of this program itself under another verb, as anybody would start it.
-//! What comes of it is printed, and written to a file line by line, so that a measurement that is
-//! cut short is not lost.
+//! Each run is a process of this program itself under another verb, as a user would start it. The
+//! results are printed, and written to a file line by line, so that a measurement that is cut short
+//! is not lost.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

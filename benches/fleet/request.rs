@@ -17,7 +17,7 @@ impl Request {
         let mut request = Self {
             parts: Vec::new(),
             soak: None,
-            // Where builds are, which nobody commits.
+            // Where builds are, which are not committed.
             out: Path::new(env!("CARGO_TARGET_TMPDIR")).join("../fleet.txt"),
         };
         let mut words = words.filter(|word| word != "--bench");

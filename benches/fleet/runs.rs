@@ -95,7 +95,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The world cannot run on this host, for which nobody is to blame.
+    /// The world cannot run on this host: no failure of the program.
     pub(crate) fn is_not_here(&self) -> bool {
         self.code == Some(NOT_HERE) && !self.said.contains(" broke: ")
     }
@@ -240,7 +240,7 @@ pub(crate) fn watch(mut child: Child) -> Result<Watched, BenchError> {
             first.get_or_insert_with(Instant::now);
             out.extend_from_slice(&buffer[..count]);
         }
-        // Nobody waits for it any more when the run was killed.
+        // No one waits for it any more when the run was killed.
         let _ = sender.send(());
         (first, out)
     });

@@ -45,7 +45,7 @@ let
   byName =
     script: words:
     pkgs.writeShellScript script ''
-      # The kernel's: whoever got the lease has set it.
+      # The kernel's: the DHCP client has set it.
       read -r name </proc/sys/kernel/hostname
       name=''${name%%.*}
       case $name in

@@ -1,4 +1,4 @@
-# A machine without a disk: iPXE in its network card asks for a lease, is told where the script is,
+# A machine without a disk: iPXE in its network card asks for a lease, learns where the script is,
 # and boots the netboot image into a cluster of one.
 {
   quorate,

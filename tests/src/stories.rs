@@ -167,7 +167,7 @@ pub fn ends_with_servers(world: &str, servers: Servers) -> Result<(), Failed> {
 }
 
 /// A user who has nothing but a directory with this program, a story and an etcd.
-/// It is `nobody` if these tests are root's, else whoever runs them.
+/// It is `nobody` if root runs these tests, else the user who runs them.
 #[derive(Debug)]
 pub struct Nobody {
     home: TempDir,

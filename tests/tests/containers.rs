@@ -144,7 +144,7 @@ fn a_named_image() -> Result<(), Failed> {
     )
 }
 
-/// The whole chain as `nobody` who may talk to the engine, with nothing else.
+/// The whole chain as the user `nobody`, whose only right is to use the engine.
 fn a_docker_user() -> Result<(), Failed> {
     if !rustix::process::geteuid().is_root() {
         // Then every other test here has shown it.

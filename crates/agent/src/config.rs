@@ -50,7 +50,7 @@ pub struct Config {
     /// Where the output of each unit goes, as `<unit>.log`.
     #[serde(default = "log_dir")]
     pub log_dir: PathBuf,
-    /// Where the output of every unit goes instead: a serial port that somebody reads.
+    /// Where the output of every unit goes instead: a serial port that the host reads.
     #[serde(default)]
     pub log_file: Option<PathBuf>,
 }

@@ -306,7 +306,7 @@ fn pin(path: &Path, addresses: &BTreeMap<String, Ipv4Addr>) -> io::Result<()> {
 }
 
 /// What etcd's environment is to say. When a member's peers are there, etcd advances its clock
-/// by all but two ticks of the election timeout, so that somebody leads soon. The member that
+/// by all but two ticks of the election timeout, so that a leader appears soon. The member that
 /// goes first may lead already by the vote of one: the jump has it look for its quorum before it
 /// can have heard of any, and step down; what it proposed is lost for seven seconds.
 fn variables(ready: &Ready) -> &'static str {

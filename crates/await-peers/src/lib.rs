@@ -10,7 +10,7 @@
 //!
 //! 1. the SRV set is there and lists this member,
 //! 2. every target of the set has an address, which came with the set (RFC 2782) or is asked for
-//!    until somebody answers,
+//!    until one answers,
 //! 3. it is this member's turn: one of those before it serves, or has had its time.
 //!
 //! The addresses go with its [`Verdict`]: pinned in `/etc/hosts` they are what etcd will find,

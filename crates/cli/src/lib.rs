@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     // What this program starts again calls `main`, too.
     let _ = quorate::is_part_of_run();
     let cli = Cli::parse();
-    // A server waits for nobody who reads; everything else may have one thread only at first.
+    // A server does not wait for readers of its output; every other verb starts with one thread.
     let queue =
         matches!(cli.verb, args::Verb::Serve(_)).then(|| Arc::new(LineQueue::new(io::stderr())));
     match queue.clone() {

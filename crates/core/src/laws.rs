@@ -41,7 +41,7 @@ pub enum Input<C> {
     Pass(Duration),
     /// Time passes and the driver is late: deadlines are met only at the end.
     Sleep(Duration),
-    /// Somebody sets the wall clock; the monotonic one goes on.
+    /// The wall clock is set; the monotonic one goes on.
     SetWall(Wall),
 }
 

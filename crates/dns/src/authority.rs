@@ -318,7 +318,7 @@ impl Authority {
     }
 
     /// Moves every zone `steps` versions ahead, whether the disk takes that or not: an earlier
-    /// server may have told secondaries of versions that its log has lost.
+    /// server may have announced versions to secondaries that its log has lost.
     pub fn skip_serials(&mut self, steps: u32) {
         let origins: Vec<Name> = self.head.iter().map(|zone| zone.origin().clone()).collect();
         for origin in origins {

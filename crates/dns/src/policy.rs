@@ -107,7 +107,7 @@ impl Policy {
         })
     }
 
-    /// True when the requester may change *something* in the zone. Whoever may not does not
+    /// True when the requester may change *something* in the zone. A requester who may not does not
     /// get to ask prerequisites either, which would read the zone for them.
     pub fn knows(&self, requester: Requester<'_>, origin: &Name) -> bool {
         self.grants

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn images_that_nobody_uses_go() {
+    fn unused_images_go() {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::open(cache.path()).unwrap();
         let keys = ["old", "used"];

@@ -35,7 +35,7 @@ pub use seed_fetch::{Datasource, SeedFetch};
 /// What a machine is before it has power.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The DHCP client; its `hostname` is also the machine's name until somebody gives another.
+    /// The DHCP client; its `hostname` is also the machine's name until a lease or a seed gives another.
     pub dhcp: ClientConfig,
     /// The address to ask for first (INIT-REBOOT).
     pub previous: Option<Ipv4Addr>,

@@ -63,7 +63,7 @@ fn remove_dead(parent: &Path) {
             .is_some_and(|name| name.starts_with(PREFIX));
         let is_dead = || File::open(entry.path()).is_ok_and(|dir| dir.try_lock().is_ok());
         if is_ours && is_dead() {
-            // Fails on somebody else's.
+            // Fails on another user's directory.
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -1,4 +1,4 @@
-//! The files that let somebody look into a run later.
+//! The files for a look into a run later.
 //!
 //! | file | content |
 //! | --- | --- |

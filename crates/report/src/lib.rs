@@ -1,8 +1,8 @@
 //! What people and programs read when a scenario has run.
 //!
 //! Values in, text out; nothing here prints. [`human`] is for a terminal or a log, [`html`] for a
-//! browser, [`json`] and [`junit`] for programs, [`artifacts`] for the directory that lets
-//! somebody else look into a run later, and [`recording`] reads it back.
+//! browser, [`json`] and [`junit`] for programs, [`artifacts`] for the directory of a
+//! run, and [`recording`] reads it back.
 
 pub mod artifacts;
 mod axis;

@@ -309,8 +309,8 @@ pub struct Step {
     /// To all machines of the group of this name, in order. Default: none.
     #[schemars(with = "Option<String>")]
     pub machines: Option<Spanned<String>>,
-    /// To the machine that leads this cluster, `c1`, `c2`, …, when the time has come; while nobody
-    /// does, the step waits. Default: none.
+    /// To the machine that leads this cluster, `c1`, `c2`, …, when the step is due; while none
+    /// leads, the step waits. Default: none.
     #[schemars(with = "Option<String>")]
     pub leader_of: Option<Spanned<String>>,
     /// Time from one machine of the group to the next. Default: "0s".

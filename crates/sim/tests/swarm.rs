@@ -119,7 +119,7 @@ fn the_draws_reach_every_kind_of_fault_and_leave_each_out() {
     }
 }
 
-/// What comes of the faults: all that is observed but that they begin.
+/// The consequences of the faults: all observations except that they begin.
 fn transcript(story: &Story, faults: Vec<Fault>) -> String {
     let outcome = outcome_with(story, 1, faults);
     let mut seen = outcome.observations;
@@ -280,7 +280,7 @@ fn lost_dns_answers_split_a_cluster_in_spite_of_the_gate_unless_machines_wait() 
 #[test]
 fn servers_that_are_idle_hear_that_their_clock_was_set() {
     let text = r#"
-        title = "the clock is wrong while everybody renews"
+        title = "the clock is wrong while all machines renew"
         [dhcp]
         lease = "60s"
         [etcd]

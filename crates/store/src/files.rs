@@ -28,7 +28,7 @@ pub enum StoreError {
         path.display()
     )]
     Corrupt { path: PathBuf, offset: u64 },
-    /// Somebody removed or replaced it. What is written to the open file is lost.
+    /// Another process removed or replaced it. What is written to the open file is lost.
     #[error("{} is not the file that was opened", .0.display())]
     Gone(PathBuf),
     /// What is on the disk is unknown until the log is opened again.

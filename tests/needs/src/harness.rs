@@ -47,7 +47,7 @@ impl Test {
     }
 
     /// The trial: ignored, with the reason, when something is missing; a failure when that is
-    /// required. Nobody looks at the needs of a test that is filtered out.
+    /// required. The needs of a test that is filtered out are not probed.
     fn trial(self, arguments: &Arguments, required: &Required) -> Trial {
         let Self { name, needs, body } = self;
         let is_filtered_out = arguments.is_filtered_out(&Trial::test(name.as_str(), || Ok(())));

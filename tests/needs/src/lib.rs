@@ -9,7 +9,7 @@
 //!   QUORATE_REQUIRE=all cargo test                host, etcd, docker, qemu, clients, network
 //! ```
 //!
-//! [`Need::Switch`] is for tests that nobody needs to run every day. They stay off until their
+//! [`Need::Switch`] is for tests that need not run every day. They stay off until their
 //! switch is set, also under `all`; `cargo run -p quorate-needs` lists them with how to run each.
 //!
 //! What is where: [`need`] has the needs and which [`Resource`] each belongs to; [`probe`] asks this

@@ -1,4 +1,4 @@
-//! Tests that are off until somebody wants them: they take long, or need what no package manager
+//! Tests that are off by default: they take long, or need what no package manager
 //! has.
 
 use std::env;
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "not in the list of switches")]
-    fn a_switch_that_nobody_lists_cannot_be_used() {
+    fn a_switch_that_is_not_listed_cannot_be_used() {
         off("QUORATE_SECRET");
     }
 }

@@ -263,7 +263,7 @@ fn was_served(lines: &[Line]) -> Ipv4Addr {
     addr
 }
 
-/// These members and no others, and the one at the address answers whoever asks from elsewhere. The
+/// These members and no others, and the one at the address answers requests from elsewhere. The
 /// answer is what etcd says of them.
 fn is_healthy(watcher: &Endpoint, addr: Ipv4Addr, names: &[&str]) -> Value {
     within(PATIENCE, "a healthy etcd", || {

@@ -259,7 +259,7 @@ fn ways(dir: &Path) {
     let addr = system.split_whitespace().last().expect("an address");
     let addr = addr.parse().expect("an address");
 
-    // Only whoever holds the lease reads the script.
+    // Only the holder of the lease reads the script.
     endpoint.set_address(addr);
     let url = format!("http://10.77.0.1/ipxe/{mac}");
     let said = endpoint.run("curl", ["-sS", url.as_str()]);

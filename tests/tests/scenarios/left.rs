@@ -48,7 +48,7 @@ fn namespaces(pid: &str) -> BTreeSet<String> {
     links.map(|link| link.display().to_string()).collect()
 }
 
-/// Whoever lives in a namespace that these processes had for themselves.
+/// The processes in a namespace that these processes had for themselves.
 pub(crate) fn holders_of_namespaces(all: &[Process]) -> Vec<String> {
     let theirs: BTreeSet<&String> = all.iter().flat_map(|one| &one.namespaces).collect();
     let Ok(entries) = fs::read_dir("/proc") else {

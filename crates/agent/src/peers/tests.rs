@@ -26,7 +26,7 @@ fn a_log_in_the_data_directory_is_a_bootstrap() {
 }
 
 #[test]
-fn a_member_that_rejoins_waits_for_nobody_and_loses_its_pins() {
+fn a_member_that_rejoins_does_not_wait_and_loses_its_pins() {
     let dir = tempfile::tempdir().unwrap();
     let wal = dir.path().join("data").join("member").join("wal");
     fs::create_dir_all(&wal).unwrap();

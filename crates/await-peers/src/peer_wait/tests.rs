@@ -304,7 +304,7 @@ fn an_open_port_that_tells_no_more_is_given_a_moment() {
 }
 
 #[test]
-fn dead_members_hold_nobody_up_for_long() {
+fn dead_members_hold_no_other_up_for_long() {
     for (host, most_ms) in [("n2", 600), ("n3", 1_200), ("n4", 1_800), ("n7", 1_800)] {
         let mut bench = Bench::new(host, &whole(7));
         bench.pass(LONG);

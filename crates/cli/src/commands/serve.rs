@@ -128,7 +128,7 @@ fn warning(event: &Event) -> String {
             count,
         } => format!("{service}: {count} more within a second: {why}"),
         Event::LinesDropped { count } => {
-            format!("{count} lines were dropped: nobody read them in time")
+            format!("{count} lines were dropped: their reader was too slow")
         }
         _ => String::new(),
     }

@@ -30,6 +30,7 @@ pub(super) fn line(observation: &Observation, verbose: bool) -> Option<String> {
         What::FaultBegan { fault } => format!("fault {fault}"),
         What::SrvRead { records } if verbose => format!("read SRV: {}", records.join(" ")),
         What::Identified { cluster_id, .. } => format!("in cluster {cluster_id}"),
+        What::Healthy { voters: 1, .. } => "healthy, 1 voter".to_owned(),
         What::Healthy { voters, .. } => format!("healthy, {voters} voters"),
         What::Unhealthy { why } => format!("no longer healthy: {why}"),
         What::Refused { by, why } => format!("{by} refused {why}"),

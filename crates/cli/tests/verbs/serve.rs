@@ -41,7 +41,7 @@ fn a_configuration_is_checked_as_if_it_were_served() {
     }
 }
 
-/// Whoever may change or copy a zone must be able to sign.
+/// A permission to change or copy a zone needs a key that can sign.
 #[test]
 fn a_permission_for_a_key_that_is_none_is_refused_with_the_span() {
     let secret = "key \"xfr.\" { algorithm hmac-sha256; secret \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI=\"; };";
@@ -81,7 +81,7 @@ fn a_permission_for_a_key_that_is_none_is_refused_with_the_span() {
     }
 }
 
-/// Who made a mistake mends the file and starts again, with nothing to remove.
+/// After a mistake the operator mends the file and starts again, with nothing to remove.
 #[test]
 fn what_is_refused_leaves_no_state() {
     let dir = tempfile::tempdir().unwrap();

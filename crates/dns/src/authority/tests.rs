@@ -243,7 +243,7 @@ fn a_failed_write_is_servfail_and_leaves_no_trace() {
     assert_eq!(
         after,
         serial.next(),
-        "no version was told that there is not"
+        "a secondary heard of a version that does not exist"
     );
     assert_eq!(bench.writes.len(), written + 1);
     let again = bench.writes.last().unwrap();

@@ -45,7 +45,7 @@ impl Check {
         (faults, decisions)
     }
 
-    /// Keys that say nothing about this kind of fault: whoever wrote them meant another one.
+    /// Keys that say nothing about this kind of fault: the author meant another one.
     fn strays(&mut self, key: &str, its: &[&str], raw: &raw::fault::Fault, span: &Range<usize>) {
         for stray in written(raw) {
             if !its.contains(&stray) {

@@ -257,7 +257,7 @@ fn a_cluster_that_does_not_form_ends_at_the_deadline() {
     assert_eq!(outcome.verdict.exit_code(), 1);
 }
 
-/// What comes of a world whose servers do not answer at the end.
+/// The outcome of a world whose servers do not answer at the end.
 fn run_late(starved: Option<&str>, change: impl FnOnce(&mut Notes)) -> Result<Outcome, WorldError> {
     let story = Story::parse("story.toml", STORY).unwrap();
     let expected = Expected::new(&story, 3, 5);

@@ -7,7 +7,7 @@ use crate::link::Link;
 use crate::verdict::Finding;
 
 /// Every member that has a name is written down with the URL that it advertises, and nobody
-/// else is: the first to come are the cluster, whoever they are.
+/// else is: the first to come are the cluster.
 pub(super) fn complete(group: &Group<'_>) -> Vec<Finding> {
     let Some(url) = &group.expected.registry else {
         return Vec::new();

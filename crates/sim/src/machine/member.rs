@@ -281,7 +281,7 @@ impl Machine {
         out.push(Effect::UpdateConnection);
     }
 
-    /// Somebody will ask its member soon how it is.
+    /// A status question comes to its member soon.
     pub(crate) fn watch_soon(&mut self, out: &mut Vec<Effect>) {
         let reason = "a member is asked how it is";
         out.push(Effect::wake(reason, WATCH, MachineWake::Watch));

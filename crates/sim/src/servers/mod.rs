@@ -111,7 +111,7 @@ impl Servers {
         self.update_loss = loss;
     }
 
-    /// Somebody sets the clock of their host; the kernel informs the daemon.
+    /// The clock of their host is set; the kernel informs the daemon.
     pub(crate) fn set_clock(&mut self, clock: Clock, now: Instant) {
         self.clock = clock;
         self.handle_timeout(now);

@@ -92,7 +92,7 @@ pub fn shrink(
     })
 }
 
-/// Under how many of these seeds the result fails as it should.
+/// Under how many of these seeds the result fails in the same way.
 pub fn repeats(shrunk: &Shrunk, options: &Options, seeds: impl Iterator<Item = u64>) -> usize {
     let Ok(story) = Story::parse("shrunk", &shrunk.draft.to_string()) else {
         return 0;
