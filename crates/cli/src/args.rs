@@ -13,7 +13,7 @@ mod target;
 pub(crate) use choices::{Format, WorldArg};
 pub(crate) use machines::{
     AwaitPeersArgs, ImageArgs, ImageBuildArgs, ImageKernel, ImageVerb, InstallArgs, NodeArgs,
-    ServeArgs,
+    SalvageArgs, ServeArgs,
 };
 pub(crate) use scenarios::{
     BenchArgs, CompareArgs, OrdersArgs, Over, ReplayArgs, RunArgs, ShrinkArgs, SweepArgs,
@@ -54,6 +54,7 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     Schema(SchemaArgs),
     Serve(ServeArgs),
+    Salvage(SalvageArgs),
     Node(NodeArgs),
     AwaitPeers(AwaitPeersArgs),
     Image(ImageArgs),

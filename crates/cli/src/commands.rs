@@ -15,6 +15,7 @@ mod orders;
 mod replay;
 mod report;
 mod run;
+mod salvage;
 mod schema;
 mod serve;
 mod shrink;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CliError> {
         Verb::Report(args) => report::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Salvage(args) => salvage::run(&args),
         Verb::Node(args) => node::run(&args),
         Verb::AwaitPeers(args) => await_peers::run(&args),
         Verb::Image(args) => image::run(&args),

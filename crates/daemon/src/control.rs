@@ -188,7 +188,12 @@ pub(crate) fn answer(ask: Ask, engines: &Engines<Disk>) {
 
 /// Where the daemons listen, within the state directory.
 pub fn control_path(state_dir: &Path) -> PathBuf {
-    state_dir.join(STATE).join("control.sock")
+    log_dir(state_dir).join("control.sock")
+}
+
+/// The log's own directory.
+pub(crate) fn log_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join(STATE)
 }
 
 /// The log, its lock and the control socket; 0700.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
+use quorate_server::journal::COMPACTION_BYTES_MIN;
 use quorate_server::{Journal, compact};
 use quorate_store::{Log, Records, Rewritten, StoreError};
 
@@ -13,6 +14,7 @@ use quorate_store::{Log, Records, Rewritten, StoreError};
 pub(crate) struct Disk {
     log: Log,
     compaction: Option<Receiver<Result<Rewritten, StoreError>>>,
+    compaction_bytes_min: u64,
 }
 
 impl Disk {
@@ -22,6 +24,10 @@ impl Disk {
         let disk = Self {
             log,
             compaction: None,
+            compaction_bytes_min: std::env::var(BYTES_MIN_VARIABLE)
+                .ok()
+                .and_then(|bytes| bytes.parse().ok())
+                .unwrap_or(COMPACTION_BYTES_MIN),
         };
         Ok((disk, records))
     }
@@ -48,6 +54,10 @@ impl Journal for Disk {
 
     fn live_bytes(&self) -> u64 {
         self.log.live_bytes()
+    }
+
+    fn compaction_bytes_min(&self) -> u64 {
+        self.compaction_bytes_min
     }
 
     fn lost_bytes(&self) -> u64 {
@@ -82,6 +92,9 @@ impl Journal for Disk {
         Some(new.and_then(|new| self.log.adopt(new)))
     }
 }
+
+/// For tests, which have no time to fill a log.
+const BYTES_MIN_VARIABLE: &str = "QUORATE_COMPACTION_BYTES_MIN";
 
 fn failed(what: &'static str, source: io::Error) -> StoreError {
     StoreError::Io {

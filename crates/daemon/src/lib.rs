@@ -5,7 +5,8 @@
 //!
 //! The engines between the sockets and their events are in [`quorate_server`].
 //!
-//! - `config`: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere
+//! - `config`: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere;
+//!   `salvage`: a damaged log
 //! - `start`: opens everything; `run`: the main loop; `daemon`: its steps; `disk`: the log;
 //!   `answers`: DNS requests that wait for theirs
 //! - `dhcp_socket`, `dns_listener`, `dns_tcp`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
@@ -38,6 +39,7 @@ mod line_queue;
 mod reporter;
 mod routed_socket;
 mod run;
+mod salvage;
 mod seed_listener;
 mod shares;
 mod start;
@@ -53,4 +55,6 @@ pub use error::{ConfigError, NoSuchKey, ServeError};
 pub use event_lines::EventLines;
 pub use line_queue::LineQueue;
 pub use quorate_server::event::{self, Event, Line};
+pub use quorate_store::Salvaged;
 pub use run::run;
+pub use salvage::salvage;

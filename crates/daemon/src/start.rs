@@ -37,7 +37,7 @@ impl Daemon {
         let config = config.services;
         let directory = Directory::default();
         state_dir::close(&config.state_dir);
-        let (disk, records) = Disk::open(&config.state_dir.join("state"))?;
+        let (disk, records) = Disk::open(&control::log_dir(&config.state_dir))?;
         let setup = Setup::new(&config, keys::load(&config)?)?;
         let now = clock::now();
         let draw = Seed::new(now.instant.as_nanos() ^ now.wall.as_unix_secs().rotate_left(32));

@@ -142,7 +142,8 @@ impl Fold {
     }
 }
 
-const COMPACTION_BYTES_MIN: u64 = 16 << 20;
+/// What [`Journal::compaction_bytes_min`] is on a real disk.
+pub const COMPACTION_BYTES_MIN: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -26,5 +26,5 @@ pub mod salvage;
 
 pub use files::StoreError;
 pub use log::{Log, Lost, Records};
-pub use rewrite::{Emit, Rewriter, Rewritten};
+pub use rewrite::{Emit, OldLog, Rewriter, Rewritten};
 pub use salvage::{Salvaged, salvage};

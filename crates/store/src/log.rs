@@ -56,10 +56,6 @@ pub struct Records {
 }
 
 impl Records {
-    pub(crate) const fn of_file(bytes: Vec<u8>) -> Self {
-        Self { bytes }
-    }
-
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let mut records = Vec::new();

@@ -12,7 +12,11 @@
 //! Nothing here waits for whoever appends, and nothing is promised by what is in the new log
 //! before it is in the old one's place.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +24,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::files::{self, NEW_NAME, StoreError, io_error};
 use crate::frame::{self, FILE_HEADER};
-use crate::log::Records;
 
 /// Reads the log and writes its successor.
 #[derive(Debug)]
@@ -31,10 +34,47 @@ pub struct Rewriter {
     durable_bytes: Arc<AtomicU64>,
 }
 
-/// Gives each record that the new log needs to a function that writes it.
-pub trait Fold<E>: FnOnce(&Records, &mut Emit<'_>) -> Result<(), E> {}
+/// The log that is replaced, as far as it was durable when that began.
+#[derive(Debug)]
+pub struct OldLog {
+    file: File,
+    end: u64,
+    /// Why not all of it could be read.
+    failed: RefCell<Option<io::Error>>,
+}
 
-impl<E, F: FnOnce(&Records, &mut Emit<'_>) -> Result<(), E>> Fold<E> for F {}
+impl OldLog {
+    /// Its records in order, read piece by piece: it may be far larger than what is live in it.
+    pub fn iter(&self) -> impl Iterator<Item = Cow<'static, [u8]>> + '_ {
+        let mut at = FILE_HEADER.len() as u64;
+        let mut buffer = Vec::new();
+        let mut records = VecDeque::new();
+        std::iter::from_fn(move || {
+            while records.is_empty() && (at < self.end) {
+                let more = read_range(&self.file, at, self.end.min(at + CHUNK_BYTES));
+                let more = more.map_err(|error| *self.failed.borrow_mut() = Some(error));
+                let more = more.ok()?;
+                at += more.len() as u64;
+                buffer.extend(more);
+                let mut whole = Vec::new();
+                let used = frame::decode_run(&buffer, 0, &mut whole);
+                records.extend(whole.into_iter().map(Cow::into_owned));
+                buffer.drain(..used);
+            }
+            let record = records.pop_front();
+            if record.is_none() && !buffer.is_empty() {
+                let damaged = io::Error::other("a record is damaged");
+                *self.failed.borrow_mut() = Some(damaged);
+            }
+            record.map(Cow::Owned)
+        })
+    }
+}
+
+/// Gives each record that the new log needs to a function that writes it.
+pub trait Fold<E>: FnOnce(&OldLog, &mut Emit<'_>) -> Result<(), E> {}
+
+impl<E, F: FnOnce(&OldLog, &mut Emit<'_>) -> Result<(), E>> Fold<E> for F {}
 
 /// Writes a record to the new log.
 pub type Emit<'a> = dyn FnMut(&[u8]) -> Result<(), StoreError> + 'a;
@@ -73,14 +113,19 @@ impl Rewriter {
     fn write<E: From<StoreError>>(self, fold: impl Fold<E>) -> Result<Rewritten, E> {
         let path = self.dir.join(NEW_NAME);
         let covered_bytes = self.durable_bytes.load(Ordering::Acquire);
-        let bytes = read_range(&self.old, 0, covered_bytes, &self.dir)?;
-        let records = Records::of_file(bytes);
+        let old = OldLog {
+            file: self.old,
+            end: covered_bytes,
+            failed: RefCell::default(),
+        };
         let mut new = Writer::create(path)?;
-        fold(&records, &mut |record| new.append(record))?;
-        drop(records);
+        fold(&old, &mut |record| new.append(record))?;
+        if let Some(source) = old.failed.take() {
+            return Err(io_error("read the log in", &self.dir)(source).into());
+        }
         new.flush()?;
         let mut rewritten = Rewritten {
-            old: self.old,
+            old: old.file,
             covered_bytes,
             live_bytes: new.len_bytes,
             new,
@@ -121,7 +166,8 @@ impl Rewritten {
     fn copy_until(&mut self, durable_bytes: u64) -> Result<(), StoreError> {
         while self.covered_bytes < durable_bytes {
             let end = durable_bytes.min(self.covered_bytes + CHUNK_BYTES);
-            let bytes = read_range(&self.old, self.covered_bytes, end, &self.new.path)?;
+            let bytes = read_range(&self.old, self.covered_bytes, end)
+                .map_err(io_error("read the log for", &self.new.path))?;
             self.new.buffer.extend(bytes);
             self.new.flush()?;
             self.covered_bytes = end;
@@ -191,15 +237,9 @@ impl Writer {
     }
 }
 
-fn read_range(
-    file: &File,
-    from: u64,
-    to: u64,
-    path: &std::path::Path,
-) -> Result<Vec<u8>, StoreError> {
+fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; (to - from) as usize];
-    file.read_exact_at(&mut bytes, from)
-        .map_err(io_error("read the log in", path))?;
+    file.read_exact_at(&mut bytes, from)?;
     Ok(bytes)
 }
 

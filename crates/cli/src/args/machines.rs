@@ -25,6 +25,24 @@ pub(crate) struct ServeArgs {
     pub(crate) format: Format,
 }
 
+/// Keep what can be read of the log of `serve` when it is damaged, and say what is lost
+///
+/// `serve` refuses to start on a log with damage that acknowledged records follow. This replaces
+/// the log by all records that are whole, and leaves the damaged file beside it as log.damaged.
+/// Leases, names and changes of zones that were in the damaged part are lost; at the next start
+/// every zone skips serials, so that no secondary waits for a version that is gone.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  quorate salvage --config /etc/quorate/quorate.toml\n\n\
+    Exit codes: 0 the log can be opened now, 2 bad input, 3 it cannot be read or is in use.")]
+pub(crate) struct SalvageArgs {
+    /// The configuration of `serve`, which names the state directory
+    #[arg(long, default_value = "/etc/quorate/quorate.toml")]
+    pub(crate) config: PathBuf,
+    /// How the loss is printed: lines for people, or JSON
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
 /// Wait until an etcd member may start: its SRV set is whole, all peers resolve, it is its turn
 ///
 /// Runs as ExecStartPre= of the unit that seeds install (`await` in the seed's unit settings),

@@ -20,6 +20,7 @@ mod program;
 mod replay;
 mod report;
 mod run;
+mod salvage;
 mod schema;
 mod serve;
 mod shrink;
