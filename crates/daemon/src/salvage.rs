@@ -11,5 +11,7 @@ use crate::error::ServeError;
 /// # Errors
 /// When the servers run, or the disk fails.
 pub fn salvage(config: &Config) -> Result<Salvaged, ServeError> {
-    Ok(quorate_store::salvage(&log_dir(&config.services.state_dir))?)
+    Ok(quorate_store::salvage(&log_dir(
+        &config.services.state_dir,
+    ))?)
 }

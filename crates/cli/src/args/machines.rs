@@ -32,8 +32,10 @@ pub(crate) struct ServeArgs {
 /// Leases, names and changes of zones that were in the damaged part are lost; at the next start
 /// every zone skips serials, so that no secondary waits for a version that is gone.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  quorate salvage --config /etc/quorate/quorate.toml\n\n\
-    Exit codes: 0 the log can be opened now, 2 bad input, 3 it cannot be read or is in use.")]
+#[command(
+    after_help = "Example:\n  quorate salvage --config /etc/quorate/quorate.toml\n\n\
+    Exit codes: 0 the log can be opened now, 2 bad input, 3 it cannot be read or is in use."
+)]
 pub(crate) struct SalvageArgs {
     /// The configuration of `serve`, which names the state directory
     #[arg(long, default_value = "/etc/quorate/quorate.toml")]

@@ -34,7 +34,10 @@ fn a_damaged_log_is_salvaged_and_the_loss_is_said() {
     let output = quorate(&["salvage", "--config", &path]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = stdout(&output);
-    assert!(said.starts_with("lost: 14 bytes from offset 21\nkept: 2 records\n"), "{said}");
+    assert!(
+        said.starts_with("lost: 14 bytes from offset 21\nkept: 2 records\n"),
+        "{said}"
+    );
     assert!(dir.path().join("state/log.damaged").exists());
     let (_, records) = Log::open(&dir.path().join("state")).unwrap();
     assert!(records.iter().eq([&b"first"[..], b"third"]));
