@@ -96,6 +96,19 @@ impl Lab {
 
     /// Starts `quorate serve` with this configuration; its lines are the caller's to read.
     pub fn start(&self, config: &Value) -> Child {
+        let program = Command::new("/proc/self/exe");
+        self.start_by(program, config)
+    }
+
+    /// The same by a foreign program that bounds what it may do.
+    pub fn serve_by(&self, program: &str, arguments: &[&str], config: &Value) -> Daemon {
+        let mut command = foreign(program);
+        let quorate = std::env::current_exe().expect("the program has a path");
+        command.args(arguments).arg(quorate);
+        self.follow(self.start_by(command, config))
+    }
+
+    fn start_by(&self, mut command: Command, config: &Value) -> Child {
         let file = self.dir.join("quorate.json");
         fs::write(&file, config.to_string()).expect("the test's directory is writable");
         let log = File::options()
@@ -103,7 +116,6 @@ impl Lab {
             .append(true)
             .open(self.dir.join("serve.log"))
             .expect("the test's directory is writable");
-        let mut command = Command::new("/proc/self/exe");
         command.args(["serve", "--format", "json", "--config"]);
         command.arg(&file).stdout(Stdio::piped()).stderr(log);
         self.server.spawn(&mut command)
@@ -111,7 +123,10 @@ impl Lab {
 
     /// Starts `quorate serve` with this configuration, and waits until it answers.
     pub fn serve(&self, config: &Value) -> Daemon {
-        let mut child = self.start(config);
+        self.follow(self.start(config))
+    }
+
+    fn follow(&self, mut child: Child) -> Daemon {
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, events) = channel();
         thread::spawn(move || {

@@ -12,6 +12,7 @@
 //! - `dhcp_socket`, `dns_listener`, `dns_tcp`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
 //! - `limits`, `shares`, `accept`: what strangers may hold at once; `boot_files`: what they may read
 //! - `exclusive`: a second server is refused; `routed_socket`: replies that wait for ARP stop no others
+//! - `privileges`: root and capabilities, given up once the sockets are open
 //! - `reporter`: events of sockets that are tasks of their own
 //! - `throttle`, `line_queue`, `event_lines`: what is written of events, and that a reader that stops
 //!   stops nothing
@@ -36,6 +37,7 @@ mod exclusive;
 mod keys;
 mod limits;
 mod line_queue;
+mod privileges;
 mod reporter;
 mod routed_socket;
 mod run;
@@ -54,6 +56,7 @@ pub use control::control_path;
 pub use error::{ConfigError, NoSuchKey, ServeError};
 pub use event_lines::EventLines;
 pub use line_queue::LineQueue;
+pub use privileges::confine;
 pub use quorate_server::event::{self, Event, Line};
 pub use quorate_store::Salvaged;
 pub use run::run;

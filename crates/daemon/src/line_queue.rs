@@ -3,39 +3,49 @@
 //! A pipe whose reader stops is full after 64 KiB, and the next write waits for ever. So a thread
 //! of its own writes; what it cannot write in time is dropped and counted, and services go on.
 
+use std::fmt;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A bounded queue before a writer.
-#[derive(Debug)]
 pub struct LineQueue {
+    /// Where the first line finds what writes it: a thread inherits the privileges of the one that
+    /// starts it, which are fewer then.
+    file: Mutex<Option<Box<dyn Write + Send>>>,
     /// `None` when no thread could be started.
-    lines: Option<SyncSender<Vec<u8>>>,
+    lines: OnceLock<Option<SyncSender<Vec<u8>>>>,
     queued_octets: Arc<AtomicUsize>,
 }
 
 impl LineQueue {
-    /// Starts the thread that writes to `file`.
+    /// A queue before `file`.
     pub fn new(file: impl Write + Send + 'static) -> Self {
+        Self {
+            file: Mutex::new(Some(Box::new(file))),
+            lines: OnceLock::new(),
+            queued_octets: Arc::default(),
+        }
+    }
+
+    /// Starts the thread that writes.
+    fn start(&self) -> Option<SyncSender<Vec<u8>>> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = file.take()?;
         let (lines, queue) = sync_channel(LINES_MAX);
-        let queued_octets = Arc::new(AtomicUsize::new(0));
-        let octets = Arc::clone(&queued_octets);
+        let octets = Arc::clone(&self.queued_octets);
         let started = thread::Builder::new()
             .name("lines".to_owned())
             .spawn(move || write_all(&queue, &octets, file));
-        Self {
-            lines: started.is_ok().then_some(lines),
-            queued_octets,
-        }
+        started.is_ok().then_some(lines)
     }
 
     /// Adds `line`, which has its line feed. False when there is no room for it now.
     pub fn push(&self, line: Vec<u8>) -> bool {
-        let Some(lines) = &self.lines else {
+        let Some(lines) = self.lines.get_or_init(|| self.start()) else {
             return false;
         };
         let octets = line.len();
@@ -55,6 +65,13 @@ impl LineQueue {
         while self.queued_octets.load(Ordering::Relaxed) > 0 && begun.elapsed() < LAST_LINES_MAX {
             thread::sleep(LOOK_AGAIN);
         }
+    }
+}
+
+impl fmt::Debug for LineQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queued = self.queued_octets.load(Ordering::Relaxed);
+        write!(f, "LineQueue {{ {queued} octets }}")
     }
 }
 
@@ -81,7 +98,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Mutex;
 
     use super::*;
 

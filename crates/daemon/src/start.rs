@@ -23,6 +23,7 @@ use crate::error::ServeError;
 use crate::exclusive::Exclusive;
 use crate::keys;
 use crate::limits::{self, ConnectionLimits};
+use crate::privileges;
 use crate::reporter::{self, Reporter};
 use crate::seed_listener::{self, SeedServer};
 use crate::shares::Shares;
@@ -56,6 +57,7 @@ impl Daemon {
         let dhcp = open_dhcp(&config)?;
         let asks = control::listen(&control_path(&config.state_dir))
             .map_err(socket("the control socket"))?;
+        privileges::give_up(&config);
         Ok(Self {
             engines,
             dhcp,

@@ -57,15 +57,6 @@ impl Client {
         Some((addr, begun.elapsed()))
     }
 
-    /// Gives the address back, from the address.
-    pub(crate) fn release(&mut self, mac: MacAddr, addr: Ipv4Addr, add: impl Fn(&mut Message<'_>)) {
-        let mut release = self.message(MessageType::Release, mac);
-        release.ciaddr = addr;
-        release.options.set_addrs(code::SERVER_ID, &[SERVER]);
-        add(&mut release);
-        self.send(&release);
-    }
-
     /// A message of the machine, as its relay agent passes it on.
     pub(crate) fn message(&self, kind: MessageType, mac: MacAddr) -> Message<'static> {
         Message {

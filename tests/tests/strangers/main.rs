@@ -6,7 +6,9 @@
 mod arp;
 mod client;
 mod http;
+mod load;
 mod output;
+mod privileges;
 mod second;
 mod tftp;
 
@@ -14,6 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use quorate_needs::Need;
 use quorate_tests::network::{Daemon, Lab, SERVER};
 use quorate_tests::sandboxed::{self, Case};
 use serde_json::{Value, json};
@@ -73,6 +76,26 @@ const CASES: &[Case] = &[
         name: "an_open_state_directory_is_closed",
         needs: &[],
         run: second::state,
+    },
+    Case {
+        name: "root_and_capabilities_are_given_up",
+        needs: &[],
+        run: privileges::given_up,
+    },
+    Case {
+        name: "the_unit_gives_all_that_is_needed",
+        needs: &[Need::Program("setpriv")],
+        run: privileges::as_in_the_unit,
+    },
+    Case {
+        name: "beside_each_flood_machines_are_served",
+        needs: &[],
+        run: load::short,
+    },
+    Case {
+        name: "beside_each_flood_for_long",
+        needs: &[Need::Switch("QUORATE_SLOW")],
+        run: load::long,
     },
 ];
 

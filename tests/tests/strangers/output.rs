@@ -73,7 +73,7 @@ pub(crate) fn refused_flood(dir: &Path) {
     assert!(client.lease(machine(100)).is_some());
     std::thread::sleep(Duration::from_millis(500));
     let events = daemon.new_events();
-    let is_refusal = |event: &Event| matches!(event, Event::Refused { .. });
+    let is_refusal = |event: &Event| matches!(event, Event::DhcpDropped { .. });
     let refusals = events.iter().filter(|line| is_refusal(&line.event)).count();
     let counted: u64 = events
         .iter()

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quorate_daemon::Event;
 use quorate_dhcp::wire::code;
-use quorate_tests::network::{Lab, addr};
+use quorate_dhcp::{Message, MessageType};
+use quorate_tests::network::{Lab, SERVER, addr};
 
 use crate::client::{Client, machine};
 use crate::config;
@@ -85,9 +87,16 @@ pub(crate) fn client(dir: &Path) {
     let (status, seed) = get_from(&endpoint, held, &path);
     assert_eq!(status, 200, "{seed}");
     assert_eq!(get_from(&endpoint, addr(9), &path).0, 403);
-    machines.release(victim, copied, |message| {
-        message.options.set(code::CLIENT_ID, b"\0copy".to_vec());
-    });
+    let bind = || UdpSocket::bind((copied, 68));
+    let socket = endpoint.ns.run(bind).expect("the namespace is there");
+    let mut release = Message {
+        ciaddr: copied,
+        ..Message::request(MessageType::Release, 7, victim)
+    };
+    release.options.set_addrs(code::SERVER_ID, &[SERVER]);
+    release.options.set(code::CLIENT_ID, b"\0copy".to_vec());
+    let sent = socket.and_then(|socket| socket.send_to(&release.encode(), (SERVER, 67)));
+    sent.expect("the server has its port open");
     daemon.wait_for(
         "the copy's end",
         |event| matches!(event, Event::LeaseEnded { addr, .. } if *addr == copied),

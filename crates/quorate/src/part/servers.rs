@@ -70,6 +70,7 @@ pub fn serve(
     stopping: impl FnOnce(),
     emit: impl FnMut(&Line),
 ) -> Result<(), ServeError> {
+    quorate_daemon::confine(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
