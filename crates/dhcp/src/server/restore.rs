@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use quorate_core::{Bug, Now, Seed, Wall};
+use quorate_core::{Bug, Now, Seed};
 
-use super::binding::{Binding, Phase};
+use super::binding::{Binding, Packer, Phase, Stored};
 use super::event::{DropReason, Event, Sender};
 use super::lease::{LeaseRecord, LeaseState, ServerRecord};
 use super::validate::ServerConfig;
@@ -24,15 +24,8 @@ impl Server {
     ) -> Self {
         let mut server = Self::new(config, seed);
         server.set_offset(clock_steps::offset_secs(now));
-        let mut last = last_records(records);
-        // What is promised has precedence over what is remembered, and the newer over the
-        // older: a client that moved left no record that its former address forgot it.
-        last.sort_by_key(|(position, record)| {
-            let promised = matches!(record.state, LeaseState::Bound | LeaseState::Declined);
-            (!promised, Reverse(*position))
-        });
         let mut doubted = 0;
-        for (position, record) in last {
+        for (position, record) in last_records(records) {
             doubted += usize::from(server.enter_record(record, position as u64, now));
         }
         if doubted > 0 {
@@ -126,28 +119,58 @@ impl Server {
 }
 
 /// The last record of each address, which holds, with its position and its dates on today's clock.
+/// Packed until it is entered: a site has a million of them.
 fn last_records(
     records: impl IntoIterator<Item = impl Into<ServerRecord>>,
-) -> Vec<(usize, LeaseRecord)> {
-    let mut last: BTreeMap<Ipv4Addr, (usize, i64, Box<LeaseRecord>)> = BTreeMap::new();
+) -> impl Iterator<Item = (usize, LeaseRecord)> {
+    let mut packer = Packer::default();
+    let mut last: BTreeMap<Ipv4Addr, Last> = BTreeMap::new();
     let mut steps_secs = 0;
     for (position, record) in records.into_iter().enumerate() {
         match record.into() {
-            ServerRecord::Lease(record) => {
-                last.insert(record.lease.addr, (position, steps_secs, Box::new(record)));
+            ServerRecord::Lease(LeaseRecord { state, lease }) => {
+                let addr = lease.addr;
+                let stored = Box::new(packer.pack(Binding {
+                    subnet: 0,
+                    phase: Phase::Lapsed { order: 0 },
+                    lease,
+                    is_known: false,
+                    is_doubted: false,
+                }));
+                let before_secs = steps_secs;
+                let record = Last {
+                    addr,
+                    position,
+                    before_secs,
+                    state,
+                    stored,
+                };
+                last.insert(addr, record);
             }
             ServerRecord::ClockSet { secs } => steps_secs += secs,
         }
     }
-    let last = last.into_values().map(|(position, before, mut record)| {
-        let later = steps_secs - before;
-        record.lease.start = shifted(record.lease.start, later);
-        record.lease.end = shifted(record.lease.end, later);
-        (position, *record)
+    let mut last: Vec<Last> = last.into_values().collect();
+    // What is promised has precedence over what is remembered, and the newer over the
+    // older: a client that moved left no record that its former address forgot it.
+    last.sort_by_key(|record| {
+        let promised = matches!(record.state, LeaseState::Bound | LeaseState::Declined);
+        (!promised, Reverse(record.position))
     });
-    last.collect()
+    last.into_iter().map(move |record| {
+        packer.offset_secs = steps_secs - record.before_secs;
+        let lease = packer.lease(record.addr, &record.stored);
+        let state = record.state;
+        (record.position, LeaseRecord { state, lease })
+    })
 }
 
-fn shifted(wall: Wall, secs: i64) -> Wall {
-    Wall::from_unix_secs(wall.as_unix_secs().saturating_add_signed(secs))
+/// The last record of an address so far.
+struct Last {
+    addr: Ipv4Addr,
+    position: usize,
+    /// By how much the clock was set before it was written, in sum.
+    before_secs: i64,
+    state: LeaseState,
+    stored: Box<Stored>,
 }

@@ -1,5 +1,9 @@
 //! A record that the disk refuses: nothing of it was, and nobody was told.
 
+use proptest::prelude::*;
+use quorate_core::laws::Input;
+
+use super::laws::{config, input};
 use super::*;
 
 /// The disk refuses everything that waits for it.
@@ -111,4 +115,135 @@ fn a_clock_step_that_was_not_written_is_written_before_any_other_record() {
     let before: Vec<Lease> = bench.server.leases().collect();
     bench.restart(raw());
     assert_eq!(bench.server.leases().collect::<Vec<_>>(), before);
+}
+
+/// What happens to a server, or to its disk.
+#[derive(Clone, Debug)]
+enum Step {
+    Input(Input<Command>),
+    /// The disk refuses what waits for it, but for so many records.
+    Fail {
+        kept: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => input().prop_map(Step::Input),
+        1 => (0usize..4).prop_map(|kept| Step::Fail { kept }),
+    ]
+}
+
+/// A server, what is on its disk, and what waits for that.
+struct Flaky {
+    bench: Bench,
+    waiting: Vec<(Ticket, ServerRecord)>,
+}
+
+impl Flaky {
+    fn drain(&mut self) {
+        while let Some(output) = self.bench.server.poll() {
+            if let Output::Write { ticket, write } = output {
+                self.waiting.push((ticket, write));
+            }
+        }
+    }
+
+    fn sync(&mut self, most: usize) {
+        let most = most.min(self.waiting.len());
+        let written: Vec<_> = self.waiting.drain(..most).collect();
+        let last = written.last().map(|(ticket, _)| *ticket);
+        self.bench
+            .disk
+            .extend(written.into_iter().map(|(_, record)| record));
+        if let Some(ticket) = last {
+            self.bench.server.handle_written(ticket, self.bench.now);
+            self.drain();
+        }
+    }
+
+    fn feed(&mut self, step: &Step) {
+        let Bench { server, now, .. } = &mut self.bench;
+        match step {
+            Step::Input(Input::Command(command)) => server.command(command.clone(), *now),
+            Step::Input(Input::Datagram {
+                source,
+                destination,
+                channel,
+                payload,
+            }) => {
+                let datagram = Datagram {
+                    source: *source,
+                    destination: *destination,
+                    channel: *channel,
+                    payload,
+                };
+                server.handle_datagram(datagram, *now);
+            }
+            Step::Input(Input::Sync) => self.sync(usize::MAX),
+            // A day that dates can go back from.
+            Step::Input(Input::SetWall(wall)) => {
+                now.wall = WALL_EPOCH.plus_secs(wall.as_unix_secs() % 1_000_000);
+                server.handle_timeout(*now);
+            }
+            Step::Input(Input::Pass(duration) | Input::Sleep(duration)) => {
+                let wall = now.wall.plus_secs(duration.as_secs());
+                *now = Now::new(now.instant + *duration, wall);
+                server.handle_timeout(*now);
+            }
+            Step::Fail { kept } => {
+                self.sync(*kept);
+                if let Some((first, _)) = self.waiting.first() {
+                    self.bench
+                        .server
+                        .handle_write_failed(*first, self.bench.now);
+                    self.waiting.clear();
+                }
+            }
+        }
+        self.drain();
+    }
+
+    fn restored(&self) -> Server {
+        Server::restore(
+            config(),
+            Seed::new(9),
+            self.bench.disk.clone(),
+            self.bench.now,
+        )
+    }
+}
+
+/// What must agree although a clock step may not be on disk.
+fn promises(server: &Server) -> Vec<(Ipv4Addr, ClientKey, String, Option<u32>)> {
+    let leases = server.leases();
+    leases
+        .map(|lease| (lease.addr, lease.client, lease.hostname, lease.index))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// After each failure the server is what one made from the disk is.
+    #[test]
+    fn a_server_whose_writes_fail_is_what_is_on_its_disk(
+        steps in proptest::collection::vec(step(), 0..80),
+    ) {
+        let mut bench = Bench::new(raw());
+        bench.server = Server::new(config(), Seed::new(1));
+        let mut flaky = Flaky { bench, waiting: Vec::new() };
+        for step in &steps {
+            flaky.feed(step);
+            if matches!(step, Step::Fail { .. }) {
+                prop_assert_eq!(promises(&flaky.bench.server), promises(&flaky.restored()));
+            }
+        }
+        flaky.bench.now.instant = flaky.bench.now.instant + Duration::from_secs(1);
+        flaky.bench.server.handle_timeout(flaky.bench.now);
+        flaky.drain();
+        flaky.sync(usize::MAX);
+        let before: Vec<Lease> = flaky.bench.server.leases().collect();
+        prop_assert_eq!(before, flaky.restored().leases().collect::<Vec<_>>());
+    }
 }

@@ -5,7 +5,7 @@ use quorate_core::laws::{Input, obey};
 
 use super::*;
 
-fn input() -> impl Strategy<Value = Input<Command>> {
+pub(super) fn input() -> impl Strategy<Value = Input<Command>> {
     prop_oneof![
         8 => message().prop_map(|message| datagram(&message, message.encode())),
         2 => (message(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(message, at, octet)| {
@@ -76,7 +76,7 @@ fn datagram(message: &Message<'_>, payload: Vec<u8>) -> Input<Command> {
     }
 }
 
-fn config() -> ServerConfig {
+pub(super) fn config() -> ServerConfig {
     let mut raw = raw();
     raw.limits.offers_max = 3;
     raw.limits.declined_max = 2;
