@@ -35,7 +35,7 @@ impl Binding {
     /// # Errors
     /// When the hostname is not one label of letters, digits and inner hyphens: etcd throws
     /// away a whole SRV set for one name that is not.
-    pub(crate) fn normalized(mut self) -> Result<Self, &'static str> {
+    pub(crate) fn normalized(mut self) -> Result<Self, (Self, &'static str)> {
         self.hostname.make_ascii_lowercase();
         let octets = self.hostname.as_bytes();
         let is_ldh = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'-';
@@ -43,7 +43,11 @@ impl Binding {
             && octets.iter().all(is_ldh)
             && octets.first() != Some(&b'-')
             && octets.last() != Some(&b'-');
-        is_label.then_some(self).ok_or("not a hostname")
+        if is_label {
+            Ok(self)
+        } else {
+            Err((self, "not a hostname"))
+        }
     }
 
     /// True when publishing `next` replaces all that `self` put into the zones, so that

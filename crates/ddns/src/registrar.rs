@@ -45,15 +45,22 @@ pub struct Registrar {
     pub(crate) undecided: BTreeSet<usize>,
     pub(crate) next_change: u64,
     next_stream: u64,
-    unwritten: BTreeMap<Ticket, u64>,
-    /// Changes whose record the disk refused: written again then.
-    refused: Option<(Instant, BTreeSet<u64>)>,
+    unwritten: BTreeMap<Ticket, Pending>,
+    /// What the disk refused: written again then, or before the next record.
+    refused: Option<(Instant, Vec<Pending>)>,
     pub(crate) key_queues: KeyQueues,
     ready: BTreeSet<u64>,
     in_flight: InFlight,
     timers: BTreeSet<(Instant, u64)>,
     pub(crate) start: Start,
     queue: Queue<Infallible, Event, OutboxRecord>,
+}
+
+/// A record that is not on disk.
+#[derive(Clone, Copy, Debug)]
+enum Pending {
+    Introduced(u64),
+    Done(u64, Outcome),
 }
 
 /// Whether the registrar has begun.
@@ -112,8 +119,10 @@ impl Registrar {
     fn bind(&mut self, binding: Binding, now: Now) {
         let binding = match binding.normalized() {
             Ok(binding) if self.config.fqdn(&binding.hostname).is_some() => binding,
-            Ok(_) => return self.drop_message("the name is too long with its zone"),
-            Err(reason) => return self.drop_message(reason),
+            Ok(binding) => {
+                return self.drop_binding(&binding, "the name is too long with its zone");
+            }
+            Err((binding, reason)) => return self.drop_binding(&binding, reason),
         };
         let Some(registration) = self.registrations.get(binding.addr) else {
             return self.publish(binding, false);
@@ -130,6 +139,7 @@ impl Registrar {
     }
 
     fn publish(&mut self, binding: Binding, may_be_published: bool) {
+        self.report_zoneless(&binding);
         let change = self.admit(Aim::Publish(binding.clone()));
         let registration = Registration {
             binding,
@@ -203,8 +213,7 @@ impl Registrar {
         let Some(behind) = retracted else {
             return;
         };
-        let outcome = Outcome::Cancelled;
-        self.queue.write(OutboxRecord::Done { change, outcome });
+        self.write(Pending::Done(change, Outcome::Cancelled));
         for next in behind {
             self.start(next, now);
         }
@@ -214,26 +223,40 @@ impl Registrar {
     fn admit(&mut self, aim: Aim) -> u64 {
         let change = self.next_change;
         self.next_change += 1;
-        let ticket = self.queue.write(self.record(change, &aim));
         // In its queues at once, although it starts later: its place is that of its number.
         self.key_queues.push(change, &aim);
         self.changes.insert(change, Change::new(aim));
-        self.unwritten.insert(ticket, change);
+        self.write(Pending::Introduced(change));
         change
     }
 
-    /// Writes down again what the disk refused, unless it was retracted meanwhile.
-    fn write_refused(&mut self, now: Instant) {
-        let Some((_, refused)) = self.refused.take_if(|(at, _)| *at <= now) else {
-            return;
-        };
-        for number in refused {
-            let Some(change) = self.changes.get(&number) else {
-                continue;
+    /// Writes down what is to be on disk, behind all that the disk has refused: a change that ended
+    /// and did not would begin again after a restart, and bring back names that have gone since.
+    fn write(&mut self, pending: Pending) {
+        let refused = self.refused.take().map(|(_, refused)| refused);
+        for pending in refused.into_iter().flatten().chain([pending]) {
+            let record = match pending {
+                // Retracted meanwhile, if it is not there.
+                Pending::Introduced(number) => {
+                    let change = self.changes.get(&number);
+                    change.map(|change| self.record(number, &change.aim))
+                }
+                Pending::Done(change, outcome) => Some(OutboxRecord::Done { change, outcome }),
             };
-            let record = self.record(number, &change.aim);
-            let ticket = self.queue.write(record);
-            self.unwritten.insert(ticket, number);
+            if let Some(record) = record {
+                let ticket = self.queue.write(record);
+                self.unwritten.insert(ticket, pending);
+            }
+        }
+    }
+
+    /// Writes down again what the disk refused.
+    fn write_refused(&mut self, now: Instant) {
+        if let Some((_, mut refused)) = self.refused.take_if(|(at, _)| *at <= now)
+            && let Some(last) = refused.pop()
+        {
+            self.refused = Some((now, refused));
+            self.write(last);
         }
     }
 
@@ -280,6 +303,19 @@ impl Registrar {
         self.decide_all();
     }
 
+    /// The binding is published nowhere.
+    fn drop_binding(&mut self, binding: &Binding, reason: &str) {
+        let Binding { hostname, addr, .. } = binding;
+        self.drop_message(format!("{addr} with the name {hostname:?}: {reason}"));
+    }
+
+    /// A binding that is to lead from its address to its name cannot without a zone for that.
+    fn report_zoneless(&mut self, binding: &Binding) {
+        if binding.reverse && self.config.reverse_zone(binding.addr).is_none() {
+            self.drop_binding(binding, "no reverse zone has the address");
+        }
+    }
+
     fn drop_message(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         self.queue.event(Event::Dropped { reason });
@@ -317,7 +353,9 @@ impl Engine for Registrar {
     fn handle_written(&mut self, ticket: Ticket, now: Now) {
         self.resume(now);
         while let Some(entry) = self.unwritten.first_entry().filter(|e| *e.key() <= ticket) {
-            let number = entry.remove();
+            let Pending::Introduced(number) = entry.remove() else {
+                continue;
+            };
             if let Some(change) = self.changes.get_mut(&number) {
                 change.state = State::Queued;
             }
@@ -332,7 +370,7 @@ impl Engine for Registrar {
             return;
         }
         let at = now.instant + WRITE_AGAIN;
-        let (_, refused) = self.refused.get_or_insert_with(|| (at, BTreeSet::new()));
+        let (_, refused) = self.refused.get_or_insert_with(|| (at, Vec::new()));
         refused.extend(failed.into_values());
     }
 

@@ -3,13 +3,13 @@
 use quorate_core::{Bug, Instant, Now};
 use quorate_dns::ResponseCode;
 
-use super::{Registrar, Start};
+use super::{Pending, Registrar, Start};
 use crate::change::State;
 use crate::cohort::SetStatus;
 use crate::key_queues::QUIET_TIME;
 use crate::registrations::RegistrationStatus;
 use crate::step::{Aim, Step, Verdict};
-use crate::{Binding, Event, OutboxRecord, Outcome};
+use crate::{Binding, Event, Outcome};
 
 impl Registrar {
     /// Starts the change if its record is on disk and no older change shares a key with it.
@@ -125,10 +125,7 @@ impl Registrar {
             return;
         };
         // Not waited for: when a crash loses it, the change runs again and ends the same way.
-        self.queue.write(OutboxRecord::Done {
-            change: number,
-            outcome,
-        });
+        self.write(Pending::Done(number, outcome));
         if let Some(sent_last) = change.sent_last
             && !matches!(change.aim, Aim::Announce { .. })
         {

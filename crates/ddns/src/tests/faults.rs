@@ -28,6 +28,8 @@ enum Action {
     },
     CrashServer,
     CrashRegistrar,
+    /// The registrar's disk refuses what waits for it.
+    DiskFails,
     Compact,
     Outage {
         is_up: bool,
@@ -43,6 +45,7 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (1..7u8).prop_map(|addr| Action::Ended { addr }),
         1 => Just(Action::CrashServer),
         2 => Just(Action::CrashRegistrar),
+        2 => Just(Action::DiskFails),
         1 => Just(Action::Compact),
         1 => any::<bool>().prop_map(|is_up| Action::Outage { is_up }),
     ]
@@ -87,6 +90,11 @@ proptest! {
         world.pass(Duration::from_secs(2));
         check_names(&world, &live);
         check_service(&world, &live, gate);
+        // And the disk says the same.
+        world.crash_registrar(live.values());
+        world.run_until_idle();
+        world.pass(Duration::from_secs(2));
+        check_names(&world, &live);
     }
 }
 
@@ -119,6 +127,7 @@ fn act(world: &mut World, live: &mut BTreeMap<Ipv4Addr, Binding>, action: Action
         }
         Action::CrashServer => world.crash_server(),
         Action::CrashRegistrar => world.crash_registrar(live.values()),
+        Action::DiskFails => world.refuse_writes(),
         Action::Compact => world.compact(),
         Action::Outage { is_up } => world.is_server_up = is_up,
     }

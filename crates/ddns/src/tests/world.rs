@@ -268,6 +268,15 @@ impl World {
         }
     }
 
+    /// The disk fails: what waits for it never gets there.
+    pub(super) fn refuse_writes(&mut self) {
+        let refused = std::mem::take(&mut self.registrar_disk.waiting);
+        if let Some((first, _)) = refused.first() {
+            self.registrar.handle_write_failed(*first, self.now());
+            self.drain_registrar();
+        }
+    }
+
     /// Replaces what is on disk by less that says the same.
     pub(super) fn compact(&mut self) {
         self.registrar_disk.synced = fold(&self.registrar_disk.synced);
