@@ -5,6 +5,7 @@
 //!
 //! - [`config`]: the sections of `quorate.toml`; [`setup`]: validated, with what they need of
 //!   each other
+//! - [`check`]: what a configuration would not do, with the places that disagree
 //! - [`engines`]: the engines; [`journal`]: the [`Journal`] that makes their promises durable, and
 //!   which records it keeps
 //! - [`seeds`]: what an HTTP request for a seed is answered
@@ -16,6 +17,7 @@
 )]
 
 mod boot;
+pub mod check;
 pub mod config;
 pub mod directory;
 mod engines;

@@ -122,7 +122,7 @@ pub fn own_key(secret: Vec<u8>) -> Result<Key, KeyError> {
 }
 
 /// The DNS configuration, with the grants that our own registrar needs.
-fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorate_dns::RawConfig {
+pub(crate) fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorate_dns::RawConfig {
     let mut raw = quorate_dns::RawConfig {
         zones: dns.zones.clone(),
         update: dns.update.clone(),
@@ -143,7 +143,7 @@ fn zones(dns: &Dns, ddns: Option<&Ddns>, key: Option<&Key>) -> quorate_dns::RawC
 }
 
 /// The registrar's configuration.
-fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
+pub(crate) fn registrar(ddns: &Ddns) -> quorate_ddns::RawConfig {
     quorate_ddns::RawConfig {
         server: ddns.server,
         forward_zone: ddns.forward_zone.clone(),
