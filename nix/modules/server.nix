@@ -13,7 +13,7 @@ let
   written = format.generate "quorate.json" sections;
   # Wrong settings fail the build, not the boot.
   checked = pkgs.runCommand "quorate.json" { } ''
-    ${lib.getExe cfg.package} serve --check --config ${written}
+    ${lib.getExe cfg.package} serve --check --elsewhere --config ${written}
     cp ${written} $out
   '';
   serves = lib.any (section: sections ? ${section}) [
@@ -52,7 +52,7 @@ in
       type = lib.types.bool;
       default = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
       defaultText = lib.literalMD "where the program can run while the system is built";
-      description = "Let `quorate serve --check` read the configuration when the system is built.";
+      description = "Let `quorate serve --check --elsewhere` read the configuration when the system is built.";
     };
 
     configFile = lib.mkOption {

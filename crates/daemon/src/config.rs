@@ -6,11 +6,8 @@
 use std::path::Path;
 
 use miette::{NamedSource, SourceSpan};
-use quorate_dns::Name;
-use serde::Deserialize;
 
-use crate::error::{ConfigError, NoSuchKey};
-use crate::keys;
+use crate::error::ConfigError;
 
 /// The whole file, as [`quorate_server::Config`] describes it.
 #[derive(Clone, Debug)]
@@ -58,76 +55,10 @@ impl Config {
         }
     }
 
-    /// Every key that `[dns]` lets change or copy zones is one that the server knows: a permission
-    /// for a name that is spelt wrong would refuse its owner without a word. Nothing is checked where
-    /// the key files cannot be read.
-    pub(crate) fn permits_known_keys(&self) -> Result<(), ConfigError> {
-        let (Some(dns), Some(keys)) = (self.services.dns(), keys::readable(&self.services)?) else {
-            return Ok(());
-        };
-        let update = dns.update.iter().filter_map(|grant| grant.key.as_ref());
-        let transfer = dns.transfer.iter().filter_map(|peer| peer.key.as_ref());
-        let update = update.map(|key| ("update", key));
-        let known = |key: &str| {
-            // An invalid name is reported as such later.
-            quorate_dns::text::parse_name(key, &Name::root())
-                .map_or(true, |name| keys.iter().any(|key| *key.name() == name))
-        };
-        for (list, key) in update.chain(transfer.map(|key| ("transfer", key))) {
-            if known(key) {
-                continue;
-            }
-            let names = keys.iter().map(|key| quorate_dns::text::name(key.name()));
-            let names = names.collect::<Vec<_>>().join(", ");
-            return Err(ConfigError::NoSuchKey(Box::new(NoSuchKey {
-                list,
-                key: key.clone(),
-                known: if names.is_empty() {
-                    "name the file that has it in `key_files`".to_owned()
-                } else {
-                    format!("there are: {names}; `key_files` lists the files that have more")
-                },
-                source_code: self.source.clone(),
-                span: self.place(key),
-            })));
-        }
-        Ok(())
+    /// What the file says, for those who show places in it.
+    pub(crate) const fn source(&self) -> &NamedSource<String> {
+        &self.source
     }
-
-    /// Where a key of `[dns]` stands in the file.
-    fn place(&self, key: &str) -> Option<SourceSpan> {
-        let text = self.source.inner();
-        let named = |permits: &Permits| {
-            let name = permits.key.as_ref().filter(|name| name.get_ref() == key)?;
-            Some(SourceSpan::new(name.span().start.into(), name.span().len()))
-        };
-        if let Ok(places) = toml::from_str::<Places>(text) {
-            let mut all = places.dns.update.iter().chain(&places.dns.transfer);
-            return all.find_map(named);
-        }
-        let quoted = format!("{key:?}");
-        let start = text.find(&quoted)?;
-        Some(SourceSpan::new(start.into(), quoted.len()))
-    }
-}
-
-/// The permissions of the file once more, for their places.
-#[derive(Debug, Deserialize)]
-struct Places {
-    dns: Lists,
-}
-
-#[derive(Debug, Deserialize)]
-struct Lists {
-    #[serde(default)]
-    update: Vec<Permits>,
-    #[serde(default)]
-    transfer: Vec<Permits>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Permits {
-    key: Option<toml::Spanned<String>>,
 }
 
 /// The byte at a 1-based line and column.

@@ -8,6 +8,9 @@ use quorate_server::SetupError;
 use quorate_store::StoreError;
 use thiserror::Error;
 
+use crate::check::Located;
+use crate::config::Config;
+
 /// The file does not configure a server.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ConfigError {
@@ -28,22 +31,30 @@ pub enum ConfigError {
     Key { path: String, message: String },
     #[error(transparent)]
     #[diagnostic(transparent)]
-    NoSuchKey(Box<NoSuchKey>),
+    Refused(Box<Refused>),
 }
 
-/// A permission for a TSIG key that the server does not know.
+/// What can never work, all of it.
 #[derive(Debug, Error, Diagnostic)]
-#[error("[dns] {list}: no key is called {key:?}")]
-#[diagnostic(help("{known}"))]
-pub struct NoSuchKey {
-    pub(crate) list: &'static str,
-    pub(crate) key: String,
-    /// What there is instead.
-    pub(crate) known: String,
-    #[source_code]
-    pub(crate) source_code: NamedSource<String>,
-    #[label("no client can sign with it")]
-    pub(crate) span: Option<SourceSpan>,
+#[error("{name}: {}", many(errors.len()))]
+pub struct Refused {
+    name: String,
+    #[related]
+    errors: Vec<Located>,
+}
+
+impl Refused {
+    pub(crate) fn new(config: &Config, errors: Vec<Located>) -> Self {
+        let name = config.source().name().to_owned();
+        Self { name, errors }
+    }
+}
+
+fn many(errors: usize) -> String {
+    match errors {
+        1 => "one error".to_owned(),
+        errors => format!("{errors} errors"),
+    }
 }
 
 /// The daemons cannot start, or cannot go on.

@@ -49,11 +49,14 @@ pub(crate) fn readable(config: &Config) -> Result<Option<Vec<Key>>, ConfigError>
     Ok(Some(keys))
 }
 
-/// The files that others made.
-pub(crate) fn files(config: &Config) -> Vec<&PathBuf> {
+/// The files that others made, with the keys that name them.
+pub(crate) fn files(config: &Config) -> Vec<(String, &PathBuf)> {
     let dns = config.dns().into_iter().flat_map(|dns| &dns.key_files);
+    let dns = dns.enumerate();
+    let dns = dns.map(|(at, path)| (format!("dns.key_files.{at}"), path));
     let ddns = config.ddns().and_then(|ddns| ddns.key_file.as_ref());
-    dns.chain(ddns).collect()
+    dns.chain(ddns.map(|path| ("ddns.key_file".to_owned(), path)))
+        .collect()
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {

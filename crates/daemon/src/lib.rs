@@ -50,10 +50,10 @@ mod stream;
 mod tftp_socket;
 mod throttle;
 
-pub use check::check;
+pub use check::{Checked, Files, FindingSeverity, Located, Served, check};
 pub use config::Config;
 pub use control::control_path;
-pub use error::{ConfigError, NoSuchKey, ServeError};
+pub use error::{ConfigError, Refused, ServeError};
 pub use event_lines::EventLines;
 pub use line_queue::LineQueue;
 pub use privileges::confine;

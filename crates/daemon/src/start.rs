@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::advert_socket::AdvertSocket;
 use crate::answers::Answers;
 use crate::boot_files::BootFiles;
-use crate::check::check;
+use crate::check;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{self, control_path};
@@ -34,7 +34,9 @@ use crate::throttle::Throttle;
 impl Daemon {
     pub(crate) async fn start(config: Config) -> Result<Self, ServeError> {
         // Before anything is made or written.
-        check(&config)?;
+        for warning in check::startable(&config)? {
+            tracing::warn!("{}", warning.line());
+        }
         let config = config.services;
         let directory = Directory::default();
         state_dir::close(&config.state_dir);

@@ -169,12 +169,12 @@ fn http_client() -> RawOption {
 
 /// By architecture (IANA "Processor Architecture Types"), under the names that iPXE gives its
 /// builds.
-const TFTP_LOADERS: [(&[u16], &str); 3] = [
+pub(crate) const TFTP_LOADERS: [(&[u16], &str); 3] = [
     (&[0], "undionly.kpxe"),
     (&[7, 9], "snponly.efi"),
     (&[11], "arm64-efi/snponly.efi"),
 ];
-const HTTP_LOADERS: [(u16, &str); 2] = [(16, "ipxe.efi"), (19, "arm64-efi/ipxe.efi")];
+pub(crate) const HTTP_LOADERS: [(u16, &str); 2] = [(16, "ipxe.efi"), (19, "arm64-efi/ipxe.efi")];
 const HTTP_CLIENT: &str = "HTTPClient";
 const SCRIPT_PATH: &str = "/ipxe/";
 

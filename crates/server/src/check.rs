@@ -21,6 +21,7 @@ mod unit;
 mod view;
 mod zones;
 
+pub use boot::{boot_files, loaders};
 pub use finding::{Finding, Place, Severity};
 pub use summary::{Served, summary};
 
@@ -45,6 +46,11 @@ pub fn check(config: &Config) -> Vec<Finding> {
     boot::check(&view, &mut findings);
     findings.sort_by_key(|finding| finding.severity);
     findings
+}
+
+/// True when `[ddns]` sends its UPDATEs to the `[dns]` of the same file.
+pub fn updates_come_here(config: &Config) -> bool {
+    View::new(config).updates_come_here()
 }
 
 #[cfg(test)]

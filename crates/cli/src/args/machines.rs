@@ -10,17 +10,26 @@ use super::choices::Format;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  quorate serve --config /etc/quorate/quorate.toml\n  \
-    quorate serve --check --config quorate.toml\n\n\
+    quorate serve --check --config quorate.toml\n  \
+    quorate serve --check --strict --format json --config quorate.toml\n\n\
+    Exit codes of --check: 0 it would serve, also with warnings, 2 it would not.\n\
     Needs CAP_NET_BIND_SERVICE, and CAP_NET_RAW for DHCP. Stops cleanly on SIGINT and SIGTERM."
 )]
 pub(crate) struct ServeArgs {
     /// What to serve, and where; TOML, or JSON when its name ends in .json
     #[arg(long, default_value = "/etc/quorate/quorate.toml")]
     pub(crate) config: PathBuf,
-    /// Only check the configuration; key files that cannot be read here are named and skipped
+    /// Only check the configuration, and print what it would serve; key files that cannot be read
+    /// here are named and skipped
     #[arg(long)]
     pub(crate) check: bool,
-    /// How events are printed: lines for people, or JSON Lines
+    /// With --check: warnings are errors
+    #[arg(long, requires = "check")]
+    pub(crate) strict: bool,
+    /// With --check: look at no key file and no boot file, which are on another machine
+    #[arg(long, requires = "check")]
+    pub(crate) elsewhere: bool,
+    /// How events, or findings, are printed: lines for people, or JSON
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }

@@ -6,13 +6,14 @@ use quorate_daemon::{Config, Event, EventLines, Line};
 
 use crate::args::{Format, ServeArgs};
 use crate::error::CliError;
-use crate::notes::note;
 use crate::service_manager;
+
+mod check;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<u8, CliError> {
     let config = Config::load(&args.config)?;
     if args.check {
-        return check(&config);
+        return check::run(&config, args);
     }
     let format = args.format;
     let render = match format {
@@ -31,14 +32,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<u8, CliError> {
 
 fn dhcp_sender(event: &Event) -> String {
     event.dhcp_sender().unwrap_or_default()
-}
-
-/// Says whether these servers would start, as far as the file decides it.
-fn check(config: &Config) -> Result<u8, CliError> {
-    for path in quorate_daemon::check(config)? {
-        note(format_args!("not read: {}", path.display()));
-    }
-    Ok(0)
 }
 
 fn human(event: &Event) -> String {

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// The place of the value at `path` (`dns.zones.0.name`); where the file does not have it, that of
 /// the table or list that would.
@@ -24,10 +23,10 @@ fn toml(text: &str, steps: &[&str]) -> Option<Range<usize>> {
     let document = DeTable::parse(text).ok()?;
     let mut place = 0..0;
     let mut table = Some(document.get_ref());
-    let mut list: Option<&[Spanned<DeValue<'_>>]> = None;
+    let mut list: Option<&DeArray<'_>> = None;
     for step in steps {
         let value = match (table, list, step.parse::<usize>()) {
-            (_, Some(items), Ok(number)) => items.get(number),
+            (_, Some(items), Ok(number)) => items.iter().nth(number),
             // One table in the place of a list of them.
             (Some(_), None, Ok(0)) => continue,
             (Some(keys), None, Err(_)) => {
@@ -111,37 +110,43 @@ fn skip_space(text: &str, at: usize) -> usize {
 }
 
 fn value_end(text: &str, start: usize) -> Option<usize> {
-    let mut depth = 0;
-    let (mut in_string, mut is_escaped) = (false, false);
-    for (at, octet) in text.bytes().enumerate().skip(start) {
-        if in_string {
-            match octet {
-                _ if is_escaped => is_escaped = false,
-                b'\\' => is_escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-        } else {
-            match octet {
-                b'"' => in_string = true,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' if depth > 0 => depth -= 1,
-                b',' | b'}' | b']' => return Some(at),
-                _ if octet.is_ascii_whitespace() && depth == 0 => return Some(at),
-                _ => {}
-            }
-            if depth > 0 || in_string {
-                continue;
-            }
-            if matches!(octet, b'}' | b']') {
-                return Some(at + 1);
+    let octets = text.as_bytes();
+    match octets.get(start)? {
+        b'"' => string_end(octets, start),
+        b'{' | b'[' => {
+            let mut depth = 0_usize;
+            let mut at = start;
+            loop {
+                match octets.get(at)? {
+                    b'"' => {
+                        at = string_end(octets, at)?;
+                        continue;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' if depth == 1 => return Some(at + 1),
+                    b'}' | b']' => depth -= 1,
+                    _ => {}
+                }
+                at += 1;
             }
         }
-        if !in_string && depth == 0 && octet == b'"' {
-            return Some(at + 1);
+        _ => {
+            let ends = |octet: &u8| b",]}".contains(octet) || octet.is_ascii_whitespace();
+            let len = octets.iter().skip(start).position(ends);
+            Some(len.map_or(text.len(), |len| start + len))
         }
     }
-    Some(text.len())
+}
+
+fn string_end(octets: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        match octets.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -172,13 +177,24 @@ unit = { token = "t" }
             ("dns.zones.1.name", "\"two\"", "\"two\""),
             ("dns.zones.1.records.1", "\"y\"", "\"y\""),
             ("seed.etcd.0.unit.token", "\"t\"", "\"t\""),
-            ("seed.etcd.0.unit.nothing", "{ token = \"t\" }", "{\"token\": \"t\"}"),
-            ("dns.zones.0.primary_ns", "[[dns.zones]]", "{\"name\": \"one\"}"),
+            (
+                "seed.etcd.0.unit.nothing",
+                "{ token = \"t\" }",
+                "{\"token\": \"t\"}",
+            ),
+            (
+                "dns.zones.0.primary_ns",
+                "[[dns.zones]]",
+                "{\"name\": \"one\"}",
+            ),
         ] {
             assert_eq!(&TOML[find(TOML, false, path)], toml, "{path}");
             assert_eq!(&JSON[find(JSON, true, path)], json, "{path}");
         }
-        assert_eq!(find(TOML, false, "dns.zones.1.primary_ns").start, TOML.rfind("[[dns").unwrap());
+        assert_eq!(
+            find(TOML, false, "dns.zones.1.primary_ns").start,
+            TOML.rfind("[[dns").unwrap()
+        );
         assert_eq!(&TOML[find(TOML, false, "dns.update")], "[dns]");
         assert_eq!(find(TOML, false, "ddns"), 0..0);
     }
