@@ -38,7 +38,7 @@ in
   systemd.network.networks."10-closet" = {
     matchConfig.Name = closet.dhcp.interface;
     address = [ "${closet.dhcp.server_id}/24" ];
-    gateway = (builtins.head closet.dhcp.subnets).routers;
+    gateway = (builtins.head closet.dhcp.subnets).routers or [ ];
   };
 
   environment.systemPackages = [ pkgs.dig ];

@@ -27,10 +27,10 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
 struct Shared {
     code: &'static str,
     what: &'static str,
-    service_key: &'static str,
-    service: String,
-    unit_key: &'static str,
-    unit: String,
+    /// The key and its value, as the service has them.
+    service: (&'static str, String),
+    unit: (&'static str, String),
+    follows: &'static str,
 }
 
 fn compare(
@@ -38,105 +38,87 @@ fn compare(
     (service_place, service): (usize, &RawService),
     (unit_place, seed): (usize, &SeedEtcd),
 ) -> Vec<Finding> {
-    let unit = &seed.unit;
-    let mut findings: Vec<_> =
-        shared(service, unit)
-            .into_iter()
-            .filter(|it| it.service != it.unit)
-            .map(|it| {
-                let path = format!("ddns.services.{service_place}.{}", it.service_key);
-                let other = format!("seed.etcd.{unit_place}.unit.{}", it.unit_key);
-                Finding::error(
-                it.code,
-                format!(
-                    "class {:?}: {} is {} in the SRV records and {} in the etcd unit: no member \
-                     finds the others",
-                    seed.class, it.what, it.service, it.unit
-                ),
-            )
-            .at(path, format!("published: {} = {}", it.service_key, it.service))
-            .at(other, format!("run: {} = {}", it.unit_key, it.unit))
-            .help(remedy(&it, service))
-            })
-            .collect();
+    let disagree = shared(service, &seed.unit).into_iter();
+    let disagree = disagree.filter(|it| it.service.1 != it.unit.1);
+    let mut findings: Vec<_> = disagree
+        .map(|it| {
+            let ((service_key, says), (unit_key, does)) = (&it.service, &it.unit);
+            let what = format!(
+                "class {:?}: {} is {says} in the SRV records and {does} in the etcd unit: {}",
+                seed.class, it.what, it.follows
+            );
+            Finding::error(it.code, what)
+                .at(
+                    format!("ddns.services.{service_place}.{service_key}"),
+                    format!("{service_key}: {says}"),
+                )
+                .at(
+                    format!("seed.etcd.{unit_place}.unit.{unit_key}"),
+                    format!("{unit_key}: {does}"),
+                )
+                .help(remedy(&it))
+        })
+        .collect();
     findings.extend(discovery_domain(view, (unit_place, seed)));
     findings
 }
 
-fn shared(service: &RawService, unit: &EtcdUnit) -> Vec<Shared> {
-    let scheme = match unit.peer_scheme {
-        PeerScheme::Http => "\"plain\" or \"http\"",
-        PeerScheme::Https => "\"ssl\" or \"https\"",
-    };
+fn shared(service: &RawService, unit: &EtcdUnit) -> [Shared; 4] {
     let set = match service.set {
-        RawSet::Plain => "\"plain\" or \"http\"",
-        RawSet::Ssl => "\"ssl\" or \"https\"",
+        RawSet::Plain => PeerScheme::Http,
+        RawSet::Ssl => PeerScheme::Https,
     };
-    let srv_name = |name: &Option<String>| match name {
-        Some(name) => format!("{:?}", name.to_ascii_lowercase()),
-        None => "left out".to_owned(),
+    let srv_name = |name: &Option<String>| {
+        let name = name
+            .as_ref()
+            .map(|name| format!("{:?}", name.to_ascii_lowercase()));
+        name.unwrap_or_else(|| LEFT_OUT.to_owned())
     };
-    let row = |code, what, service_key, service, unit_key, unit| Shared {
-        code,
-        what,
-        service_key,
-        service,
-        unit_key,
-        unit,
-    };
-    vec![
-        row(
-            "peer-scheme",
-            "how peers talk",
-            "set",
-            set.to_owned(),
-            "peer_scheme",
-            scheme.to_owned(),
-        ),
-        row(
-            "srv-name",
-            "the SRV name",
-            "srv_name",
-            srv_name(&service.srv_name),
-            "discovery_srv_name",
-            srv_name(&unit.discovery_srv_name),
-        ),
-        row(
-            "peer-port",
-            "the peer port",
-            "peer_port",
-            service.peer_port.to_string(),
-            "peer_port",
-            unit.peer_port.to_string(),
-        ),
-        row(
-            "client-port",
-            "the client port",
-            "client_port",
-            service.client_port.to_string(),
-            "client_port",
-            unit.client_port.to_string(),
-        ),
+    let lonely = "no member finds the others";
+    [
+        Shared {
+            code: "peer-scheme",
+            what: "how peers talk",
+            service: ("set", set.as_str().to_owned()),
+            unit: ("peer_scheme", unit.peer_scheme.as_str().to_owned()),
+            follows: lonely,
+        },
+        Shared {
+            code: "srv-name",
+            what: "the SRV name",
+            service: ("srv_name", srv_name(&service.srv_name)),
+            unit: ("discovery_srv_name", srv_name(&unit.discovery_srv_name)),
+            follows: lonely,
+        },
+        Shared {
+            code: "peer-port",
+            what: "the peer port",
+            service: ("peer_port", service.peer_port.to_string()),
+            unit: ("peer_port", unit.peer_port.to_string()),
+            follows: lonely,
+        },
+        Shared {
+            code: "client-port",
+            what: "the client port",
+            service: ("client_port", service.client_port.to_string()),
+            unit: ("client_port", unit.client_port.to_string()),
+            follows: "no client finds the members",
+        },
     ]
 }
 
-fn remedy(it: &Shared, service: &RawService) -> String {
+fn remedy(it: &Shared) -> String {
+    let ((service_key, says), (unit_key, does)) = (&it.service, &it.unit);
     if it.code == "peer-scheme" {
-        let (scheme, set) = match service.set {
-            RawSet::Plain => ("http", "ssl"),
-            RawSet::Ssl => ("https", "plain"),
-        };
-        return format!("write peer_scheme = \"{scheme}\" in the unit, or set = \"{set}\"");
+        let set = if does == "https" { "ssl" } else { "plain" };
+        return format!("write peer_scheme = {says:?} in the unit, or set = {set:?}");
     }
-    let (service_key, unit_key) = (it.service_key, it.unit_key);
-    let unit = match it.service.as_str() {
-        "left out" => format!("leave {unit_key} out of the unit"),
-        value => format!("write {unit_key} = {value} in the unit"),
+    let write = |key: &str, value: &str, place: &str| match value {
+        LEFT_OUT => format!("leave {key} out of the {place}"),
+        value => format!("write {key} = {value} in the {place}"),
     };
-    match it.unit.as_str() {
-        "left out" => format!("{unit}, or leave {service_key} out of the service"),
-        value => format!("{unit}, or {service_key} = {value} in the service"),
-    }
+    let unit = write(unit_key, says, "unit");
+    format!("{unit}, or {}", write(service_key, does, "service"))
 }
 
 fn discovery_domain(view: &View<'_>, (place, seed): (usize, &SeedEtcd)) -> Option<Finding> {
@@ -231,7 +213,13 @@ fn is_published_otherwise(view: &View<'_>, owner: &Name) -> bool {
 
 /// A service whose machines run no etcd of ours, where others do.
 fn unused(view: &View<'_>, findings: &mut Vec<Finding>) {
-    if view.units().next().is_none() {
+    let mut units = view.units();
+    // A class that is not there is reported as such.
+    if units.next().is_none()
+        || view
+            .units()
+            .any(|(_, seed)| view.class(&seed.class).is_none())
+    {
         return;
     }
     for (place, service) in view.services() {
@@ -262,3 +250,5 @@ fn unused(view: &View<'_>, findings: &mut Vec<Finding>) {
         );
     }
 }
+
+const LEFT_OUT: &str = "left out";

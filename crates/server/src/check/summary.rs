@@ -40,7 +40,11 @@ pub fn summary(config: &Config) -> Vec<Served> {
         for zone in &dns.zones {
             push(
                 "dns",
-                format!("{} at {listen}: {} records", zone.name, zone.records.len()),
+                format!(
+                    "{} at {listen}, with {} records of this file",
+                    zone.name,
+                    zone.records.len()
+                ),
             );
         }
     }

@@ -1,10 +1,8 @@
 //! What an etcd unit says that etcd itself refuses, or that contradicts what we write for it.
 
-use std::collections::BTreeMap;
-
 use super::finding::Finding;
 use super::view::View;
-use crate::config::{EtcdUnit, SeedEtcd};
+use crate::config::EtcdUnit;
 
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
     for (place, service) in view.services() {
@@ -20,7 +18,6 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         findings.extend(data_dir(&path, &seed.unit));
         extra_args(&path, &seed.unit, findings);
     }
-    tokens(view, findings);
 }
 
 fn same_port(path: &str, class: &str, (peer, client): (u16, u16)) -> Option<Finding> {
@@ -112,31 +109,6 @@ fn extra_args(path: &str, unit: &EtcdUnit, findings: &mut Vec<Finding>) {
                 .at(format!("{path}.extra_args.{place}"), "the last word")
                 .at(own, "what it contradicts")
                 .help(help),
-        );
-    }
-}
-
-/// Members that stray from one cluster to another must be refused there.
-fn tokens(view: &View<'_>, findings: &mut Vec<Finding>) {
-    let mut seen: BTreeMap<(&str, &str), (usize, &SeedEtcd)> = BTreeMap::new();
-    for (place, seed) in view.units() {
-        let unit = &seed.unit;
-        if unit.discovery_srv.is_empty() {
-            continue;
-        }
-        let key = (unit.discovery_srv.as_str(), unit.token.as_str());
-        let Some((other, _)) = seen.insert(key, (place, seed)) else {
-            continue;
-        };
-        let (domain, token) = key;
-        findings.push(
-            Finding::warning(
-                "token",
-                format!("two clusters of {domain} have the token {token:?}"),
-            )
-            .at(format!("seed.etcd.{other}.unit.token"), "this cluster's")
-            .at(format!("seed.etcd.{place}.unit.token"), "and this one's")
-            .help("write two tokens: they keep members of one out of the other"),
         );
     }
 }
