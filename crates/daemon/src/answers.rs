@@ -7,7 +7,7 @@ use std::time::Duration;
 use quorate_core::{Channel, Destination, Instant, StreamId, Transmit};
 use tokio::sync::oneshot;
 
-use crate::dns_listener::DnsRequest;
+use crate::dns_request::DnsRequest;
 
 /// Where the answers to requests go, and since when each request waits.
 #[derive(Debug)]

@@ -21,19 +21,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::dns_request::DnsRequest;
 use crate::dns_tcp::DnsStreams;
 use crate::limits::ConnectionLimits;
 use crate::reporter::Reporter;
 use crate::shares::Shares;
-
-/// One message for the engine, and where its answer goes. Dropping `reply` answers nothing.
-#[derive(Debug)]
-pub(crate) struct DnsRequest {
-    pub(crate) source: SocketAddr,
-    pub(crate) channel: Channel,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) reply: oneshot::Sender<Vec<u8>>,
-}
 
 /// Binds UDP and TCP on every address and starts serving; requests come out of the channel.
 pub(crate) async fn listen(

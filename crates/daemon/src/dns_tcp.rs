@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::accept::accept;
-use crate::dns_listener::DnsRequest;
+use crate::dns_request::DnsRequest;
 use crate::reporter::Reporter;
 use crate::shares::{Revocation, Share, Shares};
 

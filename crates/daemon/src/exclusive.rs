@@ -21,9 +21,12 @@ impl Exclusive {
     pub(crate) fn claim(&mut self, service: &str, place: &str) -> io::Result<()> {
         let name = format!("quorate/{service}/{place}");
         let name = SocketAddr::from_abstract_name(name)?;
-        let held = UnixDatagram::bind_addr(&name).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => io::Error::new(error.kind(), "another quorate serves it"),
-            _ => error,
+        let held = UnixDatagram::bind_addr(&name).map_err(|error| {
+            if error.kind() == io::ErrorKind::AddrInUse {
+                io::Error::new(error.kind(), "another quorate serves it")
+            } else {
+                error
+            }
         })?;
         self.0.push(held);
         Ok(())

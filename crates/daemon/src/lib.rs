@@ -8,7 +8,7 @@
 //! - `config`: `quorate.toml`, read; `keys`: TSIG keys, read or made; `check`: both, elsewhere;
 //!   `salvage`: a damaged log
 //! - `start`: opens everything; `run`: the main loop; `daemon`: its steps; `disk`: the log;
-//!   `answers`: DNS requests that wait for theirs
+//!   `dns_request`, `answers`: DNS requests, and those that wait for their answer
 //! - `dhcp_socket`, `dns_listener`, `dns_tcp`, `seed_listener`, `tftp_socket`, `stream`, `control`: the sockets
 //! - `limits`, `shares`, `accept`: what strangers may hold at once; `boot_files`: what they may read
 //! - `exclusive`: a second server is refused; `routed_socket`: replies that wait for ARP stop no others
@@ -30,6 +30,7 @@ mod daemon;
 mod dhcp_socket;
 mod disk;
 mod dns_listener;
+mod dns_request;
 mod dns_tcp;
 mod error;
 mod event_lines;

@@ -40,7 +40,7 @@ struct Disk {
 }
 
 impl Content for Disk {
-    fn len(&self) -> u64 {
+    fn octets(&self) -> u64 {
         self.octets
     }
 

@@ -74,6 +74,10 @@ impl Throttle {
 
 /// The reason of `event`, and how many lines of it a second may have; `None` for an event that
 /// no stranger causes as often as it likes.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new event is no flood until somebody says so"
+)]
 fn reason(event: &Event) -> Option<(Reason, u64)> {
     let (service, why, lines_max) = match event {
         Event::Refused { service, why, .. } => (service.as_str(), without_values(why), 1),

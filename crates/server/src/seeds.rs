@@ -59,14 +59,14 @@ impl Seeds {
     /// Answers a GET of `path` that came from `source`.
     pub fn answer(&self, path: &str, source: IpAddr) -> SeedAnswer {
         if let Some(mac) = quorate_boot::script_route(path) {
-            return self.script(mac, source).unwrap_or_else(|refusal| refusal);
+            return self.script(mac, source).unwrap_or_else(|refusal| *refusal);
         }
         let Some((mac, file)) = quorate_boot::route(path) else {
             return refuse(404, "the paths are /seed/<mac>/<file>\n".to_owned());
         };
         let facts = match self.facts(mac, source) {
             Ok(facts) => facts,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let etcd = facts.class.as_ref().and_then(|class| self.etcd.get(class));
         match quorate_boot::seed_file(&facts, etcd, file) {
@@ -82,14 +82,17 @@ impl Seeds {
         }
     }
 
-    fn script(&self, mac: MacAddr, source: IpAddr) -> Result<SeedAnswer, SeedAnswer> {
+    fn script(&self, mac: MacAddr, source: IpAddr) -> Result<SeedAnswer, Box<SeedAnswer>> {
         let Some(scripts) = &self.scripts else {
-            return Err(refuse(404, "nothing is booted from here\n".to_owned()));
+            return Err(Box::new(refuse(
+                404,
+                "nothing is booted from here\n".to_owned(),
+            )));
         };
         let facts = self.facts(mac, source)?;
         let body = scripts
             .render(&facts)
-            .map_err(|error| refuse(500, format!("{error}\n")))?;
+            .map_err(|error| Box::new(refuse(500, format!("{error}\n"))))?;
         Ok(SeedAnswer {
             status: 200,
             body,
@@ -103,15 +106,15 @@ impl Seeds {
 
     /// Of the lease of `source`, which must be one of `mac`: a seed may carry what only its machine
     /// should know, and the address is what it has to show.
-    fn facts(&self, mac: MacAddr, source: IpAddr) -> Result<Arc<Facts>, SeedAnswer> {
+    fn facts(&self, mac: MacAddr, source: IpAddr) -> Result<Arc<Facts>, Box<SeedAnswer>> {
         let holder = self.directory.holder(source);
         if let Some(facts) = holder.filter(|facts| facts.mac == mac) {
             return Ok(facts);
         }
-        Err(match self.directory.addr(mac) {
+        Err(Box::new(match self.directory.addr(mac) {
             Some(addr) => refuse(403, format!("this is for {addr}\n")),
             None => refuse(404, format!("{mac} holds no lease\n")),
-        })
+        }))
     }
 }
 

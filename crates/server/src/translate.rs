@@ -24,12 +24,7 @@ pub(crate) fn dhcp(event: quorate_dhcp::server::Event) -> Option<Event> {
             firmware,
         },
         Dhcp::Leased { lease, kind } => {
-            let kind = match kind {
-                LeaseKind::New => "new",
-                LeaseKind::Renewed => "renewed",
-                LeaseKind::Rebound => "rebound",
-                LeaseKind::Rebooted => "rebooted",
-            };
+            let kind = lease_kind(kind);
             Event::Leased {
                 addr: lease.addr,
                 mac: lease.mac,
@@ -94,6 +89,15 @@ fn omitted(sender: Sender, what: String, why: &str) -> Event {
 }
 
 const NAME_CHARS_MAX: usize = 63;
+
+const fn lease_kind(kind: LeaseKind) -> &'static str {
+    match kind {
+        LeaseKind::New => "new",
+        LeaseKind::Renewed => "renewed",
+        LeaseKind::Rebound => "rebound",
+        LeaseKind::Rebooted => "rebooted",
+    }
+}
 
 pub(crate) fn dns(event: quorate_dns::Event) -> Option<Event> {
     use quorate_dns::Event as Dns;

@@ -46,28 +46,10 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         ),
         Event::GateOpened { members, .. } => (None, What::GateOpened { members }),
         Event::ServicePublished { members, .. } => (None, What::SrvPublished { members }),
-        Event::Nak { addr, mac, why, .. } => {
-            (None, refused("dhcp", format!("{addr} to {mac}: {why}")))
-        }
-        Event::DhcpDropped { ref why, .. } => {
-            let sender = event.dhcp_sender().unwrap_or_default();
-            (None, refused("dhcp", format!("{sender}: {why}")))
-        }
-        Event::DhcpOmitted {
-            ref what, ref why, ..
-        } => {
-            let sender = event.dhcp_sender().unwrap_or_default();
-            let text = format!("dhcp: {sender}: without {what}: {why}");
-            (None, What::Note { text })
-        }
-        Event::Refused {
-            service,
-            source,
-            why,
-        } => {
-            let from = source.map_or_else(String::new, |source| format!("{source}: "));
-            (None, refused(service, format!("{from}{why}")))
-        }
+        Event::Nak { .. }
+        | Event::DhcpDropped { .. }
+        | Event::DhcpOmitted { .. }
+        | Event::Refused { .. } => (None, refusal(event)?),
         Event::NameConflict { hostname, addr } => {
             let why = format!("{hostname} at {addr}: the name is another client's");
             (Some(hostname), refused("ddns", why))
@@ -76,37 +58,16 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
             let text = format!("came after the SRV set of {service} was frozen");
             (Some(hostname), What::Note { text })
         }
-        Event::UpdateRetried { what, attempt, why } => {
-            let text = format!("UPDATE of {what} sent again ({attempt}): {why}");
+        Event::UpdateRetried { .. }
+        | Event::ClockSet { .. }
+        | Event::ClockDoubted { .. }
+        | Event::LogFailed { .. }
+        | Event::LogRecovered { .. }
+        | Event::LogCut { .. }
+        | Event::CompactionFailed { .. } => {
+            let text = note(event)?;
             (None, What::Note { text })
         }
-        Event::ClockSet { secs } => {
-            let text = format!("the servers' wall clock was set by {secs:+} s");
-            (None, What::Note { text })
-        }
-        Event::ClockDoubted { leases } => {
-            let text = format!(
-                "by the servers' clock {leases} leases ended while they were away; they are held"
-            );
-            (None, What::Note { text })
-        }
-        Event::LogFailed { why } => {
-            let text = format!("the servers' log cannot be written: {why}");
-            (None, What::Note { text })
-        }
-        Event::LogRecovered { .. } => {
-            let text = "the servers' log is written again".to_owned();
-            (None, What::Note { text })
-        }
-        Event::LogCut { bytes, .. } => {
-            let text = format!("the servers' log has lost {bytes} octets");
-            (None, What::Note { text })
-        }
-        Event::CompactionFailed { why } => {
-            let text = format!("the servers' log cannot be rewritten: {why}");
-            (None, What::Note { text })
-        }
-        Event::Compacted { .. } => return None,
         // The machines report their leases and seeds themselves.
         Event::Offered { .. }
         | Event::Leased { .. }
@@ -114,8 +75,66 @@ pub fn server_event(event: Event) -> Option<(Option<String>, What)> {
         | Event::SeedServed { .. }
         | Event::BootServed { .. }
         | Event::MacShared { .. }
+        | Event::Compacted { .. }
         | Event::Repeated { .. }
         | Event::LinesDropped { .. } => return None,
+    })
+}
+
+/// What was not done for somebody, or not wholly.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has the others")]
+fn refusal(event: Event) -> Option<What> {
+    Some(match event {
+        Event::Nak { addr, mac, why, .. } => refused("dhcp", format!("{addr} to {mac}: {why}")),
+        Event::DhcpDropped { ref why, .. } => {
+            let sender = event.dhcp_sender().unwrap_or_default();
+            refused("dhcp", format!("{sender}: {why}"))
+        }
+        Event::DhcpOmitted {
+            ref what, ref why, ..
+        } => {
+            let sender = event.dhcp_sender().unwrap_or_default();
+            let text = format!("dhcp: {sender}: without {what}: {why}");
+            What::Note { text }
+        }
+        Event::Refused {
+            service,
+            source,
+            why,
+        } => {
+            let from = source.map_or_else(String::new, |source| format!("{source}: "));
+            refused(service, format!("{from}{why}"))
+        }
+        _ => return None,
+    })
+}
+
+/// What became of the servers' clock, of their log and of an UPDATE.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has the others")]
+fn note(event: Event) -> Option<String> {
+    Some(match event {
+        Event::UpdateRetried { what, attempt, why } => {
+            format!("UPDATE of {what} sent again ({attempt}): {why}")
+        }
+        Event::ClockSet { secs } => {
+            format!("the servers' wall clock was set by {secs:+} s")
+        }
+        Event::ClockDoubted { leases } => {
+            format!(
+                "by the servers' clock {leases} leases ended while they were away; they are held"
+            )
+        }
+        Event::LogFailed { why } => {
+            format!("the servers' log cannot be written: {why}")
+        }
+        Event::LogRecovered { .. } => "the servers' log is written again".to_owned(),
+        Event::LogCut { bytes, .. } => {
+            format!("the servers' log has lost {bytes} octets")
+        }
+        Event::CompactionFailed { why } => {
+            format!("the servers' log cannot be rewritten: {why}")
+        }
+        _ => return None,
     })
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn blocked(dir: &Path) {
         let mut sent = 0u32;
         while begun.elapsed() < Duration::from_secs(SECS) {
             let absent = addr(200 + (sent / 2 % 50) as u8);
-            let message = if sent % 2 == 0 {
+            let message = if sent.is_multiple_of(2) {
                 Message {
                     giaddr: absent,
                     hops: 1,

@@ -77,9 +77,12 @@ pub(crate) fn refused_flood(dir: &Path) {
     let refusals = events.iter().filter(|line| is_refusal(&line.event)).count();
     let counted: u64 = events
         .iter()
-        .map(|line| match line.event {
-            Event::Repeated { count, .. } => count,
-            _ => 0,
+        .map(|line| {
+            if let Event::Repeated { count, .. } = line.event {
+                count
+            } else {
+                0
+            }
         })
         .sum();
     let last = events.last().map_or(0, |line| line.mono_ns);

@@ -29,14 +29,14 @@ pub struct Transfer {
 /// What is sent. It is read a block at a time, so that a transfer takes no more room than a block.
 pub trait Content: Debug + Send + Sync {
     /// In octets.
-    fn len(&self) -> u64;
+    fn octets(&self) -> u64;
 
     /// Fills `block` with what is at `offset`; false when it cannot be read any more.
     fn read(&self, offset: u64, block: &mut [u8]) -> bool;
 }
 
 impl Content for Vec<u8> {
-    fn len(&self) -> u64 {
+    fn octets(&self) -> u64 {
         self.as_slice().len() as u64
     }
 
@@ -124,7 +124,7 @@ impl Transfer {
             "timeout",
             timeout_secs.into(),
         );
-        agree(options.size, "tsize", content.len());
+        agree(options.size, "tsize", content.octets());
         agree(
             options.window_blocks.is_some(),
             "windowsize",
@@ -187,12 +187,12 @@ impl Transfer {
 
     /// The last block is the first that is not full; it may be empty (RFC 1350 §6).
     fn blocks(&self) -> u64 {
-        self.content.len() / self.block_octets + 1
+        self.content.octets() / self.block_octets + 1
     }
 
     fn block(&self, number: u64) -> Option<Vec<u8>> {
         let start = (number - 1) * self.block_octets;
-        let end = (start + self.block_octets).min(self.content.len());
+        let end = (start + self.block_octets).min(self.content.octets());
         let mut block = vec![0; (end - start) as usize];
         self.content.read(start, &mut block).then_some(block)
     }
@@ -223,7 +223,7 @@ impl Transfer {
         self.is_answered = true;
         if acked == self.blocks() {
             self.end(Event::Sent {
-                octets: self.content.len() as usize,
+                octets: self.content.octets() as usize,
             });
         } else {
             self.state = State::sending(acked, waiting);
@@ -343,7 +343,7 @@ impl Engine for Transfer {
 }
 
 fn whole(content: &dyn Content) -> Vec<u8> {
-    let mut all = vec![0; content.len() as usize];
+    let mut all = vec![0; content.octets() as usize];
     // What cannot be read is an empty text.
     if !content.read(0, &mut all) {
         all.clear();

@@ -110,6 +110,7 @@ fn refused(service: &impl Display, source: Option<&impl Display>, why: &impl Dis
 }
 
 /// What an operator looks into.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has the others")]
 fn warning(event: &Event) -> String {
     match event {
         Event::MacShared { mac, addr, other } => {
@@ -147,6 +148,7 @@ fn zone_changed(event: &Event) -> String {
 }
 
 /// What became of promises, and of the file that keeps them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has the others")]
 fn of_the_log(event: &Event) -> String {
     match event {
         Event::ClockDoubted { leases } => format!(
@@ -174,6 +176,7 @@ fn of_the_log(event: &Event) -> String {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has the others")]
 fn of_a_cohort(event: &Event) -> String {
     match event {
         Event::GateWaiting {

@@ -248,7 +248,7 @@ fn each_acknowledgement_gives_ten_seconds_more() {
 struct Shortened;
 
 impl Content for Shortened {
-    fn len(&self) -> u64 {
+    fn octets(&self) -> u64 {
         1_000
     }
 
