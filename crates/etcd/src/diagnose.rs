@@ -7,6 +7,8 @@ use crate::invert::invert;
 use crate::log::LogEvent;
 use crate::url::PeerUrl;
 
+mod exit;
+
 /// What is known of one node.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -36,13 +38,33 @@ pub enum Verdict {
         saw: Option<Vec<String>>,
     },
     /// Its configuration has members that do not exist.
-    Phantom { urls: Vec<String> },
+    Phantom {
+        urls: Vec<String>,
+    },
     /// It did not find itself in the SRV records.
     SelfMissing,
     /// The lookup failed.
     NoDns,
     /// Peers refuse each other's certificates.
     Tls,
+    /// The plain set on etcd 3.4, which reads only the `-ssl` set.
+    PlainSetOn34,
+    /// Its disk is empty, and its cluster knows it as a member.
+    DataLost,
+    /// etcd's discovery service has written it down before.
+    DiscoveryDuplicate,
+    DiskFull,
+    DiskReadOnly,
+    /// The data directory is another user's.
+    NoPermission,
+    /// Another process listens on its port.
+    PortInUse,
+    /// What it has on its disk is damaged.
+    DataDamaged,
+    /// The program cannot be executed.
+    NotExecutable,
+    /// A signal ended it.
+    Killed,
     /// etcd gave up for another reason.
     Refused,
 }
@@ -59,7 +81,7 @@ pub struct Diagnosis {
 pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     let seen = Seen::new(evidence.events);
     if let Some(error) = seen.fatal {
-        return fatal(error);
+        return exit::diagnose(evidence.members, error);
     }
     let Some(observed) = seen.cluster else {
         return diagnosis(
@@ -228,69 +250,6 @@ fn cause_of_split(members: &[String], token: &str, saw: Option<&[String]>) -> St
             members.len()
         ),
     }
-}
-
-/// etcd exited; its error says at which link.
-fn fatal(error: &str) -> Diagnosis {
-    let (verdict, cause, fix) = if error.contains("cannot find local etcd member")
-        || error.contains("couldn't find local name")
-    {
-        (
-            Verdict::SelfMissing,
-            "no SRV record of its scheme resolves to the first address and the port of its own \
-             advertised peer URL",
-            "publish its SRV record in the set of its scheme (-ssl for https), and make the \
-             target's first address the advertised one",
-        )
-    } else if error.contains("missing from --initial-advertise-peer-urls") {
-        (
-            Verdict::Phantom {
-                urls: phantom_urls(error),
-            },
-            "another SRV record resolves to this member's own address and port, or its --name \
-             is one of the temporary names 0, 1, 2, …",
-            "remove the alias record, and give members names that are not numbers",
-        )
-    } else if error.contains("error querying DNS SRV records") || error.contains("lookup ") {
-        (
-            Verdict::NoDns,
-            "the DNS did not answer for a name that etcd needs at its start, and etcd asks once",
-            "publish the address and SRV records before etcd starts (3.4 reads only the -ssl \
-             set); the log of the DNS server tells NXDOMAIN from SERVFAIL, that of etcd does not",
-        )
-    } else if error.contains("x509") || error.contains("tls") {
-        (
-            Verdict::Tls,
-            "the TLS configuration was refused",
-            "check the certificate, key and CA files",
-        )
-    } else if error.contains("has already been bootstrapped") {
-        (
-            Verdict::Refused,
-            "its disk is empty but the cluster knows it as a member",
-            "remove the member and add it again; it comes back with --initial-cluster-state \
-             existing",
-        )
-    } else {
-        (
-            Verdict::Refused,
-            "etcd refused to start",
-            "its last log line is the reason",
-        )
-    };
-    diagnosis(verdict, format!("{cause}: {error}"), fix)
-}
-
-/// `--initial-cluster has n1=https://alias:2380,n1=… but missing …`
-fn phantom_urls(error: &str) -> Vec<String> {
-    let list = error
-        .split_once("--initial-cluster has ")
-        .and_then(|(_, rest)| rest.split_once(" but missing"))
-        .map_or("", |(list, _)| list);
-    list.split(',')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(_, url)| url.to_owned())
-        .collect()
 }
 
 fn diagnosis(verdict: Verdict, cause: impl Into<String>, fix: &str) -> Diagnosis {

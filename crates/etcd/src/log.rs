@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::id::{ClusterId, MemberId};
 
+mod words;
+
+pub use words::last_words;
+
 /// One thing that a line says and that matters to whether a cluster forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
@@ -80,13 +84,15 @@ fn zap(fields: &Map<String, Value>) -> Option<LogEvent> {
     let member = |key: &str| text(key).and_then(|id| id.parse::<MemberId>().ok());
     let message = text("msg")?;
 
-    if text("level") == Some("fatal") {
+    // zap logs, and then exits or panics.
+    if matches!(text("level"), Some("fatal" | "panic" | "dpanic")) {
         let error = owned("error").unwrap_or_else(|| message.to_owned());
         return Some(LogEvent::Fatal { error });
     }
     match message {
-        // etcd's discovery service refused it, after which it exits.
-        "member has been registered with discovery service"
+        // It exits after these: flags of no use, or etcd's discovery service refused it.
+        "failed to verify flags"
+        | "member has been registered with discovery service"
         | "failed to bootstrap; discovery token was already used" => Some(LogEvent::Fatal {
             error: owned("error")?,
         }),
@@ -145,6 +151,10 @@ fn texts(fields: &Map<String, Value>, key: &str) -> Vec<String> {
 }
 
 fn capnslog(line: &str) -> Option<LogEvent> {
+    if let Some(error) = words::of_go(line) {
+        let error = error.to_owned();
+        return Some(LogEvent::Fatal { error });
+    }
     if line.starts_with("raft20") {
         return raft(line.split_once("INFO: ")?.1);
     }

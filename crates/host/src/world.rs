@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use quorate_core::{Instant, MacAddr, Seed};
 use quorate_scenario::drive::Expected;
+use quorate_scenario::evidence::LastLine;
 use quorate_scenario::story::{Discovery, Machine as Role, Story};
 use quorate_scenario::{Action, Evidence, Observation, What, World, WorldError};
 use rustix::time::{ClockId, clock_gettime};
@@ -104,6 +105,8 @@ struct Slot {
     place: Place,
     dir: PathBuf,
     power: Power,
+    /// Its network cable is plugged in.
+    linked: bool,
 }
 
 /// Where a machine stands.
@@ -141,6 +144,15 @@ impl Slot {
             Power::On { watch, .. } => watch.as_ref(),
             Power::Off => None,
         }
+    }
+}
+
+impl Slot {
+    /// The watch of a member that can answer.
+    fn reached(&self) -> Option<&Watch> {
+        let is_frozen = matches!(self.power, Power::On { frozen: true, .. });
+        self.watch()
+            .filter(|watch| self.linked && !is_frozen && watch.is_healthy())
     }
 }
 
@@ -208,6 +220,7 @@ impl<R: MachineBackend> HostWorld<R> {
                 place,
                 dir,
                 power: Power::Off,
+                linked: true,
             });
         }
         self.backend.wait_ready()?;
@@ -276,14 +289,28 @@ impl<R: MachineBackend> HostWorld<R> {
     fn healthy(&self) -> Vec<Vec<Reached>> {
         let reached = |index: &usize| {
             let slot = &self.slots[*index];
-            let watch = slot.watch()?;
-            let addr = watch.known_address().filter(|_| watch.is_healthy())?;
+            let addr = slot.reached()?.known_address()?;
             Some((slot.role.name.clone(), addr))
         };
         let clusters = self.story.clusters.iter();
         clusters
             .map(|cluster| cluster.members.iter().filter_map(reached).collect())
             .collect()
+    }
+
+    /// What the service of each member wrote last that is on and not healthy.
+    fn last_lines(&self) -> Vec<LastLine> {
+        let slots = self.slots.iter().filter(|slot| {
+            let watch = slot.watch();
+            watch.is_some_and(|watch| !watch.is_healthy())
+        });
+        let last = |slot: &Slot| {
+            Some(LastLine {
+                machine: slot.role.name.clone(),
+                line: follow::last_line(&slot.dir)?,
+            })
+        };
+        slots.filter_map(last).collect()
     }
 
     /// An error when a part of the world has ended by itself.
@@ -364,7 +391,7 @@ impl<R: MachineBackend> World for HostWorld<R> {
         let members = &self.story.clusters[cluster].members;
         let leads = |index: &usize| {
             let slot = &self.slots[*index];
-            let watch = slot.watch().filter(|watch| watch.is_healthy())?;
+            let watch = slot.reached()?;
             let patience = Pace::of(&slot.role, Duration::ZERO).patience;
             let client = Client::new(watch.known_address()?, patience);
             client.leads().ok()?.then_some(*index)
@@ -404,19 +431,25 @@ impl<R: MachineBackend> World for HostWorld<R> {
         let servers = self.servers.as_mut().expect("deployed");
         // The last step may have started them.
         let is_up = servers.wait_until_ready();
-        let is_up = is_up.map_err(|error| broken("the servers", &error))?;
         let servers = self.servers.as_ref().expect("deployed");
-        let on = self.healthy();
         let records = match is_up {
-            true => Records::ask(&self.story, &self.expected, servers),
-            // The oracles judge what is missing.
-            false => Ok(Records::default()),
+            Ok(true) => Records::ask(&self.story, &self.expected, servers),
+            Ok(false) => Err(io::Error::other("no process listens")),
+            Err(error) => Err(error),
         };
-        let evidence = records.and_then(|records| {
-            let ns = &servers.ns;
-            ns.run(|| collect::evidence(&self.story, records, &on, &self.written))
-        });
+        // The oracles judge what is missing.
+        let (records, silent) = match records {
+            Ok(records) => (records, None),
+            Err(error) => (Records::default(), Some(error.to_string())),
+        };
+        let on = self.healthy();
+        let story = (&self.story, &self.expected);
+        let evidence = servers
+            .ns
+            .run(|| collect::evidence(story, records, &on, &self.written));
         let mut evidence = evidence.map_err(|error| broken("collecting the evidence", &error))?;
+        evidence.servers_silent = silent;
+        evidence.last_lines = self.last_lines();
         if let Some(registry) = &self.registry {
             let urls = self.expected.clusters.iter();
             evidence.registry = registry

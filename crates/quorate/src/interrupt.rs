@@ -102,12 +102,15 @@ fn outcome(story: &Story, predicted: Vec<ClusterId>, observations: Vec<Observati
         !link.is_boot() && machines.any(|machine| !machine.reached.contains_key(link))
     };
     let finding = Finding {
+        id: quorate_scenario::FindingId::Interrupted,
         link: Link::ALL.into_iter().find(is_open).unwrap_or(Link::Writes),
         machine: None,
         what: "the run did not come to its end".to_owned(),
         cause: "a signal ended it".to_owned(),
         fix: "run it again".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     };
     let ended_at = observations.last().map_or(Instant::ZERO, |last| last.at);
     let recording = Recording {

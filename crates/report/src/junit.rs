@@ -174,12 +174,15 @@ mod tests {
 
     fn finding(link: Link, what: &str) -> Finding {
         Finding {
+            id: quorate_scenario::FindingId::Other,
             link,
             machine: Some("n1".to_owned()),
             what: what.to_owned(),
             cause: "a <cause> & more".to_owned(),
             fix: "the fix".to_owned(),
             may_be_late: true,
+            unsure: false,
+            consequences: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Runs a story in a world.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use quorate_core::{Instant, Seed};
@@ -15,8 +15,9 @@ use crate::observation::{Observation, What};
 use crate::oracle;
 use crate::progress::StoryProgress;
 use crate::story::{Moment, Story, Target};
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Finding, FindingId, Verdict};
 use crate::world::{World, WorldError};
+use hopeless::News;
 
 /// A run that came to its end.
 #[derive(Debug)]
@@ -55,6 +56,9 @@ pub fn drive<W: World>(
         progress: StoryProgress::new(story),
         observations: Vec::new(),
         formed_at: None,
+        in_time: false,
+        news: News::default(),
+        unled: BTreeSet::new(),
         renewals: Renewals {
             want: story.expect.renewals,
             by_machine: BTreeMap::new(),
@@ -76,7 +80,12 @@ pub fn drive<W: World>(
     let ended_at = world.now();
     let mut findings = oracle::judge(story, expected, &run.progress, &run.observations, &evidence);
     match late {
-        None => findings.extend(run.due.iter().filter_map(|due| undone(story, due.1))),
+        None => {
+            findings.extend(run.due.iter().filter_map(|due| undone(story, due.1)));
+            if !run.in_time && findings.is_empty() {
+                findings.push(formed_late(story, &run.progress));
+            }
+        }
         Some(what) => {
             // There is no evidence: that something is missing says nothing.
             findings.retain(|finding| !finding.may_be_late);
@@ -112,13 +121,46 @@ fn undone(story: &Story, (action, target): Due) -> Option<Finding> {
     };
     let (word, name) = (action.word(), &story.clusters[cluster].name);
     Some(Finding {
+        id: FindingId::StepUndone,
         link: Link::Quorum,
         machine: None,
         what: format!("{word} of the leader of {name} was never done"),
         cause: "no member said that it leads".to_owned(),
         fix: "look at the members' logs for lost elections".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     })
+}
+
+/// Nothing else is wrong, and the story has taken longer than it may.
+fn formed_late(story: &Story, progress: &StoryProgress) -> Finding {
+    let slow = progress
+        .iter()
+        .filter(|machine| machine.expected() && !machine.is_complete())
+        .max_by_key(|machine| std::cmp::Reverse(machine.link()));
+    let link = slow.and_then(|machine| {
+        let mut chain = machine.class.chain().iter().copied();
+        chain.find(|link| !machine.holds(*link))
+    });
+    let what = format!("not formed within {}", shown(story.formed_within));
+    let finding = Finding::new(FindingId::FormedLate, link.unwrap_or(Link::Voter), what)
+        .because(
+            "it takes longer, or something was in its way and is over",
+            "look at the waterfall for the link that took long, or set a longer `formed_within`",
+        )
+        .or_late(true);
+    match slow {
+        Some(machine) => finding.at(&machine.name),
+        None => finding,
+    }
+}
+
+fn shown(limit: Duration) -> String {
+    match limit.subsec_millis() {
+        0 if limit.as_secs() > 0 => format!("{} s", limit.as_secs()),
+        _ => format!("{} ms", limit.as_millis()),
+    }
 }
 
 /// A run that its world could not finish, found at the first link that some machine has not reached.
@@ -128,12 +170,15 @@ fn unanswered(progress: &StoryProgress, what: String) -> Finding {
         !link.is_boot() && progress.any(|machine| !machine.reached.contains_key(link))
     };
     Finding {
+        id: FindingId::WorldLate,
         link: Link::ALL.into_iter().find(is_open).unwrap_or(Link::Writes),
         machine: None,
         what,
         cause: "servers or machines did not get the time to answer".to_owned(),
         fix: "run it again when this host has less to do".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     }
 }
 
@@ -173,6 +218,11 @@ struct Run<'a, F> {
     progress: StoryProgress,
     observations: Vec<Observation>,
     formed_at: Option<Instant>,
+    /// It had formed when it had to, after each of its steps.
+    in_time: bool,
+    news: News,
+    /// Clusters of which a member was interrupted since somebody was known to lead.
+    unled: BTreeSet<usize>,
     renewals: Renewals,
 }
 
@@ -207,15 +257,22 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
         world.deploy()?;
         let (due, mut after_formed) = agenda(story, seed);
         self.due = due;
-        let mut deadline = end(&self.due, story.formed_within);
+        let drawn = world.drawn_faults_until();
+        let end =
+            |due: &Agenda<Instant>| end(due, story.formed_within).max(drawn.unwrap_or_default());
+        let mut deadline = end(&self.due);
         loop {
             self.carry_out(world)?;
-            let next = self.due.front().map(|(at, ..)| (*at).min(deadline));
-            for observation in world.observe(next.unwrap_or(deadline))? {
+            let next = self
+                .due
+                .front()
+                .map_or(deadline, |(at, ..)| (*at).min(deadline));
+            for observation in world.observe(self.wake(world.now(), next))? {
                 self.observe(observation);
             }
             if self.due.is_empty()
                 && self.formation.formed()
+                && self.is_led(world)?
                 && (!after_formed.is_empty() || self.renewals.are_enough(&self.progress))
             {
                 let now = world.now();
@@ -226,14 +283,23 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
                     }
                 }
                 let Some(next) = after_formed.pop_front() else {
+                    self.in_time = true;
                     break;
                 };
                 let next = next.into_iter();
                 self.due = next.map(|(after, action)| (now + after, action)).collect();
-                deadline = end(&self.due, story.formed_within);
+                deadline = end(&self.due);
             }
-            if (self.due.is_empty() && self.formation.split()) || world.now() >= deadline {
+            let is_open = world.now() < drawn.unwrap_or_default().max(world.judged_at());
+            let is_decided = self.due.is_empty() && !is_open && self.is_hopeless(world.now());
+            if is_decided || world.now() >= deadline {
                 break;
+            }
+        }
+        // A story may end while faults last. What is judged is what becomes of it.
+        while (self.in_time || drawn.is_some()) && world.now() < world.judged_at() {
+            for observation in world.observe(world.judged_at())? {
+                self.observe(observation);
             }
         }
         let evidence = world.collect()?;
@@ -260,9 +326,58 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
                     }
                 },
             };
+            if let Some(machine) = machine.filter(|_| action.interrupts()) {
+                self.unled.extend(self.story.machines[machine].cluster);
+            }
             world.apply(action, machine)?;
         }
         Ok(())
+    }
+
+    /// True when each cluster that lost a member is known to have a leader again. Until the others
+    /// miss the one that is gone they say that all is well.
+    fn is_led(&mut self, world: &mut impl World) -> Result<bool, WorldError> {
+        while let Some(&cluster) = self.unled.first() {
+            let leader = world.leader(cluster)?;
+            let leads = |index: usize| self.progress[index].expected();
+            if !leader.is_some_and(leads) {
+                return Ok(false);
+            }
+            self.unled.remove(&cluster);
+        }
+        Ok(true)
+    }
+
+    /// When to look again, `next` at the latest.
+    fn wake(&self, now: Instant, next: Instant) -> Instant {
+        let waits = self.due.is_empty() && self.formation.formed() && !self.unled.is_empty();
+        let again = if waits {
+            now + LEADER_AGAIN
+        } else {
+            self.news.quiet_at()
+        };
+        match again > now {
+            true => next.min(again),
+            false => next,
+        }
+    }
+
+    /// No future within the limits can be better.
+    fn is_hopeless(&self, now: Instant) -> bool {
+        if self.formation.split() {
+            return true;
+        }
+        if now < self.news.quiet_at() {
+            return false;
+        }
+        let clusters = self.story.clusters.iter().zip(&self.expected.clusters);
+        let mut clusters = clusters.map(|(cluster, expected)| hopeless::Cluster {
+            story: self.story,
+            cluster,
+            expected,
+            progress: &self.progress,
+        });
+        clusters.any(|cluster| cluster.is_lost())
     }
 
     fn observe(&mut self, observation: Observation) {
@@ -270,6 +385,7 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
         if let Some(index) = self.progress.observe(&observation) {
             self.formation.moved(index, &self.progress, self.expected);
         }
+        self.news.observe(&observation);
         (self.watch)(&observation, &self.progress);
         self.observations.push(observation);
     }
@@ -277,6 +393,8 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
 
 /// How soon it is asked again who leads.
 const LEADER_AGAIN: Duration = Duration::from_millis(200);
+
+mod hopeless;
 
 #[cfg(test)]
 mod tests;

@@ -26,8 +26,21 @@ pub struct Evidence {
     /// for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Write>,
+    /// Why nothing is known of leases, names and records, when the servers did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers_silent: Option<String>,
+    /// The last line in the log of each service that runs and is not healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<LastLine>,
     /// Why times and failures of this run cannot be trusted, when they cannot.
     pub starved: Option<String>,
+}
+
+/// What a service wrote last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLine {
+    pub machine: String,
+    pub line: String,
 }
 
 impl Evidence {

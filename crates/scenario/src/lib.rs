@@ -18,6 +18,7 @@ pub mod drive;
 pub mod evidence;
 mod expected;
 pub mod fault;
+mod finding;
 mod formation;
 pub mod hardware;
 pub mod link;
@@ -47,7 +48,7 @@ pub use recording::Recording;
 pub use refusal::WorldKind;
 pub use sizes::Sizes;
 pub use story::Story;
-pub use verdict::{Finding, Verdict};
+pub use verdict::{Finding, FindingId, Verdict};
 pub use world::{World, WorldError};
 
 /// The JSON Schema of a story file.

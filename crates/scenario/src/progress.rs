@@ -47,6 +47,12 @@ pub struct MachineProgress {
     pub voters: Option<usize>,
     /// How the service last ended.
     pub last_words: Option<String>,
+    /// How often of late it has ended in this same way, without having been healthy in between.
+    #[serde(skip)]
+    pub same_exits: u32,
+    /// The records that its cluster is made of.
+    #[serde(skip)]
+    pub records: Vec<String>,
 }
 
 /// One time that a machine was on.
@@ -223,7 +229,13 @@ impl MachineProgress {
             }
             What::ServiceExited { status, last_words } => {
                 self.voters = None;
-                self.last_words = Some(last_words.as_ref().unwrap_or(status).clone());
+                let words = last_words.as_ref().unwrap_or(status);
+                let is_same = self
+                    .last_words
+                    .as_deref()
+                    .is_some_and(|last| alike(last, words));
+                self.same_exits = if is_same { self.same_exits + 1 } else { 1 };
+                self.last_words = Some(words.clone());
                 self.holds.remove(&Link::Etcd);
             }
             What::Identified {
@@ -244,17 +256,18 @@ impl MachineProgress {
             } => {
                 self.identity = Some((*cluster_id, *member_id));
                 self.voters = Some(*voters);
+                self.same_exits = 0;
                 self.reach(Link::Voter, at);
                 self.reach(Link::Quorum, at);
             }
             What::Unhealthy { .. } => self.voters = None,
+            What::SrvRead { records } => self.records.clone_from(records),
             What::LeaseLost { .. } => {
                 self.holds.remove(&Link::Ack);
             }
             What::NamePublished { .. }
             | What::ServersReady
             | What::FaultBegan { .. }
-            | What::SrvRead { .. }
             | What::ZoneChanged { .. }
             | What::GateWaiting { .. }
             | What::GateOpened { .. }
@@ -271,6 +284,12 @@ impl MachineProgress {
         }
         self.turn(at);
     }
+}
+
+/// True for words that differ in numbers only: ports, times, IDs of processes.
+fn alike(one: &str, other: &str) -> bool {
+    let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).collect() };
+    bare(one) == bare(other)
 }
 
 /// The progress of every machine of a story, kept up to date from its observations.
@@ -302,6 +321,8 @@ impl StoryProgress {
                 identity: None,
                 voters: None,
                 last_words: None,
+                same_exits: 0,
+                records: Vec::new(),
             })
             .collect();
         let by_name = machines

@@ -1,9 +1,8 @@
 //! What came of a story.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::link::Link;
+pub use crate::finding::{Finding, FindingId};
 
 /// The end of a story.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +21,7 @@ impl Verdict {
     /// is a failure on any host, and comes first on one that was too slow.
     pub fn new(mut findings: Vec<Finding>, starved: Option<String>) -> Self {
         let is_excused = |finding: &Finding| starved.is_some() && finding.may_be_late;
-        findings.sort_by_key(|finding| (is_excused(finding), finding.link));
+        findings.sort_by_key(|finding| (is_excused(finding), finding.link, finding.unsure));
         let is_excused = findings.iter().all(is_excused);
         match starved {
             _ if findings.is_empty() => Self::Pass,
@@ -47,23 +46,4 @@ impl Verdict {
             Self::Fail { findings } | Self::Inconclusive { findings, .. } => findings,
         }
     }
-}
-
-/// One broken expectation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
-    /// The link that is broken.
-    pub link: Link,
-    /// The machine at which it broke; `None` when it concerns all.
-    pub machine: Option<String>,
-    /// What was seen, in one sentence that starts in lower case.
-    pub what: String,
-    /// Why it happened, as far as the evidence shows.
-    pub cause: String,
-    /// What to do about it.
-    pub fix: String,
-    /// A host that is too slow for its own clocks can be the cause: something did not come, or not
-    /// in time. False for what is wrong on any host, such as an address that is leased twice.
-    #[serde(default)]
-    pub may_be_late: bool,
 }

@@ -55,6 +55,18 @@ pub trait World {
     /// When the world itself fails.
     fn collect(&mut self) -> Result<Evidence, WorldError>;
 
+    /// Faults that the story does not name, drawn ones, last until then and a while longer: the
+    /// story need not form before. `None` without any.
+    fn drawn_faults_until(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The last fault is over by then, and what comes of it is there: a story that formed in time is
+    /// judged not before.
+    fn judged_at(&self) -> Instant {
+        Instant::ZERO
+    }
+
     /// Why what has happened so far may be the fault of a host that is too slow, when it may.
     fn starved(&self) -> Option<String> {
         None

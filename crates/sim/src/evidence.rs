@@ -42,8 +42,12 @@ impl Collector<'_> {
                 hostname: Some(lease.hostname),
             })
             .collect();
-        let names = self.names(&leases)?;
-        let srv = self.srv()?;
+        let is_up = self.servers.is_up();
+        let (names, srv) = match is_up {
+            true => (self.names(&leases)?, self.srv()?),
+            // The oracles judge what is missing.
+            false => (Vec::new(), Vec::new()),
+        };
         let healthy = self.healthy();
         let members = healthy.into_iter().filter_map(|index| self.view(index));
         Ok(Evidence {
@@ -54,6 +58,8 @@ impl Collector<'_> {
             writes: self.writes(),
             kept: self.kept(kept),
             leases,
+            servers_silent: (!is_up).then(|| "no process listens".to_owned()),
+            last_lines: Vec::new(),
             starved: None,
         })
     }
@@ -100,10 +106,6 @@ impl Collector<'_> {
     }
 
     fn srv(&mut self) -> Result<Vec<Srv>, WorldError> {
-        if !self.servers.is_up() {
-            // The oracles judge what is missing.
-            return Ok(Vec::new());
-        }
         let clusters = self.expected.clusters.iter();
         let owners: Vec<String> = clusters.map(|one| one.srv_owner.clone()).collect();
         let mut srv = Vec::new();

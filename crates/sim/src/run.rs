@@ -78,15 +78,11 @@ fn run_with_choices(
 
 fn run_world(
     story: &Story,
-    mut options: Options,
+    options: Options,
     choices: Option<&ChoiceLog>,
     mutant: Mutant,
 ) -> Result<Outcome, WorldError> {
     let story = &*story.drawn(options.seed);
-    if !story.faults.is_empty() {
-        let swarm = options.swarm.get_or_insert_default();
-        swarm.faults.extend(story.faults.iter().cloned());
-    }
     let (major, minor) = options.etcd_version;
     let expected = Expected::new(story, major, minor);
     let seed = Seed::new(options.seed);

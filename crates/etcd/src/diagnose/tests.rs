@@ -136,6 +136,13 @@ fn fatal_errors_name_the_broken_link() {
         (
             "error setting up initial cluster: error querying DNS SRV records for \
              _etcd-server-ssl lookup _etcd-server-ssl._tcp.lab on 10.9.0.53:53: no such host",
+            Verdict::PlainSetOn34,
+        ),
+        (
+            "error setting up initial cluster: error querying DNS SRV records for \
+             _etcd-server-ssl lookup _etcd-server-ssl._tcp.lab on 10.9.0.53:53: no such host \
+             error querying DNS SRV records for _etcd-server lookup _etcd-server._tcp.lab on \
+             10.9.0.53:53: no such host",
             Verdict::NoDns,
         ),
         (
@@ -149,8 +156,30 @@ fn fatal_errors_name_the_broken_link() {
         ),
         (
             "member 7e590e23775c24c6 has already been bootstrapped",
-            Verdict::Refused,
+            Verdict::DataLost,
         ),
+        ("discovery: found duplicate id", Verdict::DiscoveryDuplicate),
+        ("cannot write: no space left on device", Verdict::DiskFull),
+        (
+            "cannot access data directory: read-only file system",
+            Verdict::DiskReadOnly,
+        ),
+        (
+            "open /var/lib/etcd/.touch: permission denied",
+            Verdict::NoPermission,
+        ),
+        (
+            "listen tcp 10.9.0.1:2380: bind: address already in use",
+            Verdict::PortInUse,
+        ),
+        ("walpb: crc mismatch", Verdict::DataDamaged),
+        (
+            "sh: 1: /opt/etcd/etcd: Exec format error",
+            Verdict::NotExecutable,
+        ),
+        ("open /nope.pem: no such file or directory", Verdict::Tls),
+        ("signal 9", Verdict::Killed),
+        ("something else", Verdict::Refused),
     ] {
         assert_eq!(
             diagnose_n2(&[fatal_event(error)]).verdict,

@@ -137,6 +137,7 @@ impl<R: MachineBackend> HostWorld<R> {
             (Place::Row(number), Some(hollow)) => hollow.set_link(number, up),
             (Place::Row(_), None) => {}
         }
+        self.slots[index].linked = up;
         let what = if up {
             What::Did(Action::LinkUp)
         } else {

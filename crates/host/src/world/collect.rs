@@ -1,5 +1,6 @@
 //! The evidence at the end of a story.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -57,12 +58,13 @@ impl Records {
 /// Asks the members of each cluster that are on at these addresses, from the namespace of the
 /// calling thread; looks for what was `written` before.
 pub(super) fn evidence(
-    story: &Story,
+    (story, expected): (&Story, &Expected),
     records: Records,
     clusters: &[Vec<Reached>],
     written: &[Written],
 ) -> Evidence {
-    let (members, writes) = asked(clusters, patience(story));
+    let (mut members, writes) = asked(clusters, patience(story));
+    name_voters(&mut members, expected);
     let Records { leases, names, srv } = records;
     Evidence {
         leases,
@@ -72,7 +74,23 @@ pub(super) fn evidence(
         members,
         writes,
         kept: kept(story, clusters, written),
+        servers_silent: None,
+        last_lines: Vec::new(),
         starved: None,
+    }
+}
+
+/// Calls each voter as the story calls the machine of its peer URL. What etcd calls it is not known
+/// to it before that member has published its name.
+fn name_voters(members: &mut [Member], expected: &Expected) {
+    let peers = expected.clusters.iter().flat_map(|cluster| &cluster.peers);
+    let by_url: BTreeMap<&str, &str> = peers
+        .map(|(name, url)| (url.as_str(), name.as_str()))
+        .collect();
+    for voter in members.iter_mut().flat_map(|member| &mut member.voters) {
+        if let Some(name) = by_url.get(voter.as_str()) {
+            *voter = (*name).to_owned();
+        }
     }
 }
 

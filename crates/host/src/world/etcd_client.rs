@@ -29,7 +29,7 @@ pub(super) enum ClientError {
 pub(super) struct View {
     pub(super) cluster_id: ClusterId,
     pub(super) member_id: MemberId,
-    /// Names of its voters.
+    /// The peer URL of each voter, whether it has a name yet or not.
     pub(super) voters: Vec<String>,
 }
 
@@ -63,16 +63,16 @@ impl Client {
         let id = |name: &str| list["header"][name].as_str().and_then(|id| id.parse().ok());
         let members = list["members"].as_array().map_or(&[][..], Vec::as_slice);
         let voter = |member: &&Value| member["isLearner"].as_bool() != Some(true);
-        let name = |member: &Value| member["name"].as_str().unwrap_or_default().to_owned();
+        let url = |member: &Value| {
+            member["peerURLs"][0]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         Ok(View {
             cluster_id: ClusterId(id("cluster_id").ok_or(ClientError::Without("cluster ID"))?),
             member_id: MemberId(id("member_id").ok_or(ClientError::Without("member ID"))?),
-            voters: members
-                .iter()
-                .filter(voter)
-                .map(name)
-                .filter(|name| !name.is_empty())
-                .collect(),
+            voters: members.iter().filter(voter).map(url).collect(),
         })
     }
 

@@ -11,7 +11,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use quorate_agent::Report;
 use quorate_daemon::Event as ServeEvent;
-use quorate_etcd::LogEvent;
 use quorate_node::event::Event as NodeEvent;
 use quorate_scenario::{Link, What};
 use quorate_world::observe::{BootObserver, MachineObserver, server_event};
@@ -87,6 +86,8 @@ impl Follower {
         let thread = thread::Builder::new().name(format!("{} agent", self.name));
         let read = move || {
             let mut observer = MachineObserver::default();
+            let log = self.dir.join(LOG_FILE);
+            let mut read = log.metadata().map_or(0, |it| it.len() as usize);
             for line in BufReader::new(events).lines().map_while(Result::ok) {
                 let Ok(line) = serde_json::from_str::<quorate_agent::Line>(&line) else {
                     continue;
@@ -111,7 +112,11 @@ impl Follower {
                         return;
                     }
                 }
-                let last_words = || last_words(&self.dir.join(LOG_FILE));
+                let last_words = || {
+                    let (words, length) = last_words(&log, read);
+                    read = length;
+                    words
+                };
                 let Some(what) = observer.observe(event, last_words) else {
                     continue;
                 };
@@ -136,19 +141,25 @@ fn clock_read(unix_secs: u64) -> What {
     }
 }
 
-/// Why etcd ended, as the end of its log says.
-fn last_words(log: &Path) -> Option<String> {
-    let bytes = fs::read(log).ok()?;
+/// Why etcd ended, as its log says that it wrote after the first `read` octets of it; and how long
+/// the log is now.
+fn last_words(log: &Path, read: usize) -> (Option<String>, usize) {
+    let Ok(bytes) = fs::read(log) else {
+        return (None, 0);
+    };
+    // A log that was full is put away, and begun anew.
+    let new = bytes.get(read..).unwrap_or(&bytes);
+    let tail = &new[new.len().saturating_sub(LOG_TAIL_OCTETS)..];
+    let words = quorate_etcd::log::last_words(&String::from_utf8_lossy(tail));
+    (words, bytes.len())
+}
+
+/// The last line that the service of the machine in `dir` wrote, or the step before it.
+pub(super) fn last_line(dir: &Path) -> Option<String> {
+    let bytes = fs::read(dir.join(LOG_FILE)).ok()?;
     let tail = &bytes[bytes.len().saturating_sub(LOG_TAIL_OCTETS)..];
     let text = String::from_utf8_lossy(tail);
-    let fatal = |event| {
-        if let LogEvent::Fatal { error } = event {
-            Some(error)
-        } else {
-            None
-        }
-    };
-    quorate_etcd::log::parse(&text).filter_map(fatal).last()
+    quorate_etcd::log::last_words(&text)
 }
 
 const LOG_TAIL_OCTETS: usize = 16 << 10;

@@ -87,12 +87,15 @@ fn a_recording_makes_the_same_bytes_again() {
     let mut run = Run::well(3, 100);
     run.story = story(3);
     let finding = quorate_scenario::Finding {
+        id: quorate_scenario::FindingId::Other,
         link: quorate_scenario::Link::Voter,
         machine: Some("n2".to_owned()),
         what: "is alone".to_owned(),
         cause: "nobody knows".to_owned(),
         fix: "ask".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     };
     let why = "starved".to_owned();
     let findings = vec![finding];

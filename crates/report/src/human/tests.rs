@@ -20,12 +20,15 @@ fn text_of(run: &Run, outcome: &Outcome, style: Style) -> String {
 
 fn finding(link: Link, machine: &str, what: &str) -> Finding {
     Finding {
+        id: quorate_scenario::FindingId::Other,
         link,
         machine: Some(machine.to_owned()),
         what: what.to_owned(),
         cause: "the reason".to_owned(),
         fix: "the remedy".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     }
 }
 

@@ -21,12 +21,15 @@ fn the_keys_of_schema_1() {
 fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
     let run = Run::well(3, 0);
     let finding = Finding {
+        id: quorate_scenario::FindingId::PartOfSet,
         link: Link::ClusterId,
         machine: None,
         what: "what".to_owned(),
         cause: "cause".to_owned(),
         fix: "fix".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     };
     let findings = vec![finding];
     let failed = run.outcome(Verdict::Fail {
@@ -73,12 +76,15 @@ fn what_is_written_keeps_to_the_schema() {
     let well = Run::well(3, 0);
     let nothing = Run::new(2);
     let finding = Finding {
+        id: quorate_scenario::FindingId::PartOfSet,
         link: Link::Ack,
         machine: None,
         what: String::new(),
         cause: String::new(),
         fix: String::new(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     };
     let verdicts = [
         Verdict::Pass,

@@ -189,7 +189,8 @@ fn steps_after_formation_wait_for_it() {
         ]
     );
     assert_eq!(outcome.formed_at, Some(Instant::from_nanos(3_100_000_000)));
-    assert_eq!(outcome.ended_at, Instant::from_nanos(5_200_000_000));
+    // It is asked three times who leads, after n1 was away.
+    assert_eq!(outcome.ended_at, Instant::from_nanos(5_600_000_000));
 }
 
 const STORY_OF_LEADERS: &str = r#"
@@ -294,4 +295,28 @@ fn a_split_is_one_on_a_starved_host_that_is_late() {
     assert_eq!(outcome.verdict.exit_code(), 1);
     let first = &outcome.verdict.findings()[0];
     assert_eq!(first.link, Link::ClusterId, "{first:?}");
+}
+
+#[test]
+fn a_limit_holds_whatever_else_is_well() {
+    let story = STORY.replace("every = \"3s\"", "");
+    let story = &story[..story.find("[[steps]]").unwrap()];
+    let (_, outcome) = run(
+        &format!("{story}[expect]\nformed_within = \"50ms\"\n"),
+        true,
+    );
+    assert_eq!(outcome.formed_at, None);
+    assert_eq!(outcome.verdict.exit_code(), 1, "{:?}", outcome.verdict);
+}
+
+#[test]
+fn a_cluster_that_has_lost_its_quorum_is_not_waited_for() {
+    let (_, outcome) = run(&STORY.replace("power-on\"", "power-off\""), true);
+    // Formed at 3.1; off at 4.1 and, as it is off already, at 5.1.
+    assert!(
+        outcome.ended_at <= Instant::from_nanos(6_200_000_000),
+        "{:?}",
+        outcome.ended_at
+    );
+    assert_eq!(outcome.verdict.exit_code(), 1);
 }

@@ -10,7 +10,7 @@ use crate::hardware::clock_text;
 use crate::link::Link;
 use crate::observation::What;
 use crate::story::Machine;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// Each time that such a machine began, it took for the time what its clock said at power-on, and
 /// what has passed since.
@@ -21,6 +21,7 @@ pub(super) fn as_set(case: &Case<'_>) -> Vec<Finding> {
         let set = machine.hardware.clock_secs()?;
         let (what, may_be_late) = other(case, machine, set)?;
         Some(Finding {
+            id: FindingId::WrongClock,
             link: Link::Userspace,
             machine: Some(machine.name.clone()),
             what,
@@ -28,6 +29,8 @@ pub(super) fn as_set(case: &Case<'_>) -> Vec<Finding> {
             fix: "read the times in its etcd.service.log, and what set them in its console.log"
                 .to_owned(),
             may_be_late,
+            unsure: false,
+            consequences: Vec::new(),
         })
     })
     .collect()

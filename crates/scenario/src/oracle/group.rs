@@ -20,12 +20,20 @@ pub(super) struct Group<'a> {
     pub(super) registry: Vec<&'a Registered>,
     /// Its name, when there are others.
     name: Option<&'a str>,
+    /// `--discovery-srv-name` of its members.
+    srv_name: Option<&'a str>,
 }
 
 impl Group<'_> {
     /// How many voters it shall have.
     pub(super) fn size(&self) -> usize {
         self.expected.peers.len()
+    }
+
+    /// What the gate calls it.
+    pub(super) fn service(&self) -> String {
+        self.srv_name
+            .map_or_else(|| "etcd".to_owned(), |name| format!("etcd-{name}"))
     }
 
     /// `the cluster`, or `cluster c7` when there are others.
@@ -102,6 +110,7 @@ fn new<'a>(
         srv: Vec::new(),
         registry: Vec::new(),
         name: (!alone).then_some(cluster.name.as_str()),
+        srv_name: cluster.srv_name.as_deref(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::link::Link;
 use crate::progress::MachineProgress;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// Every machine that is to be installed is, and boots from its disk ever after.
 pub(super) fn once(case: &Case<'_>) -> Vec<Finding> {
@@ -21,12 +21,15 @@ fn missing(machine: &MachineProgress) -> Option<Finding> {
     let is_missing = |step: &&Step| !machine.reached.contains_key(&step.link);
     let step = BOOT.iter().find(is_missing)?;
     Some(Finding {
+        id: FindingId::NotInstalled,
         link: step.link,
         machine: Some(machine.name.clone()),
         what: step.what.to_owned(),
         cause: step.cause.to_owned(),
         fix: "read its console.log".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     })
 }
 
@@ -39,6 +42,7 @@ fn again(machine: &MachineProgress) -> Option<Finding> {
         links.find(|link| *link != Link::Userspace && boot.reached.contains_key(link))
     });
     Some(Finding {
+        id: FindingId::InstalledAgain,
         link: again?,
         machine: Some(machine.name.clone()),
         what: "was installed, and booted from the network again".to_owned(),
@@ -47,6 +51,8 @@ fn again(machine: &MachineProgress) -> Option<Finding> {
         fix: "let the firmware try the disk first; its console.log has what it said of the disk"
             .to_owned(),
         may_be_late: false,
+        unsure: false,
+        consequences: Vec::new(),
     })
 }
 

@@ -9,7 +9,7 @@ use quorate_core::Instant;
 use super::Case;
 use crate::link::Link;
 use crate::observation::What;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// In a story that expects renewals, each machine that is on has so many, and no lease was lost.
 pub(super) fn leases_are_kept(case: &Case<'_>) -> Vec<Finding> {
@@ -33,10 +33,15 @@ pub(super) fn leases_are_kept(case: &Case<'_>) -> Vec<Finding> {
     for machine in case.progress.iter().filter(|machine| machine.expected()) {
         let machine = machine.name.as_str();
         let have = renewed.get(machine).copied().unwrap_or(0);
-        let (what, cause) = if let Some(reason) = lost.get(machine) {
-            ("lost its lease".to_owned(), (*reason).to_owned())
+        let (id, what, cause) = if let Some(reason) = lost.get(machine) {
+            (
+                FindingId::LeaseLost,
+                "lost its lease".to_owned(),
+                (*reason).to_owned(),
+            )
         } else if have < want {
             (
+                FindingId::NotRenewed,
                 format!("renewed its lease {have} times, not {want}"),
                 "the server was away for too long, or did not answer".to_owned(),
             )
@@ -44,6 +49,7 @@ pub(super) fn leases_are_kept(case: &Case<'_>) -> Vec<Finding> {
             continue;
         };
         findings.push(Finding {
+            id,
             link: Link::Ack,
             machine: Some(machine.to_owned()),
             what,
@@ -51,6 +57,8 @@ pub(super) fn leases_are_kept(case: &Case<'_>) -> Vec<Finding> {
             fix: "a lease is asked for again at a half and at seven eighths of its time (RFC 2131 §4.4.5): make it longer than the longest outage"
                 .to_owned(),
             may_be_late: true,
+unsure: false,
+consequences: Vec::new(),
         });
     }
     findings
@@ -72,6 +80,7 @@ pub(super) fn quorum_is_kept(case: &Case<'_>) -> Vec<Finding> {
         let gap = longest_gap(case, &names, cluster.size());
         if gap > most {
             findings.push(Finding {
+                id: FindingId::QuorumGap,
                 link: Link::Quorum,
                 machine: None,
                 what: format!(
@@ -84,6 +93,8 @@ pub(super) fn quorum_is_kept(case: &Case<'_>) -> Vec<Finding> {
                     .to_owned(),
                 fix: "wait longer from one restart to the next".to_owned(),
                 may_be_late: true,
+unsure: false,
+consequences: Vec::new(),
             });
         }
     }

@@ -8,7 +8,7 @@ use quorate_core::MacAddr;
 use super::Case;
 use crate::link::Link;
 use crate::observation::What;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// No two machines hold one address: not in the database, not as the machines saw it.
 pub(super) fn unique(case: &Case<'_>) -> Vec<Finding> {
@@ -53,6 +53,7 @@ pub(super) fn unique(case: &Case<'_>) -> Vec<Finding> {
 
 fn twice(addr: Ipv4Addr, one: &str, other: &str) -> Finding {
     Finding {
+        id: FindingId::LeasedTwice,
         link: Link::Ack,
         machine: Some(one.to_owned()),
         what: format!("{addr} is leased twice, to {other} and to {one}"),
@@ -60,6 +61,8 @@ fn twice(addr: Ipv4Addr, one: &str, other: &str) -> Finding {
             .to_owned(),
         fix: "report it with the lease database of this run: this is a server bug".to_owned(),
         may_be_late: false,
+        unsure: false,
+        consequences: Vec::new(),
     }
 }
 
@@ -74,27 +77,38 @@ pub(super) fn every_machine_has_one(case: &Case<'_>) -> Vec<Finding> {
         )
     });
     let mut findings = Vec::new();
+    let is_unknown = case.evidence.servers_silent.is_some();
     for (progress, machine) in case.progress.iter().zip(&case.story.machines) {
-        if !progress.expected() || holders.contains(&machine.mac) {
+        let has_one = match is_unknown {
+            true => progress.holds(Link::Ack),
+            false => holders.contains(&machine.mac),
+        };
+        if !progress.expected() || has_one {
             continue;
         }
         let finding = if progress.reached.contains_key(&Link::Discover) {
             Finding {
+                id: FindingId::NoLease,
                 link: Link::Ack,
                 machine: Some(machine.name.clone()),
                 what: "asked for an address and has no lease".to_owned(),
                 cause: cause.clone(),
                 fix: fix.clone(),
                 may_be_late: true,
+                unsure: false,
+                consequences: Vec::new(),
             }
         } else {
             Finding {
+                id: FindingId::NeverAsked,
                 link: Link::Discover,
                 machine: Some(machine.name.clone()),
                 what: "is on and never asked for an address".to_owned(),
                 cause: "its node agent did not start, or its link is down".to_owned(),
                 fix: "read its console.log".to_owned(),
                 may_be_late: true,
+                unsure: false,
+                consequences: Vec::new(),
             }
         };
         findings.push(finding);

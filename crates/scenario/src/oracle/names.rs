@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Case;
 use crate::link::Link;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// Each lease with a host name resolves to its address, and only to it, and back.
 pub(super) fn equal_leases(case: &Case<'_>) -> Vec<Finding> {
@@ -44,12 +44,15 @@ pub(super) fn equal_leases(case: &Case<'_>) -> Vec<Finding> {
 
 fn broken(machine: &str, what: String, cause: &str) -> Finding {
     Finding {
+        id: FindingId::WrongName,
         link: Link::Name,
         machine: Some(machine.to_owned()),
         what,
         cause: cause.to_owned(),
         fix: "look for its UPDATE in the zone history: refused, retried, or never sent".to_owned(),
         may_be_late: true,
+        unsure: false,
+        consequences: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::group::{Group, not_the_cohort};
 use crate::link::Link;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// Every member that has a name is written down with the URL that it advertises, and nobody
 /// else is: the first to come are the cluster.
@@ -25,6 +25,7 @@ pub(super) fn complete(group: &Group<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     vec![Finding {
+        id: FindingId::WrongRegistry,
         link: Link::Srv,
         machine: None,
         what,
@@ -33,5 +34,7 @@ pub(super) fn complete(group: &Group<'_>) -> Vec<Finding> {
         fix: "read the member's etcd log; a directory serves one bootstrap, so make a new token"
             .to_owned(),
         may_be_late: have.is_subset(&want),
+        unsure: false,
+        consequences: Vec::new(),
     }]
 }

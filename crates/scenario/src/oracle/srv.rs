@@ -7,7 +7,7 @@ use super::group::{Group, not_the_cohort};
 use crate::link::Link;
 use crate::observation::What;
 use crate::story::{Discovery, PEER_PORT};
-use crate::verdict::Finding;
+use crate::verdict::{Finding, FindingId};
 
 /// In no version of the zone does an SRV record lead to a name without an address: etcd skips
 /// such a record without a word, and starts a smaller cluster.
@@ -58,6 +58,7 @@ pub(super) fn never_before_its_address(case: &Case<'_>) -> Vec<Finding> {
 
 fn ahead(serial: u32, target: &str) -> Finding {
     Finding {
+        id: FindingId::SrvBeforeAddress,
         link: Link::Srv,
         machine: target.split('.').next().map(str::to_owned),
         what: format!("at serial {serial} an SRV record leads to {target}, which has no address"),
@@ -66,12 +67,46 @@ fn ahead(serial: u32, target: &str) -> Finding {
                 .to_owned(),
         fix: "publish A, then PTR, then SRV; remove in the opposite order".to_owned(),
         may_be_late: false,
+        unsure: false,
+        consequences: Vec::new(),
     }
+}
+
+/// Never are the plain and the `-ssl` set of one cluster both there: etcd from 3.5 on merges them,
+/// and its temporary names collide.
+pub(super) fn one_set(case: &Case<'_>, group: &Group<'_>) -> Option<Finding> {
+    let right = format!("{}.", group.expected.srv_owner);
+    let other = match right.split_once("-ssl") {
+        Some((head, tail)) => format!("{head}{tail}"),
+        None => right.replacen("_etcd-server", "_etcd-server-ssl", 1),
+    };
+    let has = |owner: &str| {
+        case.observations.iter().find_map(|observation| {
+            let What::ZoneChanged { serial, added, .. } = &observation.what else {
+                return None;
+            };
+            let mut records = added.iter().filter_map(|text| Record::parse(text));
+            records
+                .any(|record| record.kind == "SRV" && record.owner.eq_ignore_ascii_case(owner))
+                .then_some(*serial)
+        })
+    };
+    let serial = has(&right).and(has(&other))?;
+    let what = format!("{right} and {other} are both there since serial {serial}");
+    let cause = "etcd from 3.5 on merges the two sets, and gives two members one temporary name: each computes an ID of its own";
+    let fix = format!(
+        "remove the other set (nsupdate: update delete {other} SRV), wipe every data directory, start again"
+    );
+    let finding = Finding::new(FindingId::BothSrvSets, Link::Srv, what).because(cause, fix);
+    Some(finding)
 }
 
 /// The SRV set that the DNS serves for a cluster is exactly the cohort, or empty when its
 /// members find each other in another way.
 pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
+    if case.evidence.servers_silent.is_some() {
+        return Vec::new();
+    }
     let domain = &case.story.network.domain;
     let by_srv = case.story.etcd.discovery == Discovery::Dns;
     let want: BTreeSet<String> = group
@@ -101,12 +136,15 @@ pub(super) fn complete(case: &Case<'_>, group: &Group<'_>) -> Vec<Finding> {
         )
     });
     vec![Finding {
+        id: FindingId::WrongSrvSet,
         link: Link::Srv,
         machine: None,
         what,
         cause,
         fix,
         may_be_late: have.is_subset(&want),
+        unsure: false,
+        consequences: Vec::new(),
     }]
 }
 

@@ -42,7 +42,9 @@ pub struct SimWorld {
     clusters: Clusters,
     registry: Registry,
     faults: ActiveFaults,
-    /// Not before this, when there are faults beside the story.
+    /// When what comes of faults beside the story must be there; `None` without any.
+    drawn_until: Option<Instant>,
+    /// The same of all faults.
     judged_at: Instant,
     seen: Vec<Observation>,
     /// Values that were written to be kept.
@@ -96,8 +98,15 @@ impl SimWorld {
             .collect();
         lan.plug_relays(&story.network);
         let steps = STEPS_MIN + STEPS_PER_MACHINE * machines.len() as u64;
-        let healed_at = options.swarm.as_ref().map(Swarm::healed_at);
-        let faults = options.swarm.unwrap_or_default().faults;
+        let converged = |swarm: &Swarm| swarm.healed_at() + CONVERGENCE_MAX;
+        let drawn = options.swarm.filter(|swarm| !swarm.faults.is_empty());
+        let drawn_until = drawn.as_ref().map(converged);
+        let mut all = drawn.unwrap_or_default();
+        all.faults.extend(story.faults.iter().cloned());
+        let judged_at = match all.faults.is_empty() {
+            true => Instant::ZERO,
+            false => converged(&all),
+        };
         Self {
             story: story.clone(),
             expected: expected.clone(),
@@ -108,8 +117,9 @@ impl SimWorld {
             machines: Machines::new(machines),
             clusters: Clusters::new(seed.child("elections").random()),
             registry: Registry::default(),
-            faults: ActiveFaults::new(faults, &story.machines),
-            judged_at: healed_at.map_or(Instant::ZERO, |healed| healed + CONVERGENCE_MAX),
+            faults: ActiveFaults::new(all.faults, &story.machines),
+            drawn_until,
+            judged_at,
             seen: Vec::new(),
             kept: Vec::new(),
             effects: Vec::new(),
@@ -295,11 +305,15 @@ impl World for SimWorld {
         Ok(())
     }
 
+    fn drawn_faults_until(&self) -> Option<Instant> {
+        self.drawn_until
+    }
+
+    fn judged_at(&self) -> Instant {
+        self.judged_at
+    }
+
     fn collect(&mut self) -> Result<Evidence, WorldError> {
-        // A story may end while faults last. What is judged is what becomes of it: all must be
-        // well a bounded time after the last of them.
-        while self.step(self.judged_at)? {}
-        self.now = self.now.max(self.judged_at);
         let kept = std::mem::take(&mut self.kept);
         self.collector().evidence(&kept)
     }
