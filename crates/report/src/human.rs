@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 use quorate_scenario::story::Cluster;
-use quorate_scenario::{Finding, Outcome, Story, Verdict};
+use quorate_scenario::{Finding, FindingId, Outcome, Story, Verdict};
 
 use crate::letters::DIM;
 use crate::milestones::{self, Completion, Milestones};
@@ -134,6 +134,15 @@ fn explained(first: &Finding, others: &[Finding], style: Style) -> String {
     for (label, said) in [("cause:", &first.cause), ("fix:  ", &first.fix)] {
         let label = style.paint(DIM, label);
         let _ = writeln!(out, "  {label} {}", text::one_line(said));
+    }
+    if first.id != FindingId::Other {
+        let label = style.paint(DIM, "id:   ");
+        let unsure = if first.unsure { ", not sure" } else { "" };
+        let _ = writeln!(out, "  {label} {}{unsure}", first.id);
+    }
+    for follows in first.consequences.iter().take(OTHERS_MAX) {
+        let label = style.paint(DIM, "so:   ");
+        let _ = writeln!(out, "  {label} {}", found(follows));
     }
     for other in others.iter().take(OTHERS_MAX) {
         let label = style.paint(DIM, "also: ");

@@ -376,6 +376,7 @@ impl<F: FnMut(&Observation, &StoryProgress)> Run<'_, F> {
             cluster,
             expected,
             progress: &self.progress,
+            servers_are_down: self.news.servers_are_down,
         });
         clusters.any(|cluster| cluster.is_lost())
     }

@@ -66,8 +66,12 @@ impl Collector<'_> {
 
     fn healthy(&self) -> Vec<usize> {
         let all = 0..self.machines.len();
-        all.filter(|index| self.machines[*index].is_healthy())
-            .collect()
+        all.filter(|index| self.reaches(*index)).collect()
+    }
+
+    /// The member of this machine can answer, and was healthy when it was asked last.
+    fn reaches(&self, index: usize) -> bool {
+        self.machines[index].is_healthy() && !self.machines[index].is_frozen()
     }
 
     fn names(&mut self, leases: &[Lease]) -> Result<Vec<Name>, WorldError> {
@@ -168,7 +172,7 @@ impl Collector<'_> {
             let cluster = self.machines[through].cluster();
             let members = cluster.map(|cluster| self.story.clusters[cluster].members.as_slice());
             let members = members.unwrap_or_default().iter().copied();
-            for read in members.filter(|read| self.machines[*read].is_healthy()) {
+            for read in members.filter(|read| self.reaches(*read)) {
                 let (key, value) = self.kept_by(through);
                 kept.push(self.look_for((through, read), (&key, &value), put));
             }
@@ -188,7 +192,7 @@ impl Collector<'_> {
         let mut writes = Vec::new();
         for cluster in 0..self.story.clusters.len() {
             let members = self.story.clusters[cluster].members.iter().copied();
-            let healthy = members.filter(|index| self.machines[*index].is_healthy());
+            let healthy = members.filter(|index| self.reaches(*index));
             let healthy: Vec<usize> = healthy.collect();
             self.write_through(&healthy, &mut writes);
         }

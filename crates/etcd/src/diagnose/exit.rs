@@ -27,7 +27,7 @@ pub(super) fn diagnose(members: &[PeerUrl], error: &str) -> Diagnosis {
     let Some(rule) = RULES.iter().find(is_met) else {
         return diagnosis(
             Verdict::Refused,
-            format!("etcd refused to start: {error}"),
+            format!("etcd gave up: {error}"),
             "mend what etcd says; its log has what came before",
         );
     };

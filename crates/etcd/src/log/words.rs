@@ -34,7 +34,7 @@ pub(super) fn of_go(line: &str) -> Option<&str> {
 fn is_plain(line: &str) -> bool {
     let is_zap = line.starts_with('{') && line.ends_with('}');
     let is_capnslog = line.starts_with("raft20") || line.contains(" | ");
-    !is_zap && !is_capnslog
+    !is_zap && !is_capnslog && !line.starts_with(BEFORE_ETCD)
 }
 
 /// A warning or an error of zap's, with its reason.
@@ -56,6 +56,8 @@ fn shortened(line: &str) -> String {
 }
 
 const LENGTH_MAX: usize = 200;
+/// The step before etcd, which writes into the same log.
+const BEFORE_ETCD: &str = "await-peers: ";
 
 #[cfg(test)]
 mod tests {
@@ -88,6 +90,10 @@ mod tests {
             assert_eq!(last_words(log).as_deref(), Some(words), "{log}");
         }
         assert_eq!(last_words("{\"level\":\"info\",\"msg\":\"hi\"}\n"), None);
+        assert_eq!(
+            last_words("await-peers: etcd may start as member 1 of 3\n"),
+            None
+        );
         assert_eq!(last_words(""), None);
     }
 }

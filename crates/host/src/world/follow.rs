@@ -159,7 +159,12 @@ pub(super) fn last_line(dir: &Path) -> Option<String> {
     let bytes = fs::read(dir.join(LOG_FILE)).ok()?;
     let tail = &bytes[bytes.len().saturating_sub(LOG_TAIL_OCTETS)..];
     let text = String::from_utf8_lossy(tail);
-    quorate_etcd::log::last_words(&text)
+    let before = text.lines().rev().find(|line| !line.trim().is_empty());
+    let before = before.filter(|line| line.starts_with("await-peers: "));
+    match before {
+        Some(line) => Some(line.to_owned()),
+        None => quorate_etcd::log::last_words(&text),
+    }
 }
 
 const LOG_TAIL_OCTETS: usize = 16 << 10;

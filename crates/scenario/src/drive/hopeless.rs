@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use quorate_core::Instant;
 
+use crate::action::Action;
 use crate::expected::ExpectedCluster;
 use crate::link::Link;
 use crate::observation::{Observation, What};
@@ -14,10 +15,17 @@ use crate::story::{self, Discovery, Story};
 #[derive(Debug, Default)]
 pub(super) struct News {
     last: Instant,
+    /// A step has stopped the servers.
+    pub(super) servers_are_down: bool,
 }
 
 impl News {
     pub(super) fn observe(&mut self, observation: &Observation) {
+        if let What::Did(action) = observation.what
+            && action.is_of_servers()
+        {
+            self.servers_are_down = action == Action::ServersStop;
+        }
         // A process that starts and ends again and again is none.
         let is_old = matches!(
             observation.what,
@@ -49,13 +57,24 @@ pub(super) struct Cluster<'a> {
     pub(super) cluster: &'a story::Cluster,
     pub(super) expected: &'a ExpectedCluster,
     pub(super) progress: &'a StoryProgress,
+    pub(super) servers_are_down: bool,
 }
 
 impl Cluster<'_> {
     /// It will never form, when nothing more is on its way.
     pub(super) fn is_lost(&self) -> bool {
         let has_quorum = self.up().count() > self.cluster.size() / 2;
-        !has_quorum || self.waits_for_ever() || self.has_split() || self.ends()
+        !has_quorum
+            || self.needs_servers()
+            || self.waits_for_ever()
+            || self.has_split()
+            || self.ends()
+    }
+
+    /// Somebody needs servers that are down.
+    fn needs_servers(&self) -> bool {
+        let needs = |machine: &MachineProgress| !machine.reached.contains_key(&Link::Srv);
+        self.servers_are_down && self.up().any(needs)
     }
 
     fn members(&self) -> impl Iterator<Item = &MachineProgress> {

@@ -29,7 +29,8 @@ pub(super) fn consequences(case: &Case<'_>, mut findings: Vec<Finding>) -> Vec<F
         let explains = |cause: &&mut Finding| {
             let is_there = cluster(cause).is_none() || of.is_none() || cluster(cause) == of;
             let is_sound = finding.may_be_late || !cause.may_be_late;
-            is_there && is_sound && rank(cause.id) < rank(finding.id)
+            let is_earlier = cause.link <= finding.link;
+            is_there && is_sound && is_earlier && rank(cause.id) < rank(finding.id)
         };
         match causes.iter_mut().find(explains) {
             Some(cause) => cause.consequences.push(finding),

@@ -174,7 +174,9 @@ fn not_started(case: &Case<'_>, machine: &MachineProgress) -> Finding {
 
 /// etcd runs, and nothing is known of its cluster.
 fn silent(case: &Case<'_>, machine: &MachineProgress) -> Finding {
-    let (cause, fix) = match case.last_line(&machine.name) {
+    // The step before etcd is over.
+    let line = case.last_line(&machine.name);
+    let (cause, fix) = match line.filter(|line| !line.starts_with("await-peers: ")) {
         Some(line) => (
             format!("its log ends with: {line}"),
             "mend what etcd says; its log is with the artifacts",
