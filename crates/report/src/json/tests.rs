@@ -41,7 +41,7 @@ fn a_failure_has_its_findings_and_no_reason_to_doubt_it() {
         (&json!("fail"), &Value::Null)
     );
     let first = json!({
-        "link": "cluster-id", "machine": null, "what": "what", "cause": "cause", "fix": "fix",
+        "id": "part-of-set", "unsure": false, "link": "cluster-id", "machine": null, "what": "what", "cause": "cause", "fix": "fix",
         "may_be_late": true,
     });
     assert_eq!(got["findings"], json!([first]));
