@@ -32,7 +32,10 @@ impl Answers {
 
     /// Keeps the way to answer `request` and returns its message.
     pub(crate) fn expect(&mut self, request: DnsRequest, now: Instant) -> Vec<u8> {
-        if now - self.swept > ANSWER_MAX || self.count >= WAITING_MAX {
+        let since = now - self.swept;
+        let is_full = self.count >= WAITING_MAX;
+        // Not at each request: to look at all that wait takes a millisecond.
+        if since > ANSWER_MAX || (is_full && since > SWEEP_AGAIN) {
             self.sweep(now);
         }
         if self.count < WAITING_MAX {
@@ -113,6 +116,8 @@ impl Waiter {
 
 /// How long a request may wait for the disk, and how often those that waited longer go.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How often those that waited for long go while there are too many.
+const SWEEP_AGAIN: Duration = Duration::from_millis(500);
 /// More than wait for any disk; what the engine drops waits here in vain for a while.
 const WAITING_MAX: usize = 16_384;
 
