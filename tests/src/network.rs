@@ -126,6 +126,13 @@ impl Lab {
         self.follow(self.start(config))
     }
 
+    /// The same with more in its environment.
+    pub fn serve_in(&self, config: &Value, environment: &[(&str, String)]) -> Daemon {
+        let mut command = Command::new("/proc/self/exe");
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        self.follow(self.start_by(command, config))
+    }
+
     fn follow(&self, mut child: Child) -> Daemon {
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, events) = channel();

@@ -18,12 +18,17 @@ pub struct Switch {
 }
 
 /// Every switch. A test cannot name another one.
-pub const ALL: [Switch; 8] = [
+pub const ALL: [Switch; 9] = [
     Switch {
         name: "QUORATE_SLOW",
         tests: "Debian's systemd and cloud-init on an emulated machine; 20 minutes",
         how: "apt-get install mmdebstrap; \
               QUORATE_SLOW=1 cargo test -p quorate-tests --test debian",
+    },
+    Switch {
+        name: "QUORATE_SLOW",
+        tests: "2,000 calls of the servers to their disk that fail, in an hour",
+        how: "QUORATE_SLOW=1 cargo test -p quorate-tests --test durability",
     },
     Switch {
         name: "NIXPKGS",

@@ -40,6 +40,26 @@ impl Relay {
         addr
     }
 
+    /// The same, if the server answers in time: one that cannot write does not.
+    pub(crate) fn try_lease(&mut self, mac: MacAddr, patience: Duration) -> Option<Ipv4Addr> {
+        let xid = self.discover(mac, None);
+        let (_, offer) = self.try_receive(xid, patience)?;
+        let xid = self.request(offer, mac);
+        let (kind, addr) = self.try_receive(xid, patience)?;
+        assert_eq!((kind, addr), (MessageType::Ack, offer));
+        Some(addr)
+    }
+
+    fn try_receive(&mut self, xid: u32, patience: Duration) -> Option<(MessageType, Ipv4Addr)> {
+        loop {
+            let bytes = receive(&self.socket, patience)?;
+            let message = Message::decode(&bytes).expect("our server writes DHCP");
+            if message.xid == xid {
+                return Some((message.kind, message.yiaddr));
+            }
+        }
+    }
+
     /// What a DISCOVER is offered; the client may wish for an address.
     pub(crate) fn offer(&mut self, mac: MacAddr, wish: Option<Ipv4Addr>) -> Ipv4Addr {
         let xid = self.discover(mac, wish);
@@ -186,6 +206,28 @@ impl Updater {
                 }
                 None if was_gone => return false,
                 None => {}
+            }
+        }
+        false
+    }
+
+    /// Adds a TXT record if the server can write it; SERVFAIL says that it cannot.
+    pub(crate) fn try_add(&mut self, owner: &str, patience: Duration) -> bool {
+        self.id += 1;
+        let text = RData::TXT(TXT::new(vec![owner.to_owned()]));
+        let record = Record::from_rdata(name(owner), 60, text);
+        let request = UpdateRequest::new(name("lab.test"), self.id)
+            .add(record)
+            .encode(None);
+        self.send(&request.bytes);
+        while let Some(bytes) = receive(&self.socket, patience) {
+            // What is not the reply to this request is late.
+            if let Ok(rcode) = read_reply(&bytes, &request, None) {
+                assert!(
+                    [ResponseCode::NoError, ResponseCode::ServFail].contains(&rcode),
+                    "{rcode}"
+                );
+                return rcode == ResponseCode::NoError;
             }
         }
         false

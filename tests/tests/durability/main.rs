@@ -4,6 +4,7 @@
 //! kernel's part, and the simulated disk of the store's own tests shows the rest.
 
 mod clients;
+mod faults;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -14,13 +15,14 @@ use std::thread;
 use std::time::Duration;
 
 use quorate_core::MacAddr;
+use quorate_needs::Need;
 use quorate_tests::network::{Daemon, Endpoint, Lab, PATIENCE, SERVER, eventually};
 use quorate_tests::sandboxed::{self, Case};
 use serde_json::{Value, json};
 
 use clients::{Relay, Updater};
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 5] = [
     Case {
         name: "fifty_kills_after_an_acknowledgement",
         needs: &[],
@@ -36,10 +38,20 @@ const CASES: [Case; 3] = [
         needs: &[],
         run: kills_in_leases,
     },
+    Case {
+        name: "some_calls_to_the_disk_fail",
+        needs: &[Need::Program("cc")],
+        run: faults::some_calls,
+    },
+    Case {
+        name: "two_thousand_calls_to_the_disk_fail",
+        needs: &[Need::Program("cc"), Need::Switch("QUORATE_SLOW")],
+        run: faults::all_calls,
+    },
 ];
 
 fn main() -> ExitCode {
-    sandboxed::main(&CASES)
+    sandboxed::main_within(CASE_MAX, &CASES)
 }
 
 /// One server that is killed and comes back, again and again.
@@ -119,6 +131,9 @@ fn config(lab: &Lab) -> Value {
         },
     })
 }
+
+/// The long ones are an hour each.
+const CASE_MAX: Duration = Duration::from_secs(3 * 3600);
 
 const fn mac(series: u8, n: u8) -> MacAddr {
     MacAddr([2, 0xdd, 0, 0, series, n])
