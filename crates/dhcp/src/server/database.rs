@@ -113,7 +113,7 @@ impl LeaseDatabase {
                 self.declined.insert((until, addr));
             }
             Phase::Bound { .. } => self.bound += 1,
-            _ => {}
+            Phase::Offered { .. } | Phase::Lapsed { .. } | Phase::Revoked { .. } => {}
         }
         if let Some((class, index)) = self.ordinal_of(stored) {
             self.ordinals_of(&class).remove(index);
@@ -144,7 +144,7 @@ impl LeaseDatabase {
                 self.declined.remove(&(until, addr));
             }
             Phase::Bound { .. } => self.bound -= 1,
-            _ => {}
+            Phase::Lapsed { .. } | Phase::Revoked { .. } => {}
         }
         if let Some((class, index)) = self.ordinal_of(&stored) {
             self.ordinals_of(&class).insert(index);

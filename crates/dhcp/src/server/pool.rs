@@ -67,7 +67,10 @@ impl SubnetPool {
             Phase::Declined { until } => {
                 self.declined.insert((until, addr));
             }
-            _ => {}
+            Phase::Offered { .. }
+            | Phase::Bound { .. }
+            | Phase::Lapsed { .. }
+            | Phase::Revoked { .. } => {}
         }
         if let (Phase::Bound { until }, true) = (stored.phase, stored.is_doubted && is_dynamic) {
             self.doubted.insert((until, addr));
@@ -98,7 +101,7 @@ impl SubnetPool {
             Phase::Declined { until } => {
                 self.declined.remove(&(until, addr));
             }
-            _ => {}
+            Phase::Offered { .. } | Phase::Bound { .. } => {}
         }
         if let Phase::Bound { until } = stored.phase {
             self.doubted.remove(&(until, addr));
