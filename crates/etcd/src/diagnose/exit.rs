@@ -31,12 +31,10 @@ pub(super) fn diagnose(members: &[PeerUrl], error: &str) -> Diagnosis {
             "mend what etcd says; its log has what came before",
         );
     };
-    let verdict = match rule.verdict {
-        Verdict::Phantom { .. } => Verdict::Phantom {
-            urls: phantom_urls(error),
-        },
-        ref verdict => verdict.clone(),
-    };
+    let mut verdict = rule.verdict.clone();
+    if let Verdict::Phantom { urls } = &mut verdict {
+        *urls = phantom_urls(error);
+    }
     diagnosis(verdict, format!("{}: {error}", rule.cause), rule.fix)
 }
 
