@@ -32,7 +32,7 @@ pub struct Finding {
     pub unsure: bool,
     /// What else was found, and follows from this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub consequences: Vec<Finding>,
+    pub consequences: Vec<Self>,
 }
 
 macro_rules! ids {

@@ -168,6 +168,10 @@ pub enum Event {
 impl Event {
     /// For [`DhcpDropped`](Self::DhcpDropped) and [`DhcpOmitted`](Self::DhcpOmitted): whose message
     /// it was, for people.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all other events have no DHCP message"
+    )]
     pub fn dhcp_sender(&self) -> Option<String> {
         let (sender, message, relay) = match self {
             Self::DhcpDropped {

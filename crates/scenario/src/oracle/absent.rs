@@ -22,7 +22,7 @@ pub(super) fn servers_answer(case: &Case<'_>) -> Option<Finding> {
         let lacks = |machine: &MachineProgress| {
             machine.class.chain().contains(link) && !machine.reached.contains_key(link)
         };
-        machines().any(|machine| lacks(machine))
+        machines().any(lacks)
     };
     let needs = [Link::Ack, Link::Name, Link::Seed, Link::Srv];
     let link = needs.into_iter().find(without).unwrap_or(Link::Ack);
@@ -70,7 +70,7 @@ pub(super) fn nobody_is_waited_for(case: &Case<'_>, group: &Group<'_>) -> Vec<Fi
                 format!("{}, or take it out of `members`", remedy(machine)),
             )
     };
-    missing.map(|machine| finding(machine)).collect()
+    missing.map(finding).collect()
 }
 
 /// How many members the gate has, while it waits.

@@ -33,7 +33,7 @@ pub(super) fn every_member_has_its_seed(case: &Case<'_>, group: &Group<'_>) -> V
                 .or_late(true)
         }
     };
-    without.map(|machine| finding(machine)).collect()
+    without.map(finding).collect()
 }
 
 /// Every member that is on is a voter and knows a leader.

@@ -124,7 +124,7 @@ fn seed_path(path: &str, class: &str, link: &str) -> Option<Finding> {
         true => Finding::warning("seed-path", what),
         false => Finding::error("seed-path", what),
     };
-    let finding = finding.at(path, format!("{link}"));
+    let finding = finding.at(path, link.to_owned());
     Some(finding.help("write /seed/{mac}/, with the slash at the end"))
 }
 

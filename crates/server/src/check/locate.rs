@@ -134,7 +134,11 @@ pub(super) fn zone(error: &DnsError, zone: &RawZone, place: usize) -> String {
             let line = zone.records.iter().position(|line| line == text);
             line.map_or_else(|| "records".to_owned(), |line| format!("records.{line}"))
         }
-        _ => "name".to_owned(),
+        DnsError::DuplicateZone(_)
+        | DnsError::Update(_)
+        | DnsError::Transfer(_)
+        | DnsError::Keys(_)
+        | DnsError::UdpPayload(_) => "name".to_owned(),
     };
     format!("dns.zones.{place}.{key}")
 }
@@ -149,7 +153,12 @@ pub(super) fn dns(error: &DnsError, dns: &Dns) -> Vec<String> {
         }
         DnsError::Update(_) => vec!["dns.update".to_owned()],
         DnsError::Transfer(_) => vec!["dns.transfer".to_owned()],
-        _ => vec!["dns".to_owned()],
+        DnsError::ZoneName(_)
+        | DnsError::Primary { .. }
+        | DnsError::Record { .. }
+        | DnsError::Misplaced { .. }
+        | DnsError::Keys(_)
+        | DnsError::UdpPayload(_) => vec!["dns".to_owned()],
     }
 }
 
@@ -192,7 +201,10 @@ pub(super) fn ddns(error: &quorate_ddns::ConfigError, ddns: &Ddns) -> Vec<Place>
             })
             .collect()
         }
-        _ => vec![Place::new("ddns.services", "here")],
+        Error::Service(_)
+        | Error::NoMembers { .. }
+        | Error::TooManyMembers { .. }
+        | Error::Label { .. } => vec![Place::new("ddns.services", "here")],
     }
 }
 

@@ -172,6 +172,10 @@ impl<'a> View<'a> {
     }
 
     /// Every address record of the zones, with its owner.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "records of all other types have no address"
+    )]
     pub(super) fn addr_records(&self) -> impl Iterator<Item = (usize, &Name, IpAddr)> {
         let zones = self.records.iter().enumerate();
         zones.flat_map(|(zone, records)| {
