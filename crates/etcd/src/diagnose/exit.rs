@@ -31,10 +31,13 @@ pub(super) fn diagnose(members: &[PeerUrl], error: &str) -> Diagnosis {
             "mend what etcd says; its log has what came before",
         );
     };
-    let mut verdict = rule.verdict.clone();
-    if let Verdict::Phantom { urls } = &mut verdict {
-        *urls = phantom_urls(error);
-    }
+    let verdict = if let Verdict::Phantom { .. } = rule.verdict {
+        Verdict::Phantom {
+            urls: phantom_urls(error),
+        }
+    } else {
+        rule.verdict.clone()
+    };
     diagnosis(verdict, format!("{}: {error}", rule.cause), rule.fix)
 }
 

@@ -7,9 +7,12 @@ use super::{LogEvent, parse_line};
 /// Why a process ended that wrote this since its start: the last error that ends it, else the last
 /// plain line, else the last warning. `None` when it said nothing that may be a reason.
 pub fn last_words(log: &str) -> Option<String> {
-    let fatal = |line| match parse_line(line) {
-        Some(LogEvent::Fatal { error }) => Some(error),
-        Some(_) | None => None,
+    let fatal = |line| {
+        if let Some(LogEvent::Fatal { error }) = parse_line(line) {
+            Some(error)
+        } else {
+            None
+        }
     };
     let lines = || log.lines().rev().filter(|line| !line.trim().is_empty());
     // zap has logged why, before Go's panic says where.

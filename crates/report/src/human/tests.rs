@@ -20,7 +20,7 @@ fn text_of(run: &Run, outcome: &Outcome, style: Style) -> String {
 
 fn finding(link: Link, machine: &str, what: &str) -> Finding {
     Finding {
-        id: quorate_scenario::FindingId::Other,
+        id: FindingId::Other,
         link,
         machine: Some(machine.to_owned()),
         what: what.to_owned(),

@@ -110,7 +110,24 @@ fn why(
                 format!("{why}; etcd reads the set once, at its first start, and never again");
             (FindingId::PartOfSet, cause, format!("{fix}, {wipe}"))
         }
-        _ => (
+        DiagnosisVerdict::Split { saw: None, .. }
+        | DiagnosisVerdict::Ok
+        | DiagnosisVerdict::Starting
+        | DiagnosisVerdict::WaitingQuorum
+        | DiagnosisVerdict::SelfMissing
+        | DiagnosisVerdict::NoDns
+        | DiagnosisVerdict::Tls
+        | DiagnosisVerdict::PlainSetOn34
+        | DiagnosisVerdict::DataLost
+        | DiagnosisVerdict::DiscoveryDuplicate
+        | DiagnosisVerdict::DiskFull
+        | DiagnosisVerdict::DiskReadOnly
+        | DiagnosisVerdict::NoPermission
+        | DiagnosisVerdict::PortInUse
+        | DiagnosisVerdict::DataDamaged
+        | DiagnosisVerdict::NotExecutable
+        | DiagnosisVerdict::Killed
+        | DiagnosisVerdict::Refused => (
             FindingId::ForeignId,
             format!("{}; the DNS is not the cause", diagnosis.cause),
             format!(
