@@ -107,7 +107,8 @@ fn a_split_begins_with_who_saw_what() {
     insta::assert_snapshot!(text_of(&run, &run.judged(), wide(120)), @r"
     FAIL cluster-id n1: the cluster split into 3: b214b580e6756e99 on n1 (saw n1); 97d11626a4215663 on n2 (saw n1 n2); 366158d82220db8a on n3 (saw n1 n2 n3, the right one)
       cause: the members read different SRV sets; etcd reads the set once, at its first start, and never again
-      fix:   publish the whole set at once ([etcd] gate = true), then wipe the members' data directories: a split does not heal
+      fix:   publish the whole set at once ([etcd] gate = true), then wipe the data directories of the members with a wrong ID: a split does not heal
+      id:    part-of-set
 
        |0         |500 ms    |1.0 s      |1.5 s     |2.0 s     |2.5 s      |3.0 s     |3.5 s     |4.0 s
     n1       d=a=ns==e==============c........................................................................ wrong cluster
@@ -140,8 +141,9 @@ fn a_machine_without_a_lease_is_drawn_waiting() {
     FAIL ack n3: asked for an address and has no lease
       cause: the server did not answer it
       fix:   look for its MAC address in the server's log and in the capture
-      also:  etcd n1: etcd has not bootstrapped in 1 starts
-      also:  etcd n2: etcd has not bootstrapped in 1 starts
+      id:    no-lease
+      so:    etcd n1: etcd runs, and has not bootstrapped
+      so:    etcd n2: etcd runs, and has not bootstrapped
 
        |0                         |500 ms        ~~~
     n1                 d===a==n==s................................... no srv
