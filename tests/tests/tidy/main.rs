@@ -6,6 +6,7 @@
 //! complain, beside the one that asks it about this repository.
 
 mod crates;
+mod documents;
 mod engines;
 
 mod functions;
