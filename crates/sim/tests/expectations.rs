@@ -2,7 +2,6 @@
 //! else is said, too.
 
 #![cfg(test)]
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use quorate_scenario::{FindingId, Story};
 use quorate_sim::{Options, run};

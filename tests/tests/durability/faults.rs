@@ -107,8 +107,8 @@ impl Clients {
             assert!(is_there, "point {point}: {mac} at {addr}");
         }
         let recent = self.names.len().saturating_sub(40);
-        for name in self.names[recent..].to_vec() {
-            assert!(self.updater.has_text(&name), "point {point}: {name}");
+        for name in &self.names[recent..] {
+            assert!(self.updater.has_text(name), "point {point}: {name}");
         }
         let serial = self.updater.serial();
         assert!(

@@ -57,10 +57,6 @@ pub(super) fn split(case: &Case<'_>, group: &Group<'_>) -> Option<Finding> {
 }
 
 /// Why this member computed another ID than the predicted one.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every other verdict leaves the ID unexplained"
-)]
 fn why(
     case: &Case<'_>,
     group: &Group<'_>,
