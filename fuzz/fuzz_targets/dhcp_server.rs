@@ -4,7 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use quorate_core::{Output, Seed, laws};
-use quorate_dhcp::server::{LeaseState, RawServerConfig, RawSubnet, Server, ServerConfig};
+use quorate_dhcp::server::{
+    LeaseState, RawServerConfig, RawSubnet, Server, ServerConfig, ServerRecord,
+};
 use quorate_fuzz::dhcp::{SERVER, Sent};
 use quorate_fuzz::{Step, inputs};
 
@@ -25,7 +27,11 @@ fuzz_target!(|steps: Vec<Step<Sent>>| {
     );
     let mut holders = std::collections::BTreeMap::new();
     for (_, output) in transcript.outputs {
-        if let Output::Write { write, .. } = output {
+        if let Output::Write {
+            write: ServerRecord::Lease(write),
+            ..
+        } = output
+        {
             let (addr, client) = (write.lease.addr, write.lease.client);
             let is_bound = write.state == LeaseState::Bound;
             let before = if is_bound {
