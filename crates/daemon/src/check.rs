@@ -52,7 +52,7 @@ pub fn check(config: &Config, files: Files) -> Checked {
     Checked {
         findings: findings
             .into_iter()
-            .map(|finding| Located::new(finding, config))
+            .map(|finding| Located::new(finding, config.source()))
             .collect(),
         unread,
         serves: quorate_server::check::summary(services),

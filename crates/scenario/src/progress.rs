@@ -209,6 +209,16 @@ impl MachineProgress {
         }
     }
 
+    /// Its service exited, with these last words.
+    fn exit(&mut self, words: &str) {
+        self.voters = None;
+        let last = self.last_words.as_deref();
+        let is_same = last.is_some_and(|last| alike(last, words));
+        self.same_exits = if is_same { self.same_exits + 1 } else { 1 };
+        self.last_words = Some(words.to_owned());
+        self.holds.remove(&Link::Etcd);
+    }
+
     fn observe(&mut self, at: Instant, what: &What) {
         match what {
             What::Did(action) => self.apply(at, *action),
@@ -228,15 +238,7 @@ impl MachineProgress {
                 self.reach(Link::Etcd, at);
             }
             What::ServiceExited { status, last_words } => {
-                self.voters = None;
-                let words = last_words.as_ref().unwrap_or(status);
-                let is_same = self
-                    .last_words
-                    .as_deref()
-                    .is_some_and(|last| alike(last, words));
-                self.same_exits = if is_same { self.same_exits + 1 } else { 1 };
-                self.last_words = Some(words.clone());
-                self.holds.remove(&Link::Etcd);
+                self.exit(last_words.as_ref().unwrap_or(status));
             }
             What::Identified {
                 cluster_id,

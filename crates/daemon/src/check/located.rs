@@ -7,7 +7,6 @@ use quorate_server::check::{Finding, Severity};
 use serde_json::{Value, json};
 
 use super::spans;
-use crate::config::Config;
 
 /// A finding, its places, and the text that they are in.
 #[derive(Debug)]
@@ -18,8 +17,7 @@ pub struct Located {
 }
 
 impl Located {
-    pub(super) fn new(finding: Finding, config: &Config) -> Self {
-        let source = config.source().clone();
+    pub(super) fn new(finding: Finding, source: &NamedSource<String>) -> Self {
         let is_json = source.name().ends_with(".json");
         let labels = finding.places.iter().map(|place| {
             let range = spans::find(source.inner(), is_json, &place.path);
@@ -28,7 +26,7 @@ impl Located {
         Self {
             labels: labels.collect(),
             finding,
-            source,
+            source: source.clone(),
         }
     }
 

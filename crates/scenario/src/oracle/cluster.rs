@@ -86,22 +86,7 @@ fn why(
     Some(match diagnosis.verdict {
         DiagnosisVerdict::Phantom { .. } => (FindingId::Phantom, diagnosis.cause, diagnosis.fix),
         DiagnosisVerdict::Split { saw: Some(_), .. } => {
-            let (why, fix) = if case.story.etcd.discovery != Discovery::Dns {
-                (
-                    "the members were given different sets",
-                    "compare their command lines",
-                )
-            } else if case.story.etcd.gate {
-                (
-                    "it left peers out whose addresses it could not resolve in time",
-                    "ask the DNS server for each target on that machine (dig), mend the way to it",
-                )
-            } else {
-                (
-                    "the members read different SRV sets",
-                    "publish the whole set at once ([etcd] gate = true)",
-                )
-            };
+            let (why, fix) = why_part_of_set(case);
             let cause =
                 format!("{why}; etcd reads the set once, at its first start, and never again");
             (FindingId::PartOfSet, cause, format!("{fix}, {wipe}"))
@@ -132,6 +117,26 @@ fn why(
             ),
         ),
     })
+}
+
+/// Why a member's cluster has some of the story's records and not all, and what to do.
+fn why_part_of_set(case: &Case<'_>) -> (&'static str, &'static str) {
+    if case.story.etcd.discovery != Discovery::Dns {
+        (
+            "the members were given different sets",
+            "compare their command lines",
+        )
+    } else if case.story.etcd.gate {
+        (
+            "it left peers out whose addresses it could not resolve in time",
+            "ask the DNS server for each target on that machine (dig), mend the way to it",
+        )
+    } else {
+        (
+            "the members read different SRV sets",
+            "publish the whole set at once ([etcd] gate = true)",
+        )
+    }
 }
 
 /// `d1f8… on n2 (saw n1 n2)`

@@ -133,24 +133,8 @@ fn routers(view: &View<'_>, (place, subnet): (usize, &RawSubnet), findings: &mut
 /// What machines resolve names with.
 fn resolvers(view: &View<'_>, (place, subnet): (usize, &RawSubnet), findings: &mut Vec<Finding>) {
     let path = format!("dhcp.subnets.{place}.dns");
-    let member = view.units().find(|(_, seed)| {
-        !seed.unit.discovery_srv.is_empty() && view.subnets_of(&seed.class).contains(&place)
-    });
     if subnet.dns.is_empty() {
-        if let Some((unit, seed)) = member {
-            findings.push(
-                Finding::error(
-                    "no-resolver",
-                    format!(
-                        "machines of {} get no resolver, and etcd of class {:?} finds its peers by DNS",
-                        subnet.net, seed.class
-                    ),
-                )
-                .at(path, "no dns")
-                .at(format!("seed.etcd.{unit}.unit.discovery_srv"), "asks for its peers")
-                .help("write the address of [dns] listen as dns of the subnet"),
-            );
-        }
+        findings.extend(no_resolver(view, (place, subnet)));
         return;
     }
     let Some(dns) = view.dns else { return };
@@ -216,6 +200,24 @@ fn resolvers(view: &View<'_>, (place, subnet): (usize, &RawSubnet), findings: &m
             ),
         );
     }
+}
+
+/// Members of a subnet without a resolver cannot find their peers.
+fn no_resolver(view: &View<'_>, (place, subnet): (usize, &RawSubnet)) -> Option<Finding> {
+    let (unit, seed) = view.units().find(|(_, seed)| {
+        !seed.unit.discovery_srv.is_empty() && view.subnets_of(&seed.class).contains(&place)
+    })?;
+    let what = format!(
+        "machines of {} get no resolver, and etcd of class {:?} finds its peers by DNS",
+        subnet.net, seed.class
+    );
+    let asks = format!("seed.etcd.{unit}.unit.discovery_srv");
+    Some(
+        Finding::error("no-resolver", what)
+            .at(format!("dhcp.subnets.{place}.dns"), "no dns")
+            .at(asks, "asks for its peers")
+            .help("write the address of [dns] listen as dns of the subnet"),
+    )
 }
 
 /// Addresses in use are not to be leased.

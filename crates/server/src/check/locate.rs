@@ -1,6 +1,6 @@
 //! Where in the file the values stand that an engine's error speaks of.
 
-use quorate_dhcp::server::RawServerConfig;
+use quorate_dhcp::server::{RawClass, RawServerConfig, RawSubnet};
 use quorate_dhcp::{ClientKey, ConfigError as DhcpError};
 use quorate_dns::ConfigError as DnsError;
 
@@ -16,49 +16,19 @@ pub(super) fn dhcp(
     raw: &RawServerConfig,
     places: &[usize],
 ) -> (Vec<String>, Option<usize>) {
-    let hosts = |key: &str, is: &dyn Fn(&RawHost) -> bool| {
-        let found: Vec<_> = (0..raw.hosts.len())
-            .filter(|at| is(&raw.hosts[*at]))
-            .collect();
-        let paths = found
-            .iter()
-            .map(|at| format!("dhcp.hosts.{}.{key}", places[*at]));
-        (paths.collect(), found.last().copied())
-    };
-    let subnets = |key: &str, nets: &[quorate_dhcp::net::Ipv4Net]| {
-        let all = raw.subnets.iter().enumerate();
-        let found = all.filter(|(_, subnet)| nets.contains(&subnet.net));
-        (
-            found
-                .map(|(at, _)| format!("dhcp.subnets.{at}.{key}"))
-                .collect(),
-            None,
-        )
-    };
-    let classes = |key: &str, is: &dyn Fn(&quorate_dhcp::server::RawClass) -> bool| {
-        let all = raw.classes.iter().enumerate();
-        let found = all.filter(|(_, class)| is(class));
-        (
-            found
-                .map(|(at, _)| format!("dhcp.classes.{at}.{key}"))
-                .collect(),
-            None,
-        )
-    };
+    let hosts = |key: &str, is: &dyn Fn(&RawHost) -> bool| hosts(raw, places, key, is);
+    let subnets = |key: &str, is: &dyn Fn(&RawSubnet) -> bool| subnets(raw, key, is);
+    let classes = |key: &str, is: &dyn Fn(&RawClass) -> bool| classes(raw, key, is);
     match error {
         DhcpError::HostOutside(addr)
         | DhcpError::DuplicateAddr(addr)
         | DhcpError::HostIsServer(addr) => hosts("addr", &|host| host.addr == Some(*addr)),
         DhcpError::DuplicateHostname(name) | DhcpError::Hostname(name) => {
+            let is_it = |text: &String| text.eq_ignore_ascii_case(name);
             let (mut paths, last) = hosts("hostname", &|host| {
-                host.hostname
-                    .as_ref()
-                    .is_some_and(|text| text.eq_ignore_ascii_case(name))
+                host.hostname.as_ref().is_some_and(is_it)
             });
-            let reserved = raw
-                .reserved_names
-                .iter()
-                .position(|it| it.eq_ignore_ascii_case(name));
+            let reserved = raw.reserved_names.iter().position(is_it);
             paths.extend(reserved.map(|at| format!("dhcp.reserved_names.{at}")));
             (paths, last)
         }
@@ -81,30 +51,12 @@ pub(super) fn dhcp(
                 .map(|place| format!("dhcp.hosts.{place}"));
             (path.into_iter().collect(), at)
         }
-        DhcpError::SubnetsOverlap(a, b) => subnets("net", &[*a, *b]),
-        DhcpError::RangeOutside { net, .. } => subnets("pools", &[*net]),
-        DhcpError::LeaseSecs { net, .. } => subnets("lease_secs", &[*net]),
-        DhcpError::PoolsOverlap(a, _) => {
-            let all = raw.subnets.iter();
-            let at = all.into_iter().position(|subnet| subnet.pools.contains(a));
-            (
-                at.map(|at| format!("dhcp.subnets.{at}.pools"))
-                    .into_iter()
-                    .collect(),
-                None,
-            )
-        }
+        DhcpError::SubnetsOverlap(a, b) => subnets("net", &|subnet| [*a, *b].contains(&subnet.net)),
+        DhcpError::RangeOutside { net, .. } => subnets("pools", &|subnet| subnet.net == *net),
+        DhcpError::LeaseSecs { net, .. } => subnets("lease_secs", &|subnet| subnet.net == *net),
+        DhcpError::PoolsOverlap(a, _) => subnets("pools", &|subnet| subnet.pools.contains(a)),
         DhcpError::Domain(text) => {
-            let all = raw.subnets.iter();
-            let at = all
-                .into_iter()
-                .position(|subnet| subnet.domain.as_ref() == Some(text));
-            (
-                at.map(|at| format!("dhcp.subnets.{at}.domain"))
-                    .into_iter()
-                    .collect(),
-                None,
-            )
+            subnets("domain", &|subnet| subnet.domain.as_ref() == Some(text))
         }
         DhcpError::DuplicateClass(name) => classes("name", &|class| class.name == *name),
         DhcpError::MacPrefix(text) => classes("mac_prefix", &|class| {
@@ -123,6 +75,40 @@ pub(super) fn dhcp(
         }
         DhcpError::NoSubnet => (vec!["dhcp.subnets".to_owned()], None),
     }
+}
+
+fn hosts(
+    raw: &RawServerConfig,
+    places: &[usize],
+    key: &str,
+    is: &dyn Fn(&RawHost) -> bool,
+) -> (Vec<String>, Option<usize>) {
+    let all = raw.hosts.iter().enumerate();
+    let found: Vec<_> = all.filter(|(_, host)| is(host)).map(|(at, _)| at).collect();
+    let paths = found
+        .iter()
+        .map(|at| format!("dhcp.hosts.{}.{key}", places[*at]));
+    (paths.collect(), found.last().copied())
+}
+
+fn subnets(
+    raw: &RawServerConfig,
+    key: &str,
+    is: &dyn Fn(&RawSubnet) -> bool,
+) -> (Vec<String>, Option<usize>) {
+    let found = raw.subnets.iter().enumerate().filter(|(_, it)| is(it));
+    let paths = found.map(|(at, _)| format!("dhcp.subnets.{at}.{key}"));
+    (paths.collect(), None)
+}
+
+fn classes(
+    raw: &RawServerConfig,
+    key: &str,
+    is: &dyn Fn(&RawClass) -> bool,
+) -> (Vec<String>, Option<usize>) {
+    let found = raw.classes.iter().enumerate().filter(|(_, it)| is(it));
+    let paths = found.map(|(at, _)| format!("dhcp.classes.{at}.{key}"));
+    (paths.collect(), None)
 }
 
 /// What is wrong in one zone.
