@@ -10,7 +10,12 @@ use std::path::Path;
 /// anyway.
 pub(crate) fn close(dir: &Path) {
     match close_own(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // It is made later, or that fails and says why.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) => {}
         Err(error) => tracing::warn!(%error, ?dir, "others can read the state directory"),
         Ok(false) => tracing::warn!(
             ?dir,

@@ -1,5 +1,6 @@
 //! `quorate serve`, as far as it reads its configuration.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::program::{file, quorate, stderr};
@@ -46,6 +47,8 @@ fn a_configuration_is_checked_as_if_it_were_served() {
 fn a_permission_for_a_key_that_is_none_is_refused_with_the_span() {
     let secret = "key \"xfr.\" { algorithm hmac-sha256; secret \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI=\"; };";
     let (_keys, key) = file("xfr.key", secret);
+    let owner_alone = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(&key, owner_alone).unwrap();
     let good = SIGNED.replace("/nowhere/xfr.key", &key);
     let update = "update = [{ key = \"nsupdate.\", names = { subdomain = \"lab.test\" }, types = [\"A\"] }]\n";
     for (text, place, complaint) in [
