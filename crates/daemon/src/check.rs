@@ -70,7 +70,10 @@ pub(crate) fn startable(config: &Config) -> Result<Vec<Located>, ConfigError> {
     if errors.is_empty() {
         return Ok(others);
     }
-    Err(ConfigError::Refused(Box::new(Refused::new(config, errors))))
+    Err(ConfigError::Refused(Box::new(Refused::new(
+        config.source().name(),
+        errors,
+    ))))
 }
 
 /// The key files that can be read hold keys; the others are answered.

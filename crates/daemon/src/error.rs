@@ -9,7 +9,6 @@ use quorate_store::StoreError;
 use thiserror::Error;
 
 use crate::check::Located;
-use crate::config::Config;
 
 /// The file does not configure a server.
 #[derive(Debug, Error, Diagnostic)]
@@ -44,8 +43,9 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(crate) fn new(config: &Config, errors: Vec<Located>) -> Self {
-        let name = config.source().name().to_owned();
+    /// `name` is the file's.
+    pub(crate) fn new(name: &str, errors: Vec<Located>) -> Self {
+        let name = name.to_owned();
         Self { name, errors }
     }
 }
